@@ -1,0 +1,1 @@
+"""The FHIR REST face of the referral room."""

@@ -1,0 +1,1 @@
+"""What moves: inbox, engine, outbox, delivery, correlation, site lifecycle."""

@@ -1,0 +1,1 @@
+"""FHIR R4 facts: lenient reader, strict writer, compiled checks, questionnaires."""

@@ -1,0 +1,1 @@
+"""The two-way mapping table language: parse, check, compile, run, explain."""

@@ -1,0 +1,1 @@
+"""The public plugin API: all that a plugin may import."""

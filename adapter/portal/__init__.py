@@ -1,0 +1,1 @@
+"""Web pages for agencies, in English and French, that work without JavaScript."""

@@ -1,0 +1,1 @@
+"""The domain, pure and without I/O: model, lifecycle, routing, consent, disclosure."""

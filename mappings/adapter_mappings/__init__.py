@@ -1,0 +1,1 @@
+"""Mapping packs: data only, read with importlib.resources."""

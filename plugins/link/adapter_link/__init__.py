@@ -1,0 +1,1 @@
+"""Secure links by e-mail for agencies that have no software."""
