@@ -1,1 +1,82 @@
-"""The public plugin API: all that a plugin may import."""
+"""The public plugin API: all that a plugin may import.
+
+Hooks register, classes work. Start with `System` (what a peer can do), `Context` (what the core
+gives), `hookimpl` (how to register) and the errors. `adapter.plugin.formats` holds `Format`, for
+plugins that bring their own.
+"""
+
+from __future__ import annotations
+
+from adapter.plugin.capabilities import FULL, NOT_IMPLEMENTED, Capabilities, Support
+from adapter.plugin.context import Context, Log, Site, State
+from adapter.plugin.errors import (
+    AdapterError,
+    AuthError,
+    ConfigError,
+    DataError,
+    GoneError,
+    PluginError,
+    SystemFault,
+    TransientError,
+)
+from adapter.plugin.hookspecs import API_VERSION, hookimpl
+from adapter.plugin.messages import (
+    Check,
+    Delivered,
+    Inbound,
+    Notice,
+    Outbound,
+    Receipt,
+    Refusal,
+)
+from adapter.plugin.pages import Page, Visit
+from adapter.plugin.system import (
+    Delivers,
+    Finds,
+    HttpEndpoint,
+    Listener,
+    Polls,
+    Receives,
+    System,
+    SystemConfig,
+    SystemSpec,
+)
+
+__all__ = [
+    "API_VERSION",
+    "FULL",
+    "NOT_IMPLEMENTED",
+    "AdapterError",
+    "AuthError",
+    "Capabilities",
+    "Check",
+    "ConfigError",
+    "Context",
+    "DataError",
+    "Delivered",
+    "Delivers",
+    "Finds",
+    "GoneError",
+    "HttpEndpoint",
+    "Inbound",
+    "Listener",
+    "Log",
+    "Notice",
+    "Outbound",
+    "Page",
+    "PluginError",
+    "Polls",
+    "Receipt",
+    "Receives",
+    "Refusal",
+    "Site",
+    "State",
+    "Support",
+    "System",
+    "SystemConfig",
+    "SystemFault",
+    "SystemSpec",
+    "TransientError",
+    "Visit",
+    "hookimpl",
+]

@@ -1,0 +1,48 @@
+"""What a system says that it can do, and how well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Level = Literal["full", "partial", "not-implemented", "impossible", "versioned"]
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far an ability goes. `reason` is required for partial and impossible, `since` for versioned."""
+
+    level: Level
+    reason: str = ""
+    since: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a level that owes an explanation and gives none."""
+        if self.level in ("partial", "impossible") and not self.reason:
+            raise ValueError(f"support level {self.level!r} needs a reason")
+        if self.level == "versioned" and not self.since:
+            raise ValueError("support level 'versioned' needs since=")
+
+
+FULL = Support("full")
+NOT_IMPLEMENTED = Support("not-implemented")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """The abilities of a system; each agrees with a Protocol of `adapter.plugin.system`.
+
+    Attributes:
+        receives, polls, delivers, finds: one ability each.
+        outbound_format: the name of the format that deliveries are mapped to, or None if the
+            system takes a `Notice` alone.
+        outbound_kinds: the message kind for each event, for example ``{"answer": "RRI^I12"}``. An
+            event that is not listed is not delivered to this system.
+    """
+
+    receives: Support = NOT_IMPLEMENTED
+    polls: Support = NOT_IMPLEMENTED
+    delivers: Support = NOT_IMPLEMENTED
+    finds: Support = NOT_IMPLEMENTED
+    outbound_format: str | None = None
+    outbound_kinds: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,129 @@
+"""A system: one kind of peer. One class, many sites.
+
+Hooks register, classes work: `register_systems` hands over a `SystemSpec` once; everything that
+happens per message is an async method of the class that it names.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from adapter.plugin.capabilities import Capabilities
+from adapter.plugin.context import Context
+from adapter.plugin.messages import Check, Delivered, Inbound, Outbound
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class SystemConfig(BaseModel):
+    """The settings of one site: frozen, no unknown keys, values never shown in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class System(ABC):
+    """The base of every system. Subclass it, set the class attributes, add abilities.
+
+    Example::
+
+        class Acme(System):
+            name = "acme"
+            Config = AcmeConfig
+            capabilities = Capabilities(delivers=FULL, outbound_format="fhir")
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[SystemConfig]] = SystemConfig
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, config: SystemConfig, context: Context) -> None:
+        self.config = config
+        self.context = context
+
+    @abstractmethod
+    async def check(self) -> list[Check]:
+        """Look whether the peer can be reached and lets us in. Changes nothing."""
+
+    async def open(self) -> None:  # noqa: B027 - an optional step, not a forgotten one
+        """Get ready. Called once before anything else; raises an AdapterError if it cannot."""
+
+    async def close(self) -> None:  # noqa: B027
+        """Let go of everything. Called once, also after a failed open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket of the system's own. `start` returns ``host:port``; `stop` finishes what is in flight."""
+
+    start: Callable[[], Awaitable[str]]
+    stop: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpEndpoint:
+    """An ASGI application that the core mounts at ``/sites/<site>/``."""
+
+    app: ASGIApp
+
+
+@runtime_checkable
+class Receives(Protocol):
+    """Takes messages or visits from a peer."""
+
+    def endpoints(self) -> Sequence[Listener | HttpEndpoint]:
+        """Where the peer comes in. Called once, after `open`."""
+        ...
+
+
+@runtime_checkable
+class Delivers(Protocol):
+    """Brings messages to a peer."""
+
+    async def deliver(self, message: Outbound) -> Delivered:
+        """Bring one message; return only when the peer has it.
+
+        Raises:
+            TransientError: try again later. AuthError, GoneError, DataError, ConfigError: as their
+                names say. Anything else is treated as a fault of this plugin, and tried again.
+        """
+        ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """Asks a peer for news. The core stores messages and cursor in one transaction."""
+
+    def poll(self, cursor: str | None) -> AsyncIterator[tuple[Inbound, str]]:
+        """Yield each new message with the cursor that stands after it."""
+        ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """Can tell whether a delivery of unknown result arrived."""
+
+    async def find(self, message: Outbound) -> Delivered | None:
+        """The delivery if the peer has it, None if it has not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSpec:
+    """What `register_systems` returns for each system.
+
+    Attributes:
+        system: the class, or ``"package.module:Class"`` to import it when first used.
+        name: the word for `system = "…"` in adapter.toml.
+        summary: one line for `adapter plugins list`.
+        api_version: the plugin API that it was written for.
+    """
+
+    name: str
+    system: type[System] | str
+    summary: str
+    api_version: int = 1
