@@ -10,7 +10,7 @@ Level = Literal["full", "partial", "not-implemented", "impossible", "versioned"]
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How far an ability goes. `reason` is required for partial and impossible, `since` for versioned."""
+    """How far an ability goes: partial and impossible say their `reason`, versioned its `since`."""
 
     level: Level
     reason: str = ""

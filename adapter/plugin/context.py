@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import httpx
 
 from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
@@ -82,7 +84,7 @@ class Context(Protocol):
 
     @property
     def http(self) -> httpx.AsyncClient:
-        """The core's HTTP client: timeouts, redaction and the guard on outgoing URLs are its own."""
+        """The core's HTTP client: timeouts, redaction and the URL guard are its own."""
         ...
 
     @property

@@ -63,7 +63,7 @@ class DataError(AdapterError):
     """This message is wrong and will stay wrong until somebody changes it."""
 
 
-class SystemFault(TransientError):
+class SystemFault(TransientError):  # noqa: N818 - the field says fault, and SystemError is taken
     """The peer broke its own contract, for example an error inside a success."""
 
 

@@ -57,7 +57,7 @@ class Refusal:
 class Receipt:
     """What became of an `Inbound`: it is durable when this returns.
 
-    ``accepted``: new. ``duplicate``: these bytes were accepted before; `answer` is the first answer.
+    ``accepted``: new. ``duplicate``: these bytes were accepted before, `answer` is the first one.
     ``conflict``: this key was used for other bytes; nothing was accepted.
     """
 

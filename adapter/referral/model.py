@@ -306,7 +306,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRules:
-    """How the client may safely be reached. `do_not_contact` binds everybody (SDOH-CC orderDetail)."""
+    """How the client may safely be reached; `do_not_contact` binds everybody."""
 
     do_not_contact: bool | None = None
     may_leave_message: bool | None = None
