@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-
 from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
 

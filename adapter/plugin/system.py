@@ -58,7 +58,7 @@ class System(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket of the system's own: `start` gives ``host:port``, `stop` finishes what is in flight."""
+    """A socket: `start` gives ``host:port``, `stop` finishes what is in flight."""
 
     start: Callable[[], Awaitable[str]]
     stop: Callable[[], Awaitable[None]]

@@ -9,12 +9,27 @@ from __future__ import annotations
 import types
 from collections.abc import Callable
 from dataclasses import fields
-from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from adapter.referral import model
 
 T = TypeVar("T")
+
+
+R = TypeVar("R")
+
+
+def _once(build: Callable[[type[Any]], R]) -> Callable[[type[Any]], R]:
+    """Build once per class."""
+    built: dict[type[Any], R] = {}
+
+    def get(cls: type[Any]) -> R:
+        found = built.get(cls)
+        if found is None:
+            found = built[cls] = build(cls)
+        return found
+
+    return get
 
 
 class DocumentError(ValueError):
@@ -41,7 +56,7 @@ def from_document(cls: type[T], document: dict[str, Any]) -> T:
     return built
 
 
-@cache
+@_once
 def _writer(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     plan = [(f.name, _kind(_hints(cls)[f.name])) for f in fields(cls)]
 
@@ -67,7 +82,7 @@ def _writer(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return write
 
 
-@cache
+@_once
 def _reader(cls: type[Any]) -> Callable[[Any, str], Any]:
     plan = {f.name: _kind(_hints(cls)[f.name]) for f in fields(cls)}
     required = {f.name for f in fields(cls)} - {
@@ -109,7 +124,7 @@ def _read_part(found: tuple[str, Any], part: Any, path: str) -> Any:
     return tuple(part)
 
 
-@cache
+@_once
 def _hints(cls: type[Any]) -> dict[str, Any]:
     return get_type_hints(cls, vars(model))
 
