@@ -1,0 +1,71 @@
+"""How large a message may be. Counted before anything is built from it, in linear time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapter_hl7v2.errors import ReadError
+
+DELIMITERS = b"|^~&"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The caps on one message.
+
+    Attributes:
+        size: bytes, without framing.
+        segments: segment terminators.
+        elements: fields, repetitions, components and subcomponents together, empty ones too. A
+            megabyte of separators is a million of them, and costs what a million values cost.
+    """
+
+    size: int = 10 * 1024 * 1024
+    segments: int = 20_000
+    elements: int = 500_000
+
+    def check_size(self, data: bytes) -> None:
+        """Refuse more bytes than allowed.
+
+        Raises:
+            ReadError: ``too-large``.
+        """
+        if len(data) > self.size:
+            raise ReadError(
+                "too-large",
+                f"the message has {len(data):,} bytes; at most {self.size:,} are taken",
+                fix="send large documents by reference, or raise max_bytes for this site",
+                condition="207",
+            )
+
+    def check_counts(self, data: bytes, delimiters: bytes) -> None:
+        """Refuse more segments or elements than allowed; `delimiters` are the message's own.
+
+        Raises:
+            ReadError: ``too-many-segments`` or ``too-many-elements``.
+        """
+        # A message cannot hold more elements than bytes: most need no counting at all.
+        if len(data) <= self.segments:
+            return
+        lines = max(data.count(b"\r"), data.count(b"\n"))
+        if lines > self.segments:
+            raise ReadError(
+                "too-many-segments",
+                f"the message has {lines:,} segments; at most {self.segments:,} are taken",
+                fix="split the message, or raise max_segments for this site",
+                condition="207",
+            )
+        if len(data) <= self.elements:
+            return
+        elements = lines + sum(data.count(delimiters[i : i + 1]) for i in range(len(delimiters)))
+        if elements > self.elements:
+            raise ReadError(
+                "too-many-elements",
+                f"the message has {elements:,} elements; at most {self.elements:,} are taken",
+                fix="the sender repeats separators or values without end; correct it there, or"
+                " raise max_elements for this site",
+                condition="207",
+            )
+
+
+LIMITS = Limits()

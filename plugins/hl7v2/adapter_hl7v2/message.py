@@ -1,0 +1,213 @@
+"""One HL7 v2 message: read lazily, in order and whole; written field by field.
+
+Reading splits lines and nothing else; a segment splits its fields when it is asked, a field its
+parts. Every segment stays, in order, known or not. Line ends may be CR (the standard's), LF or
+CRLF; a line feed inside a message whose segments end in CR is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from adapter_hl7v2 import charset
+from adapter_hl7v2.dialects import GENERIC, Dialect
+from adapter_hl7v2.encoding import Encoding, encoding_of
+from adapter_hl7v2.errors import ReadError, WriteError
+from adapter_hl7v2.leaves import Leaf, leaves
+from adapter_hl7v2.limits import LIMITS, Limits
+from adapter_hl7v2.segment import Segment
+
+_SECOND_HEADER = re.compile(r"\rMSH[^A-Za-z0-9\r]")
+_HEADER_END = re.compile(rb"[\r\n]")
+
+
+class Message:
+    """A message: its segments and the delimiters and charset that hold for all of them.
+
+    Attributes:
+        segments: in the order of the message; the first is MSH.
+        encoding: delimiters and charset.
+    """
+
+    __slots__ = ("encoding", "segments")
+
+    def __init__(self, segments: list[Segment], encoding: Encoding) -> None:
+        self.segments = segments
+        self.encoding = encoding
+
+    @classmethod
+    def parse(cls, data: bytes, *, dialect: Dialect = GENERIC, limits: Limits = LIMITS) -> Message:
+        """Read exactly one message, without transport framing.
+
+        Raises:
+            ReadError: ``no-message`` (no MSH first), ``several-messages``, ``too-large``,
+                ``too-many-segments``, ``too-many-elements``, ``encoding-characters``,
+                ``charset-unknown``, ``charset-mismatch``.
+        """
+        limits.check_size(data)
+        data, proven = charset.unwrap(data)
+        if data[:3] != b"MSH":
+            data = data.lstrip(b" \t\r\n")
+        field, characters, declared = read_header(data)
+        limits.check_counts(data, (field + characters).encode("latin-1"))
+        if dialect.charset is not None:
+            proven, declared = None, dialect.charset
+        text, codec = charset.decode(data, proven, declared, dialect.default_charset)
+        encoding = encoding_of(field, characters, codec)
+        text = with_cr(text, field)
+        if "\rMSH" in text and _SECOND_HEADER.search(text):
+            raise ReadError(
+                "several-messages",
+                "there is more than one MSH segment",
+                fix="send one message in each frame, or a batch file",
+            )
+        return cls([Segment(line, encoding) for line in text.split("\r") if line], encoding)
+
+    @classmethod
+    def new(
+        cls,
+        *,
+        type: str,
+        trigger: str,
+        structure: str | None = None,
+        version: str,
+        control_id: str,
+        time: datetime,
+        processing_id: str = "P",
+        codec: str = "utf-8",
+    ) -> Message:
+        """Begin a message: MSH with MSH-1, 2, 7, 9, 10, 11, 12 and 18.
+
+        `time` is written with its offset if it has one. MSH-9.3 did not exist before 2.3.1.
+        """
+        encoding = Encoding(codec=codec)
+        header = Segment(f"MSH|{encoding.characters}", encoding)
+        header.set(7, time.strftime("%Y%m%d%H%M%S%z"))
+        header.set_field(9, type, trigger, structure if version != "2.3" else None)
+        header.set(10, control_id).set(11, processing_id).set(12, version)
+        if codec != "ascii":
+            header.set(18, charset.DECLARED.get(codec, codec))
+        return cls([header], encoding)
+
+    def add(self, name: str) -> Segment:
+        """Append an empty segment and return it, to be written.
+
+        Raises:
+            WriteError: ``no-such-place``, if `name` is no segment id.
+        """
+        if not (len(name) == 3 and name.isascii() and name.isalnum() and name.isupper()):
+            raise WriteError("no-such-place", "a segment id is three capital letters or digits")
+        segment = Segment(name, self.encoding)
+        self.segments.append(segment)
+        return segment
+
+    @property
+    def header(self) -> Segment:
+        """MSH."""
+        return self.segments[0]
+
+    @property
+    def type(self) -> str:
+        """MSH-9.1, for example ``REF``; empty if it is absent."""
+        return self.header.get(9, comp=1) or ""
+
+    @property
+    def trigger(self) -> str:
+        """MSH-9.2, for example ``I12``; empty if it is absent."""
+        return self.header.get(9, comp=2) or ""
+
+    @property
+    def structure(self) -> str:
+        """MSH-9.3, for example ``REF_I12``; empty if it is absent."""
+        return self.header.get(9, comp=3) or ""
+
+    @property
+    def kind(self) -> str:
+        """MSH-9.1 and MSH-9.2 together, for example ``REF^I12``."""
+        return f"{self.type}^{self.trigger}" if self.trigger else self.type
+
+    @property
+    def control_id(self) -> str:
+        """MSH-10; empty if it is absent."""
+        return self.header.get(10) or ""
+
+    @property
+    def version(self) -> str:
+        """MSH-12.1, for example ``2.5.1``; empty if it is absent."""
+        return self.header.get(12) or ""
+
+    def segment(self, name: str, nth: int = 0) -> Segment | None:
+        """The nth segment with this id (from 0), or None."""
+        for segment in self.segments:
+            if segment.id == name:
+                if not nth:
+                    return segment
+                nth -= 1
+        return None
+
+    def all(self, name: str) -> list[Segment]:
+        """Every segment with this id, in order."""
+        return [segment for segment in self.segments if segment.id == name]
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Every non-empty value once, with its unique path; MSH-1 and MSH-2 are not counted."""
+        return leaves(self.segments, self.encoding)
+
+    def to_text(self) -> str:
+        """The message as text; each segment ends in CR."""
+        return "\r".join([segment.raw for segment in self.segments]) + "\r"
+
+    def to_bytes(self) -> bytes:
+        """The message in its charset; each segment ends in CR.
+
+        Raises:
+            WriteError: ``not-encodable``, if the charset lacks a character of a value.
+        """
+        try:
+            return charset.encode(self.to_text(), self.encoding.codec)
+        except UnicodeEncodeError:
+            raise WriteError(
+                "not-encodable",
+                f"a value has a character that the charset {self.encoding.codec} has not",
+                fix="set this site's outbound charset to utf-8, or ask the receiver to",
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"<Message of {len(self.segments)} segments>"
+
+
+def read_header(data: bytes) -> tuple[str, str, str]:
+    """MSH-1, MSH-2 and MSH-18 (first repetition) of bytes that begin with MSH.
+
+    Raises:
+        ReadError: ``no-message``.
+    """
+    if data[:3] != b"MSH" or len(data) < 5:
+        raise ReadError(
+            "no-message",
+            "the bytes do not begin with an MSH segment",
+            fix="send HL7 v2 in its delimiter encoding (ER7), MSH first",
+        )
+    end = _HEADER_END.search(data)
+    line = data[: end.start() if end else len(data)].decode("latin-1")
+    field = line[3]
+    parts = line[4:].split(field, 17)
+    characters = parts[0]
+    declared = parts[16] if len(parts) > 16 else ""
+    if declared and len(characters) > 1:
+        declared = declared.split(characters[1])[0]
+    return field, characters, declared.strip()
+
+
+def with_cr(text: str, field: str) -> str:
+    """Text with CR, and only CR, at the end of each segment."""
+    if "\n" not in text:
+        return text
+    text = text.replace("\r\n", "\r")
+    if "\r" not in text:
+        return text.replace("\n", "\r")
+    if "\n" not in text:
+        return text
+    return re.sub(rf"\n(?=[A-Z][A-Z0-9]{{2}}{re.escape(field)}|\n|\Z)", "\r", text)
