@@ -1,0 +1,316 @@
+"""A Questionnaire read once into the facts that checking, extraction and scoring ask for.
+
+Sources: FHIR R4 4.0.1 Questionnaire; the Questionnaire extensions of R4 (minValue, maxValue,
+minLength, regex, maxDecimalPlaces, questionnaire-minOccurs, questionnaire-maxOccurs,
+questionnaire-hidden, questionnaire-optionExclusive, questionnaire-unitOption,
+questionnaire-referenceResource) and SDC's enableWhenExpression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+CORE = "http://hl7.org/fhir/StructureDefinition/"
+SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
+
+ITEM_TYPES = frozenset(
+    [
+        "group",
+        "display",
+        "boolean",
+        "decimal",
+        "integer",
+        "date",
+        "dateTime",
+        "time",
+        "string",
+        "text",
+        "url",
+        "choice",
+        "open-choice",
+        "attachment",
+        "reference",
+        "quantity",
+    ]
+)
+OPERATORS = frozenset(["exists", "=", "!=", ">", "<", ">=", "<="])
+DEEPEST = 50
+"""Groups nested deeper than this are refused, so that a hostile form cannot exhaust the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One enableWhen: the question asked about, the operator, and the answer held against it.
+
+    `kind` is the FHIR type name of the answer (`Coding`, `integer`, …), as in `answerCoding`.
+    """
+
+    question: str
+    operator: str
+    kind: str
+    answer: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one answer. `minimum` and `maximum` are (FHIR type name, value) pairs."""
+
+    minimum: tuple[str, Any] | None = None
+    maximum: tuple[str, Any] | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    decimal_places: int | None = None
+    units: tuple[Mapping[str, Any], ...] = ()
+    targets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One allowed answer: FHIR type name, value, and whether it excludes all other answers."""
+
+    kind: str
+    value: Any
+    exclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One item of a Questionnaire: a group, a display or a question.
+
+    `ancestors` are the linkIds from the top down to the parent; `position` is the place among its
+    siblings. `at_least` and `at_most` bound the number of answers (of occurrences, for a group).
+    """
+
+    link_id: str
+    type: str
+    ancestors: tuple[str, ...]
+    position: int
+    definition: Mapping[str, Any]
+    required: bool
+    at_least: int
+    at_most: int | None
+    hidden: bool
+    conditions: tuple[Condition, ...]
+    any_condition: bool
+    has_expression: bool
+    limits: Limits
+    options: tuple[Option, ...]
+    value_set: str | None
+    children: Mapping[str, Question]
+
+    @property
+    def is_question(self) -> bool:
+        """Whether this item takes answers, as groups and displays do not."""
+        return self.type not in ("group", "display")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in the Questionnaire itself: where, and what."""
+
+    expression: str
+    diagnostics: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A Questionnaire ready for use: its items as a tree and by linkId, and its own faults."""
+
+    definition: Mapping[str, Any]
+    children: Mapping[str, Question]
+    questions: Mapping[str, Question]
+    faults: tuple[Fault, ...]
+
+    @property
+    def canonical(self) -> str:
+        """`url|version`, or the url alone, or an empty string."""
+        url, version = self.definition.get("url", ""), self.definition.get("version")
+        return f"{url}|{version}" if url and version else str(url)
+
+
+def read_form(questionnaire: Mapping[str, Any]) -> Form:
+    """Read a FHIR R4 Questionnaire; what is wrong in it is kept in `faults`, nothing is raised."""
+    reader = _Reader()
+    children = reader.items(questionnaire.get("item"), (), "Questionnaire", 0)
+    reader.check_conditions()
+    return Form(questionnaire, children, reader.questions, tuple(reader.faults))
+
+
+def extension_values(element: Mapping[str, Any], url: str) -> Iterator[tuple[str, Any]]:
+    """Yield (FHIR type name, value) for each extension of that url, such as ("integer", 3)."""
+    extensions = element.get("extension")
+    if not isinstance(extensions, list):
+        return
+    for extension in extensions:
+        if isinstance(extension, dict) and extension.get("url") == url:
+            for key, value in extension.items():
+                if key.startswith("value"):
+                    yield kind_of(key), value
+
+
+def kind_of(key: str) -> str:
+    """Return the FHIR type name in `valueX` or `answerX`: `integer`, `dateTime`, `Coding`."""
+    name = key.removeprefix("value").removeprefix("answer")
+    return name if name in _COMPLEX else name[:1].lower() + name[1:]
+
+
+_COMPLEX = frozenset(["Coding", "Quantity", "Reference", "Attachment", "CodeableConcept"])
+
+
+def _extension(element: Mapping[str, Any], url: str) -> tuple[str, Any] | None:
+    return next(extension_values(element, url), None)
+
+
+def _number(element: Mapping[str, Any], name: str) -> int | None:
+    found = _extension(element, CORE + name)
+    value = found[1] if found else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@dataclass(slots=True)
+class _Reader:
+    questions: dict[str, Question] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    paths: dict[str, str] = field(default_factory=dict)
+
+    def fault(self, expression: str, diagnostics: str) -> None:
+        self.faults.append(Fault(expression, diagnostics))
+
+    def items(
+        self, raw: Any, ancestors: tuple[str, ...], parent: str, depth: int
+    ) -> dict[str, Question]:
+        if raw is None:
+            return {}
+        if not isinstance(raw, list):
+            self.fault(f"{parent}.item", "item must be a list")
+            return {}
+        if depth == DEEPEST:
+            self.fault(f"{parent}.item", f"items are nested more than {DEEPEST} deep")
+            return {}
+        found: dict[str, Question] = {}
+        for index, item in enumerate(raw):
+            path = f"{parent}.item[{index}]"
+            question = self.item(item, ancestors, index, path, depth)
+            if question is not None:
+                found[question.link_id] = question
+        return found
+
+    def item(
+        self, item: Any, ancestors: tuple[str, ...], position: int, path: str, depth: int
+    ) -> Question | None:
+        link_id = item.get("linkId") if isinstance(item, dict) else None
+        if not isinstance(link_id, str) or not link_id:
+            self.fault(f"{path}.linkId", "every item needs a linkId")
+            return None
+        if link_id in self.paths:
+            self.fault(f"{path}.linkId", f"linkId {link_id} is used twice (que-2)")
+            return None
+        self.paths[link_id] = path
+        kind = item.get("type")
+        if kind not in ITEM_TYPES:
+            self.fault(f"{path}.type", f"{kind!r} is not an item type of FHIR R4")
+            return None
+        children = self.items(item.get("item"), (*ancestors, link_id), path, depth + 1)
+        question = _question(item, ancestors, position, children, self.conditions(item, path))
+        self.questions[link_id] = question
+        return question
+
+    def conditions(self, item: Mapping[str, Any], path: str) -> tuple[Condition, ...]:
+        found = []
+        raw = item.get("enableWhen")
+        for index, entry in enumerate(raw if isinstance(raw, list) else ()):
+            condition = _condition(entry)
+            if condition is None:
+                self.fault(
+                    f"{path}.enableWhen[{index}]",
+                    "enableWhen needs a question, a known operator and one answer[x];"
+                    " for exists the answer is a boolean (que-7)",
+                )
+            else:
+                found.append(condition)
+        return tuple(found)
+
+    def check_conditions(self) -> None:
+        for question in self.questions.values():
+            for index, condition in enumerate(question.conditions):
+                if condition.question not in self.paths:
+                    self.fault(
+                        f"{self.paths[question.link_id]}.enableWhen[{index}].question",
+                        f"enableWhen asks about {condition.question}, which no item has as linkId",
+                    )
+
+
+def _condition(entry: Any) -> Condition | None:
+    if not isinstance(entry, dict):
+        return None
+    question, operator = entry.get("question"), entry.get("operator")
+    answers = [(key, value) for key, value in entry.items() if key.startswith("answer")]
+    if not isinstance(question, str) or operator not in OPERATORS or len(answers) != 1:
+        return None
+    key, value = answers[0]
+    if operator == "exists" and not isinstance(value, bool):
+        return None
+    return Condition(question, str(operator), kind_of(key), value)
+
+
+def _question(
+    item: Mapping[str, Any],
+    ancestors: tuple[str, ...],
+    position: int,
+    children: dict[str, Question],
+    conditions: tuple[Condition, ...],
+) -> Question:
+    required = item.get("required") is True
+    hidden = _extension(item, CORE + "questionnaire-hidden")
+    value_set = item.get("answerValueSet")
+    return Question(
+        link_id=item["linkId"],
+        type=item["type"],
+        ancestors=ancestors,
+        position=position,
+        definition=item,
+        required=required,
+        at_least=max(_number(item, "questionnaire-minOccurs") or 0, int(required)),
+        at_most=_number(item, "questionnaire-maxOccurs") if item.get("repeats") is True else 1,
+        hidden=hidden is not None and hidden[1] is True,
+        conditions=conditions,
+        any_condition=item.get("enableBehavior") == "any",
+        has_expression=_extension(item, SDC + "sdc-questionnaire-enableWhenExpression") is not None,
+        limits=_limits(item),
+        options=tuple(_options(item)),
+        value_set=value_set if isinstance(value_set, str) else None,
+        children=children,
+    )
+
+
+def _limits(item: Mapping[str, Any]) -> Limits:
+    length = item.get("maxLength")
+    pattern = _extension(item, CORE + "regex")
+    units = [v for _, v in extension_values(item, CORE + "questionnaire-unitOption")]
+    targets = [v for _, v in extension_values(item, CORE + "questionnaire-referenceResource")]
+    return Limits(
+        minimum=_extension(item, CORE + "minValue")
+        or _extension(item, SDC + "sdc-questionnaire-minQuantity"),
+        maximum=_extension(item, CORE + "maxValue")
+        or _extension(item, SDC + "sdc-questionnaire-maxQuantity"),
+        min_length=_number(item, "minLength"),
+        max_length=length if isinstance(length, int) else None,
+        pattern=pattern[1] if pattern and isinstance(pattern[1], str) else None,
+        decimal_places=_number(item, "maxDecimalPlaces"),
+        units=tuple(unit for unit in units if isinstance(unit, dict)),
+        targets=frozenset(target for target in targets if isinstance(target, str)),
+    )
+
+
+def _options(item: Mapping[str, Any]) -> Iterator[Option]:
+    raw = item.get("answerOption")
+    for entry in raw if isinstance(raw, list) else ():
+        if not isinstance(entry, dict):
+            continue
+        exclusive = _extension(entry, CORE + "questionnaire-optionExclusive")
+        for key, value in entry.items():
+            if key.startswith("value"):
+                yield Option(kind_of(key), value, exclusive is not None and exclusive[1] is True)
