@@ -1,0 +1,46 @@
+# Every target makes what it needs, on a fresh machine too. `make` alone explains them.
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check interop bench pins clean chromium
+SHELL := /bin/sh
+PY := .venv/bin/python
+
+help: ## show this list
+	@echo "Social prescribing adapter: from a clinic's EMR to a community program and back."
+	@echo
+	@echo "  Start here:  make demo     three referrals travel the whole loop on this machine"
+	@echo "               make test     every test, in a few minutes"
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@echo
+	@echo "  Options:     make demo ARGS=--serve        keep it running, and look around"
+	@echo "               make test ARGS='-k mapping'   anything that pytest takes"
+
+env: ## make .venv/ with pinned packages, the tools and our distributions (others do this for you)
+	@sh scripts/env
+
+demo: env ## run the whole loop: EMR, adapter, e-mail, agency, and the answer back
+	@.venv/bin/adapter demo $(ARGS)
+
+test: env chromium ## run every test
+	@$(PY) -m pytest -q $(ARGS)
+
+check: env ## formatting, lint, types and import direction
+	@echo "== format"  && $(PY) -m ruff format --check .
+	@echo "== lint"    && $(PY) -m ruff check .
+	@echo "== types"   && $(PY) -m mypy
+	@echo "== imports" && .venv/bin/lint-imports
+
+interop: env ## check our messages and resources with other makers' software
+	@$(PY) tests/interop/run_interop.py $(ARGS)
+
+bench: env ## measure speed against the machine's own limits; writes build/bench.json
+	@$(PY) bench/run_bench.py $(ARGS)
+
+pins: ## pin all third-party packages again (needs uv); ARGS=--upgrade takes the newest
+	@sh scripts/pin $(ARGS)
+
+clean: ## remove .venv/, build/ and caches
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+chromium: env
+	@$(PY) scripts/system_package.py chromium "the browser tests" chromium chromium-browser google-chrome
