@@ -11,8 +11,8 @@ a value that would read as HL7's null (two double quotes) is written so that it 
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 
 from adapter_hl7v2.errors import ReadError
@@ -31,7 +31,7 @@ _SWITCHES = {
 _WIDE_SWITCHES = {"M2442": b"\x1b$B", "M242844": b"\x1b$(D"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Encoding:
     """Delimiters and charset of one message; an absent delimiter is `ABSENT`."""
 
@@ -42,6 +42,11 @@ class Encoding:
     subcomponent: str = "&"
     truncation: str = ABSENT
     codec: str = "utf-8"
+    _special: re.Pattern[str] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile once what every written value is searched for."""
+        object.__setattr__(self, "_special", _special_pattern(self.field + self.characters))
 
     @property
     def characters(self) -> str:
@@ -59,11 +64,11 @@ class Encoding:
 
     def quote(self, text: str) -> str:
         """The raw value that stands for a text, whatever characters it holds."""
-        if not _special_pattern(self).search(text):
+        if not self._special.search(text):
             return text
         if text == NULL:
             return f'{self.escape}X{self._hex(text[0])}{self.escape}"'
-        return _special_pattern(self).sub(lambda found: self._quoted(found.group()), text)
+        return self._special.sub(lambda found: self._quoted(found.group()), text)
 
     def _quoted(self, found: str) -> str:
         letter = {
@@ -117,9 +122,8 @@ def _bare(codec: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _special_pattern(encoding: Encoding) -> re.Pattern[str]:
-    delimiters = re.escape(encoding.field + encoding.characters)
-    return re.compile(rf'[{delimiters}\x00-\x08\x0a-\x1f\x7f-\x9f]|^""\Z')
+def _special_pattern(delimiters: str) -> re.Pattern[str]:
+    return re.compile(rf'[{re.escape(delimiters)}\x00-\x08\x0a-\x1f\x7f-\x9f]|^""\Z')
 
 
 @lru_cache(maxsize=64)

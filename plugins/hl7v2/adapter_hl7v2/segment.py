@@ -136,20 +136,29 @@ class Segment:
     def _put(self, number: int, raw: str, rep: int, comp: int, sub: int) -> None:
         self._check_place(number, rep, comp, sub)
         encoding = self._encoding
-        if comp > 1 or sub > 1 or rep or self.field(number):
-            old = _nth(self.field(number), encoding.repetition, rep)
-            inner = _nth(old, encoding.component, comp - 1)
-            inner = _replaced(inner, encoding.subcomponent, sub - 1, raw)
-            raw = _replaced(old, encoding.component, comp - 1, inner)
-        self._write(number, rep, raw)
+        field = self.field(number)
+        if raw and rep == 0 and sub == 1 and encoding.repetition not in field:
+            # Values mostly come in order: what is new stands behind what is there.
+            missing = comp - 1 - field.count(encoding.component)
+            if not field or missing > 0:
+                self._store(number, field + encoding.component * missing + raw)
+                return
+        old = _nth(field, encoding.repetition, rep)
+        inner = _nth(old, encoding.component, comp - 1)
+        inner = _replaced(inner, encoding.subcomponent, sub - 1, raw)
+        self._write(number, rep, _replaced(old, encoding.component, comp - 1, inner))
 
     def _write(self, number: int, rep: int, raw: str) -> None:
         self._check_place(number, rep, 1, 1)
+        field = self.field(number)
+        if rep or self._encoding.repetition in field:
+            raw = _replaced(field, self._encoding.repetition, rep, raw)
+        self._store(number, raw)
+
+    def _store(self, number: int, raw: str) -> None:
         fields = self.fields
         if number >= len(fields):
             fields.extend([""] * (number + 1 - len(fields)))
-        if rep or self._encoding.repetition in fields[number]:
-            raw = _replaced(fields[number], self._encoding.repetition, rep, raw)
         fields[number] = raw
         while len(fields) > 1 and not fields[-1]:
             fields.pop()
