@@ -26,7 +26,7 @@ FINISHED = frozenset(["completed", "amended"])
 
 def check_response(
     response: dict[str, Any],
-    questionnaire: dict[str, Any],
+    questionnaire: dict[str, Any] | Form,
     *,
     resolve_value_set: Resolver = no_value_sets,
 ) -> list[Issue]:
@@ -37,10 +37,11 @@ def check_response(
     response that is in progress. Expressions are FHIRPath from `QuestionnaireResponse`, or from
     `Questionnaire` when the fault is in the form itself. Raises nothing on bad content.
 
+    A caller with many responses to one Questionnaire reads it once, with `read_form`.
     `resolve_value_set` gives the ValueSet (or CodeSystem) of a canonical url, or None.
     """
-    form = read_form(questionnaire)
-    resolve = contained_first(questionnaire, resolve_value_set)
+    form = questionnaire if isinstance(questionnaire, Form) else read_form(questionnaire)
+    resolve = contained_first(form.definition, resolve_value_set)
     status = response.get("status")
     walk = _Walk(Enablement(form), AnswerCheck(resolve), form, status)
     walk.check_head(response)
@@ -71,7 +72,7 @@ class _Walk:
             self.error("structure", top, "this is not a QuestionnaireResponse")
         if self.status is None:
             self.error("required", f"{top}.status", "the response needs a status")
-        elif self.status not in STATUSES:
+        elif not isinstance(self.status, str) or self.status not in STATUSES:
             allowed = ", ".join(sorted(STATUSES))
             self.error("code-invalid", f"{top}.status", f"the status must be one of {allowed}")
         named = response.get("questionnaire")
@@ -220,7 +221,12 @@ class _Walk:
         if count < question.at_least:
             why = "it is required" if question.at_least == 1 else f"{question.at_least} are wanted"
             hidden = " (it is hidden: the software fills it in)" if question.hidden else ""
-            self.missing(path, f"{question.link_id} is not answered: {why}{hidden}")
+            diagnostics = f"{question.link_id} is not answered: {why}{hidden}"
+            if question.has_expression:
+                # Whether it is enabled hangs on an expression that is not evaluated here.
+                self.add("warning", "not-supported", path, f"{diagnostics}, if it is enabled")
+            else:
+                self.missing(path, diagnostics)
 
     def missing(self, path: str, diagnostics: str) -> None:
         """Say that an answer is missing, as strictly as the response's status asks."""

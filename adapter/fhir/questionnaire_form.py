@@ -14,6 +14,7 @@ from typing import Any
 
 CORE = "http://hl7.org/fhir/StructureDefinition/"
 SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition/"
+ENABLE_EXPRESSION = SDC + "sdc-questionnaire-enableWhenExpression"
 
 ITEM_TYPES = frozenset(
     [
@@ -139,16 +140,16 @@ def read_form(questionnaire: Mapping[str, Any]) -> Form:
     return Form(questionnaire, children, reader.questions, tuple(reader.faults))
 
 
-def extension_values(element: Mapping[str, Any], url: str) -> Iterator[tuple[str, Any]]:
-    """Yield (FHIR type name, value) for each extension of that url, such as ("integer", 3)."""
+def extension_values(element: Mapping[str, Any]) -> dict[str, list[tuple[str, Any]]]:
+    """Return (FHIR type name, value) pairs by extension url, such as ("integer", 3)."""
+    found: dict[str, list[tuple[str, Any]]] = {}
     extensions = element.get("extension")
-    if not isinstance(extensions, list):
-        return
-    for extension in extensions:
-        if isinstance(extension, dict) and extension.get("url") == url:
-            for key, value in extension.items():
-                if key.startswith("value"):
-                    yield kind_of(key), value
+    for extension in extensions if isinstance(extensions, list) else ():
+        url = extension.get("url") if isinstance(extension, dict) else None
+        if isinstance(url, str):
+            values = [(kind_of(k), v) for k, v in extension.items() if k.startswith("value")]
+            found.setdefault(url, []).extend(values)
+    return found
 
 
 def kind_of(key: str) -> str:
@@ -160,14 +161,27 @@ def kind_of(key: str) -> str:
 _COMPLEX = frozenset(["Coding", "Quantity", "Reference", "Attachment", "CodeableConcept"])
 
 
-def _extension(element: Mapping[str, Any], url: str) -> tuple[str, Any] | None:
-    return next(extension_values(element, url), None)
+def flagged(element: Mapping[str, Any], url: str) -> bool:
+    """Whether the element has that extension with the value true."""
+    return "extension" in element and ("boolean", True) in extension_values(element).get(url, [])
 
 
-def _number(element: Mapping[str, Any], name: str) -> int | None:
-    found = _extension(element, CORE + name)
-    value = found[1] if found else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+class _Extensions:
+    """The extensions of one item, looked up by the names that matter to a check."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self.values = extension_values(item) if "extension" in item else {}
+
+    def first(self, *urls: str) -> tuple[str, Any] | None:
+        return next((self.values[url][0] for url in urls if self.values.get(url)), None)
+
+    def integer(self, name: str) -> int | None:
+        found = self.first(CORE + name)
+        return found[1] if found and type(found[1]) is int else None
+
+    def all_of(self, name: str, wanted: type) -> list[Any]:
+        found = self.values.get(CORE + name, ())
+        return [value for _, value in found if isinstance(value, wanted)]
 
 
 @dataclass(slots=True)
@@ -210,7 +224,7 @@ class _Reader:
             return None
         self.paths[link_id] = path
         kind = item.get("type")
-        if kind not in ITEM_TYPES:
+        if not isinstance(kind, str) or kind not in ITEM_TYPES:
             self.fault(f"{path}.type", f"{kind!r} is not an item type of FHIR R4")
             return None
         children = self.items(item.get("item"), (*ancestors, link_id), path, depth + 1)
@@ -248,12 +262,12 @@ def _condition(entry: Any) -> Condition | None:
         return None
     question, operator = entry.get("question"), entry.get("operator")
     answers = [(key, value) for key, value in entry.items() if key.startswith("answer")]
-    if not isinstance(question, str) or operator not in OPERATORS or len(answers) != 1:
+    if not isinstance(question, str) or not isinstance(operator, str) or len(answers) != 1:
         return None
     key, value = answers[0]
-    if operator == "exists" and not isinstance(value, bool):
+    if operator not in OPERATORS or (operator == "exists" and not isinstance(value, bool)):
         return None
-    return Condition(question, str(operator), kind_of(key), value)
+    return Condition(question, operator, kind_of(key), value)
 
 
 def _question(
@@ -264,7 +278,7 @@ def _question(
     conditions: tuple[Condition, ...],
 ) -> Question:
     required = item.get("required") is True
-    hidden = _extension(item, CORE + "questionnaire-hidden")
+    extensions = _Extensions(item)
     value_set = item.get("answerValueSet")
     return Question(
         link_id=item["linkId"],
@@ -273,36 +287,38 @@ def _question(
         position=position,
         definition=item,
         required=required,
-        at_least=max(_number(item, "questionnaire-minOccurs") or 0, int(required)),
-        at_most=_number(item, "questionnaire-maxOccurs") if item.get("repeats") is True else 1,
-        hidden=hidden is not None and hidden[1] is True,
+        at_least=max(extensions.integer("questionnaire-minOccurs") or 0, int(required)),
+        at_most=extensions.integer("questionnaire-maxOccurs") if item.get("repeats") is True else 1,
+        hidden=extensions.first(CORE + "questionnaire-hidden") == ("boolean", True),
         conditions=conditions,
         any_condition=item.get("enableBehavior") == "any",
-        has_expression=_extension(item, SDC + "sdc-questionnaire-enableWhenExpression") is not None,
-        limits=_limits(item),
+        has_expression=extensions.first(ENABLE_EXPRESSION) is not None,
+        limits=_limits(item, extensions),
         options=tuple(_options(item)),
         value_set=value_set if isinstance(value_set, str) else None,
         children=children,
     )
 
 
-def _limits(item: Mapping[str, Any]) -> Limits:
+def _limits(item: Mapping[str, Any], extensions: _Extensions) -> Limits:
     length = item.get("maxLength")
-    pattern = _extension(item, CORE + "regex")
-    units = [v for _, v in extension_values(item, CORE + "questionnaire-unitOption")]
-    targets = [v for _, v in extension_values(item, CORE + "questionnaire-referenceResource")]
+    max_length = length if isinstance(length, int) else None
+    if not extensions.values:
+        return Limits(max_length=max_length) if max_length is not None else _NO_LIMITS
+    pattern = extensions.first(CORE + "regex")
     return Limits(
-        minimum=_extension(item, CORE + "minValue")
-        or _extension(item, SDC + "sdc-questionnaire-minQuantity"),
-        maximum=_extension(item, CORE + "maxValue")
-        or _extension(item, SDC + "sdc-questionnaire-maxQuantity"),
-        min_length=_number(item, "minLength"),
-        max_length=length if isinstance(length, int) else None,
+        minimum=extensions.first(CORE + "minValue", SDC + "sdc-questionnaire-minQuantity"),
+        maximum=extensions.first(CORE + "maxValue", SDC + "sdc-questionnaire-maxQuantity"),
+        min_length=extensions.integer("minLength"),
+        max_length=max_length,
         pattern=pattern[1] if pattern and isinstance(pattern[1], str) else None,
-        decimal_places=_number(item, "maxDecimalPlaces"),
-        units=tuple(unit for unit in units if isinstance(unit, dict)),
-        targets=frozenset(target for target in targets if isinstance(target, str)),
+        decimal_places=extensions.integer("maxDecimalPlaces"),
+        units=tuple(extensions.all_of("questionnaire-unitOption", dict)),
+        targets=frozenset(extensions.all_of("questionnaire-referenceResource", str)),
     )
+
+
+_NO_LIMITS = Limits()
 
 
 def _options(item: Mapping[str, Any]) -> Iterator[Option]:
@@ -310,7 +326,7 @@ def _options(item: Mapping[str, Any]) -> Iterator[Option]:
     for entry in raw if isinstance(raw, list) else ():
         if not isinstance(entry, dict):
             continue
-        exclusive = _extension(entry, CORE + "questionnaire-optionExclusive")
+        exclusive = flagged(entry, CORE + "questionnaire-optionExclusive")
         for key, value in entry.items():
             if key.startswith("value"):
-                yield Option(kind_of(key), value, exclusive is not None and exclusive[1] is True)
+                yield Option(kind_of(key), value, exclusive)
