@@ -30,7 +30,7 @@ def split(data: bytes, limits: Limits = LIMITS) -> Iterator[bytes | ReadError]:
 
     Errors: ``no-message`` (nothing here, or text that belongs to no message),
     ``frame-unterminated``, ``too-large``, ``charset-mismatch``, ``batch-count`` (a trailer counts
-    otherwise), ``batch-unfinished`` (no trailer). A count that is wrong does not take back the messages before it.
+    otherwise), ``batch-unfinished`` (no trailer). A wrong count takes no message back.
     """
     found = False
     for piece in _pieces(data, limits):
