@@ -1,0 +1,77 @@
+"""The HTTP face: FHIR API, health, and the sites' own endpoints, as one ASGI application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from adapter.api.faults import on_adapter_error, on_http_error
+from adapter.api.metadata import capability_statement
+from adapter.api.read import history, read, vread
+from adapter.api.response import FhirResponse
+from adapter.api.search import search
+from adapter.exchange.service import Service
+from adapter.plugin.errors import AdapterError
+
+
+def build_app(service: Service) -> Starlette:
+    """The application of a running service."""
+    fhir: list[BaseRoute] = [
+        Route("/metadata", metadata),
+        Route("/{type}", search),
+        Route("/{type}/{id}", read),
+        Route("/{type}/{id}/_history", history),
+        Route("/{type}/{id}/_history/{version}", vread),
+    ]
+    app = Starlette(
+        routes=[
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Mount("/fhir", routes=fhir),
+            Mount("/sites/{site}", app=SiteEndpoints(service)),
+        ],
+        exception_handlers={
+            HTTPException: on_http_error,
+            AdapterError: on_adapter_error,
+        },
+    )
+    app.state.service = service
+    return app
+
+
+class SiteEndpoints:
+    """Hands each request below /sites/<site>/ to that site's own application."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Find the site's application, which may open later than the server."""
+        app = self._service.fleet.apps.get(scope.get("path_params", {}).get("site", ""))
+        if app is None:
+            await Response(status_code=404)(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+
+async def metadata(request: Request) -> Response:
+    """What this server can do; needs no authorisation (FHIR R4 3.1.0.8)."""
+    service: Service = request.app.state.service
+    return FhirResponse(capability_statement(service.base_url(), service.now()))
+
+
+async def live(_: Request) -> Response:
+    """The process runs."""
+    return JSONResponse({"status": "live"})
+
+
+async def ready(request: Request) -> Response:
+    """The store answers; 503 if it does not."""
+    service: Service = request.app.state.service
+    await service.store.read(lambda tx: tx.sites.list())
+    return JSONResponse({"status": "ready"})

@@ -1,0 +1,85 @@
+"""read, vread and history of one resource (FHIR R4 3.1.0.2, 3.1.0.3, 3.1.0.12)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.api.access import service_for
+from adapter.api.response import FhirResponse
+from adapter.store.resources import ResourceRow
+
+
+async def read(request: Request) -> Response:
+    """The current version of a resource."""
+    return await _one(request, None)
+
+
+async def vread(request: Request) -> Response:
+    """One version of a resource."""
+    version = request.path_params["version"]
+    if not version.isdigit():
+        raise HTTPException(404, "There is no such version.")
+    return await _one(request, int(version))
+
+
+async def history(request: Request) -> Response:
+    """Every version of a resource, the newest first."""
+    service = service_for(request)
+    type_name, identity = request.path_params["type"], request.path_params["id"]
+    rows = await service.store.read(lambda tx: tx.resources.history(type_name, identity))
+    if not rows:
+        raise _unknown(type_name)
+    base = f"{service.base_url()}/fhir"
+    return FhirResponse(
+        {
+            "resourceType": "Bundle",
+            "type": "history",
+            "total": len(rows),
+            "entry": [_history_entry(row, base) for row in rows],
+        }
+    )
+
+
+async def _one(request: Request, version: int | None) -> Response:
+    service = service_for(request)
+    type_name, identity = request.path_params["type"], request.path_params["id"]
+    row = await service.store.read(lambda tx: tx.resources.get(type_name, identity, version))
+    if row is None:
+        raise _unknown(type_name)
+    return FhirResponse(resource(row), version=row.version, modified=row.last_updated)
+
+
+def resource(row: ResourceRow) -> dict[str, Any]:
+    """A stored resource with its version in meta."""
+    meta = {
+        **row.content.get("meta", {}),
+        "versionId": str(row.version),
+        "lastUpdated": row.last_updated.isoformat(timespec="milliseconds"),
+    }
+    return {**row.content, "meta": meta}
+
+
+def _history_entry(row: ResourceRow, base: str) -> dict[str, Any]:
+    address = f"{row.type}/{row.id}"
+    created = row.version == 1
+    return {
+        "fullUrl": f"{base}/{address}",
+        "resource": resource(row),
+        "request": {
+            "method": "POST" if created else "PUT",
+            "url": row.type if created else address,
+        },
+        "response": {
+            "status": "201" if created else "200",
+            "etag": f'W/"{row.version}"',
+            "lastModified": row.last_updated.isoformat(timespec="milliseconds"),
+        },
+    }
+
+
+def _unknown(type_name: str) -> HTTPException:
+    return HTTPException(404, f"There is no such {type_name} here.")

@@ -1,0 +1,123 @@
+"""The desk of this service: views and acts of people, each in one transaction.
+
+A view is audited in the transaction that reads it: if the audit cannot be written, nothing is
+shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from adapter.exchange.audit_event import audit_event
+from adapter.exchange.clock import Clock, moment
+from adapter.exchange.desk import Acted, AgencyView
+from adapter.exchange.ledger import Cause, Kept, Ledger
+from adapter.exchange.news import Told, reference
+from adapter.plugin.errors import TransientError
+from adapter.referral.disclosure import disclose, policy
+from adapter.referral.lifecycle import lifecycle
+from adapter.referral.room import Entry, Move, Refused, move
+from adapter.store.errors import StoreError
+from adapter.store.store import Store
+from adapter.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class Counter:
+    """`Desk`, over the ledger and the store."""
+
+    def __init__(
+        self, *, store: Store, ledger: Ledger, clock: Clock, moved: Callable[[], None]
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._clock = clock
+        self._moved = moved
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        return self._clock.now()
+
+    async def view(self, fulfilment: str, *, site: str, actor: str) -> AgencyView | None:
+        """The fulfilment for its agency, audited; None if it is not this site's."""
+        return await self._durably(lambda tx: self._view(tx, fulfilment, site, actor))
+
+    async def act(self, move: Move, *, site: str, actor: str, key: str) -> Acted:
+        """Make a move in one transaction; the same key again does nothing twice."""
+        acted = await self._durably(lambda tx: self._act(tx, move, site, actor, key))
+        if acted.state == "done":
+            self._moved()
+        return acted
+
+    async def _durably(self, work: Callable[[Transaction], T]) -> T:
+        try:
+            return await self._store.write(work)
+        except StoreError as error:
+            raise TransientError(error.code, error.message, fix=error.fix) from error
+
+    def _kept(self, tx: Transaction, fulfilment: str, site: str) -> Kept | None:
+        row = tx.cases.fulfilment(fulfilment)
+        if row is None or row.destination != site:
+            return None
+        return self._ledger.load(tx, row.referral)
+
+    def _view(self, tx: Transaction, fulfilment: str, site: str, actor: str) -> AgencyView | None:
+        kept = self._kept(tx, fulfilment, site)
+        found = kept.case.fulfilment(fulfilment) if kept else None
+        if kept is None or found is None:
+            return None
+        facts = self._ledger.sites[site]
+        disclosed = disclose(kept.case.referral, policy(facts.disclosure))
+        cause = Cause(actor=actor, site=site, at=self.now())
+        self._ledger.note(
+            tx, kept.id, [Entry(kind="fulfilment.viewed", fulfilment=fulfilment)], cause
+        )
+        tx.audit.append(
+            audit_event("R", f"Task/{fulfilment}", actor=actor, site=site, at=cause.at),
+            organization=self._ledger.organization,
+            referral=kept.id,
+        )
+        program = self._ledger.programs.get(found.program or "")
+        table = lifecycle(facts.lifecycle)
+        return AgencyView(
+            reference=reference(fulfilment),
+            referral=disclosed.referral,
+            fulfilment=found,
+            withheld=disclosed.withheld,
+            choices=table.choices(found.status or "requested", "performer"),
+            program=program.name.get(facts.language) if program else None,
+            received=kept.received_at,
+            reply_by=datetime.fromisoformat(found.reply_by) if found.reply_by else None,
+            test=kept.test,
+        )
+
+    def _act(self, tx: Transaction, wanted: Move, site: str, actor: str, key: str) -> Acted:
+        kept = self._kept(tx, wanted.fulfilment, site)
+        if kept is None:
+            refused = Refused(code="fulfilment.unknown", message="there is no such referral here")
+            return Acted(state="refused", refused=refused)
+        now = self.now()
+        decision = move(
+            kept.case,
+            wanted,
+            lifecycle(self._ledger.sites[site].lifecycle),
+            now.isoformat(timespec="milliseconds"),
+        )
+        if tx.state.get(site, f"act|{key}") is not None:
+            return Acted(state="already")
+        if decision.refused is None:
+            tx.state.put(site, f"act|{key}", b"1", organization=self._ledger.organization)
+        cause = Cause(actor=actor, site=site, at=now, occurred=moment(wanted.occurred, UTC))
+        told = [Told(event=each.event, fulfilment=each.fulfilment) for each in decision.news]
+        self._ledger.write(tx, kept, decision, cause, told)
+        if decision.refused:
+            return Acted(state="refused", refused=decision.refused)
+        tx.audit.append(
+            audit_event("U", f"Task/{wanted.fulfilment}", actor=actor, site=site, at=now),
+            organization=self._ledger.organization,
+            referral=kept.id,
+        )
+        return Acted(state="done")

@@ -1,0 +1,366 @@
+"""The engine: what each received message does, decided and written in one transaction.
+
+A message is read in depth here, after its receipt. What fails here goes to quarantine, and its
+sender is told by an application reply, never by silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from adapter.exchange.clock import Clock, moment
+from adapter.exchange.ledger import Cause, Kept, Ledger
+from adapter.exchange.mapper import Mapper, Read
+from adapter.exchange.news import Told
+from adapter.exchange.sites import SiteFacts
+from adapter.plugin.errors import DataError
+from adapter.referral.document import to_document
+from adapter.referral.identity import mapped_id
+from adapter.referral.lifecycle import lifecycle
+from adapter.referral.model import (
+    Acknowledgement,
+    Consent,
+    Envelope,
+    Fulfilment,
+    Identifier,
+    Reason,
+    Referral,
+    ReferralEvent,
+)
+from adapter.referral.programs import Program, named, rank
+from adapter.referral.room import Case, Decision, Entry, Move, Refused, cancel, move
+from adapter.store.inbox import InboxRow
+from adapter.store.transaction import Transaction
+
+FILLER_SYSTEM = "https://social-prescribing-adapter.example/fhir/NamingSystem/referral"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """What became of a message: ``processed`` or ``quarantined``, its referral, and the error."""
+
+    state: str
+    referral: str | None = None
+    error: DataError | None = None
+
+
+class Engine:
+    """Turns received messages into decisions of the referral room."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        mapper: Mapper,
+        sites: Mapping[str, SiteFacts],
+        programs: tuple[Program, ...],
+        send: str,
+        clock: Clock,
+    ) -> None:
+        self.ledger = ledger
+        self.mapper = mapper
+        self.sites = sites
+        self.programs = programs
+        self.send = send
+        self.clock = clock
+
+    def process(self, tx: Transaction, row: InboxRow) -> Processed:
+        """Read one accepted message and do what it asks; to be run inside one transaction."""
+        site = self.sites[row.site]
+        try:
+            read = self.mapper.read(
+                row.raw,
+                format=row.format,
+                kind=row.kind,
+                dialect=row.dialect or site.dialect,
+                site=row.site,
+            )
+            referral = self._apply(tx, row, site, read)
+        except DataError as error:
+            tx.inbox.mark(
+                row.id, "quarantined", code=error.code, error=error.message, fix=error.fix
+            )
+            tx.journal.append(
+                organization=row.organization,
+                inbox=row.id,
+                actor=row.site,
+                site=row.site,
+                kind="message.quarantined",
+                data={"code": error.code, "kind": row.kind},
+            )
+            return Processed(state="quarantined", error=error)
+        tx.inbox.mark(row.id, "processed", referral=referral)
+        return Processed(state="processed", referral=referral)
+
+    def _apply(self, tx: Transaction, row: InboxRow, site: SiteFacts, read: Read) -> str:
+        event = read.event
+        if event.referral is None:
+            raise DataError(
+                "message.no-referral",
+                f"a {row.kind} was read, but it names no referral",
+                fix="Look at the message, and replay it when the mapping is right.",
+            )
+        cause = Cause(
+            actor=row.site,
+            site=row.site,
+            at=self.clock.now(),
+            inbox=row.id,
+            occurred=moment(event.envelope.sent_at if event.envelope else None, site.timezone),
+        )
+        kept = self._find(tx, row.site, event.referral)
+        received = Entry(
+            kind="message.received",
+            data={"kind": row.kind, "lost": len(read.lost), "warnings": list(read.warnings)},
+        )
+        if event.kind == "request" and kept is None:
+            return self._new(tx, row, site, event, cause, received)
+        if kept is None:
+            raise DataError(
+                "referral.unknown",
+                f"a {row.kind} came for a referral that is not known here",
+                fix="Check the referral number, or wait for the request and replay this message.",
+            )
+        decision, told = self._change(kept, event, site, cause)
+        told = self._with_acknowledgement(told, event.envelope, decision.refused)
+        current = replace(kept, envelope=self._newer(kept.envelope, event.envelope))
+        decision = replace(decision, entries=(received, *decision.entries))
+        self.ledger.write(tx, current, decision, cause, told)
+        return kept.id
+
+    def _find(self, tx: Transaction, site: str, referral: Referral) -> Kept | None:
+        """By the id that its numbers give at this site, else by any number that we have seen."""
+        kept = self.ledger.load(tx, referral.id or "")
+        if kept is not None:
+            return kept
+        for identifier in referral.identifiers:
+            if identifier.value:
+                owners = tx.identifiers.find(
+                    identifier.system or "", identifier.value, owner_type="referral", site=site
+                )
+                if owners:
+                    return self.ledger.load(tx, owners[0])
+        return None
+
+    def _new(
+        self,
+        tx: Transaction,
+        row: InboxRow,
+        site: SiteFacts,
+        event: ReferralEvent,
+        cause: Cause,
+        received: Entry,
+    ) -> str:
+        referral = self._completed(event.referral or Referral(), row, site, cause)
+        program, why = self._choose(referral)
+        fulfilment = self._fulfilment(referral, event, program, cause)
+        status = fulfilment.status or "requested"
+        case = Case(referral=referral, fulfilments=(fulfilment,))
+        entries = [
+            received,
+            Entry(kind="referral.received", data={"status": referral.status}),
+            Entry(
+                kind=f"fulfilment.{status}",
+                fulfilment=fulfilment.id,
+                data={"program": program.id if program else None, "why": list(why)},
+            ),
+        ]
+        told = [Told(event="request", fulfilment=fulfilment.id)]
+        if event.envelope and event.envelope.reply in ("AL", "SU"):
+            told.append(Told(event="request-answer", fulfilment=fulfilment.id))
+        self.ledger.create(
+            tx,
+            case,
+            event.envelope,
+            {fulfilment.id or "": program.site} if program else {},
+            cause,
+            entries=entries,
+            told=told,
+        )
+        return referral.id or ""
+
+    def _completed(
+        self, referral: Referral, row: InboxRow, site: SiteFacts, cause: Cause
+    ) -> Referral:
+        """What the message left open and we know: status, test, consent, our own number."""
+        identifiers = referral.identifiers
+        if not any(each.type == "FILL" for each in identifiers):
+            filler = Identifier(system=FILLER_SYSTEM, value=referral.id, type="FILL")
+            identifiers = (*identifiers, filler)
+        consent = referral.consent
+        if consent is None and site.consent == "sender-attests":
+            consent = Consent(
+                id=mapped_id(referral.id or "", "Consent"),
+                status="active",
+                scope="referral",
+                date=referral.authored_on or cause.at.date().isoformat(),
+                recorded_by=site.organization,
+                basis="sender-attests",
+            )
+        return replace(
+            referral,
+            identifiers=identifiers,
+            status=referral.status or "active",
+            authored_on=referral.authored_on or cause.at.isoformat(timespec="seconds"),
+            consent=consent,
+            test=bool(site.test or row.test) or None,
+        )
+
+    def _choose(self, referral: Referral) -> tuple[Program | None, tuple[str, ...]]:
+        program = named(referral, self.programs)
+        if program is not None:
+            return program, ("the referral names it",)
+        matches = rank(referral, self.programs) if self.send == "best" else ()
+        if matches:
+            return matches[0].program, matches[0].why
+        return None, ("no program is named; a navigator decides",)
+
+    def _fulfilment(
+        self, referral: Referral, event: ReferralEvent, program: Program | None, cause: Cause
+    ) -> Fulfilment:
+        stated = event.fulfilments[0] if event.fulfilments else Fulfilment()
+        reply_by = cause.at + timedelta(days=program.reply_days) if program else None
+        return replace(
+            stated,
+            id=stated.id or mapped_id(referral.id or "", "Task", "0"),
+            identifiers=stated.identifiers or referral.identifiers,
+            referral=referral.id,
+            requester=stated.requester or referral.requester,
+            recipient=stated.recipient or (referral.recipients[0] if referral.recipients else None),
+            program=program.id if program else None,
+            status="requested",
+            priority=stated.priority or referral.priority,
+            authored_on=stated.authored_on or referral.authored_on,
+            last_modified=cause.at.isoformat(timespec="milliseconds"),
+            reply_by=stated.reply_by
+            or (reply_by.isoformat(timespec="seconds") if reply_by else None),
+        )
+
+    def _change(
+        self, kept: Kept, event: ReferralEvent, site: SiteFacts, cause: Cause
+    ) -> tuple[Decision, list[Told]]:
+        table = lifecycle(site.lifecycle)
+        now = cause.at.isoformat(timespec="milliseconds")
+        if event.kind == "cancel":
+            decision = cancel(kept.case, _reason(event), table, now)
+            told = [Told(event="cancel", fulfilment=each.fulfilment) for each in decision.news]
+            return decision, [*told, Told(event="cancel-answer")]
+        if event.kind == "status-request":
+            asked = Entry(kind="referral.status-asked")
+            return Decision(case=kept.case, entries=(asked,)), [Told(event="status-answer")]
+        if event.kind in ("request", "modify"):
+            return self._modify(kept, event, now), [
+                Told(event="modify"),
+                Told(event="modify-answer"),
+            ]
+        return self._answered(kept, event, site, cause)
+
+    def _modify(self, kept: Kept, event: ReferralEvent, now: str) -> Decision:
+        """The requester's new words replace the old; identity, status and consent stay ours."""
+        before, said = kept.case.referral, event.referral or Referral()
+        if before.status not in ("active", "on-hold", "draft", "unknown"):
+            refused = Refused(
+                code="referral.already-ended",
+                message=f"the referral was already {before.status}",
+                fix="Send a new referral.",
+            )
+            entry = Entry(kind="referral.modify-refused", data={"at": before.status})
+            return Decision(case=kept.case, entries=(entry,), refused=refused)
+        after = replace(
+            said,
+            id=before.id,
+            identifiers=_union(before.identifiers, said.identifiers),
+            status=before.status,
+            authored_on=before.authored_on,
+            consent=said.consent or before.consent,
+            test=before.test,
+        )
+        changed = [
+            name
+            for name, value in to_document(after).items()
+            if to_document(before).get(name) != value
+        ]
+        fulfilments = tuple(replace(each, last_modified=now) for each in kept.case.fulfilments)
+        return Decision(
+            case=Case(referral=after, fulfilments=fulfilments),
+            entries=(Entry(kind="referral.modified", data={"changed": changed}),),
+        )
+
+    def _answered(
+        self, kept: Kept, event: ReferralEvent, site: SiteFacts, cause: Cause
+    ) -> tuple[Decision, list[Told]]:
+        """A performer's own system says how it stands."""
+        table = lifecycle(site.lifecycle)
+        decision = Decision(case=kept.case)
+        told: list[Told] = []
+        for said in event.fulfilments:
+            own = self._own_fulfilment(decision.case, said, kept, cause.site)
+            step = move(
+                decision.case,
+                Move(
+                    fulfilment=own,
+                    actor="performer",
+                    to=said.status,
+                    reason=said.reason,
+                    outcome=said.outcome,
+                    note=said.notes[-1] if said.notes else None,
+                    lenient=True,
+                ),
+                table,
+                cause.at.isoformat(timespec="milliseconds"),
+            )
+            told += [Told(event=each.event, fulfilment=each.fulfilment) for each in step.news]
+            decision = Decision(
+                case=step.case,
+                entries=decision.entries + step.entries,
+                refused=step.refused or decision.refused,
+            )
+        return decision, told
+
+    def _own_fulfilment(self, case: Case, said: Fulfilment, kept: Kept, site: str) -> str:
+        if said.id and case.fulfilment(said.id):
+            return said.id
+        for fulfilment in case.fulfilments:
+            held = kept.held.get(fulfilment.id or "")
+            if held and held.destination == site:
+                return fulfilment.id or ""
+        return ""
+
+    def _with_acknowledgement(
+        self, told: list[Told], envelope: Envelope | None, refused: Refused | None
+    ) -> list[Told]:
+        """Answers carry the message that they answer, and AE with the reason where it was refused.
+
+        MSH-16 NE means that the sender wants no application reply (HL7 v2.5.1 2.9.3).
+        """
+        asked = envelope or Envelope()
+        said = Acknowledgement(
+            code="AE" if refused else "AA",
+            message_id=asked.id,
+            text=refused.message if refused else None,
+            error_code="207" if refused else None,
+        )
+        answered = []
+        for each in told:
+            if not each.event.endswith("-answer"):
+                answered.append(each)
+            elif asked.reply != "NE":
+                answered.append(replace(each, acknowledges=said))
+        return answered
+
+    def _newer(self, before: Envelope | None, after: Envelope | None) -> Envelope | None:
+        return before or after
+
+
+def _reason(event: ReferralEvent) -> Reason | None:
+    for fulfilment in event.fulfilments:
+        if fulfilment.reason:
+            return fulfilment.reason
+    text = event.referral.status_reason if event.referral else None
+    return Reason(code="other", text=text) if text else None
+
+
+def _union(before: tuple[Identifier, ...], said: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+    known = {(each.system, each.value) for each in before}
+    return before + tuple(each for each in said if (each.system, each.value) not in known)

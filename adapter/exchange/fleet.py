@@ -1,0 +1,198 @@
+"""The fleet: every site's system, opened each on its own, and its state for people to see.
+
+A system that cannot be opened is tried again with growing pauses; the others run meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from adapter.exchange.config import Config
+from adapter.exchange.plugins import Plugins
+from adapter.exchange.sites import SiteFacts
+from adapter.plugin.context import Context
+from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
+from adapter.plugin.system import HttpEndpoint, Listener, Receives, System, SystemConfig
+from adapter.store.store import Store
+
+OPEN_TIMEOUT = 30.0
+
+
+class Fleet:
+    """All systems of this process."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        plugins: Plugins,
+        sites: Mapping[str, SiteFacts],
+        store: Store,
+        context: Callable[[SiteFacts], Context],
+    ) -> None:
+        self.config = config
+        self.plugins = plugins
+        self.sites = sites
+        self.store = store
+        self.addresses: dict[str, str] = {}
+        self.apps: dict[str, Any] = {}
+        self._context = context
+        self._systems: dict[str, System] = {}
+        self._listeners: dict[str, list[Listener]] = {}
+        self._retries: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger("sites")
+
+    def system(self, site: str) -> System:
+        """The open system of a site.
+
+        Raises:
+            TransientError: it is not open now; it is being tried again.
+        """
+        found = self._systems.get(site)
+        if found is None:
+            raise TransientError(
+                "site.not-open",
+                f"the site {site} is not open",
+                fix=f"See: adapter sites list, and [sites.{site}] in adapter.toml.",
+            )
+        return found
+
+    async def open(self) -> None:
+        """Open every site once; those that fail are tried again in the background."""
+        await asyncio.gather(*(self._open_or_retry(name, 0) for name in self.sites))
+
+    async def listen(self) -> None:
+        """Start every listener and collect every HTTP endpoint."""
+        for name, system in self._systems.items():
+            await self._start(name, system)
+
+    async def stop_listening(self) -> None:
+        """Take nothing more; what is in flight is finished."""
+        for name, listeners in self._listeners.items():
+            for listener in listeners:
+                try:
+                    await listener.stop()
+                except Exception as error:  # noqa: BLE001 - the others must be stopped too
+                    self._log.warning("site.stop-failed", site=name, error=type(error).__name__)
+        self._listeners.clear()
+
+    async def close(self) -> None:
+        """Close every system."""
+        for task in self._retries:
+            task.cancel()
+        for name, system in self._systems.items():
+            try:
+                await asyncio.wait_for(system.close(), OPEN_TIMEOUT)
+            except Exception as error:  # noqa: BLE001 - the others must be closed too
+                self._log.warning("site.close-failed", site=name, error=type(error).__name__)
+        self._systems.clear()
+
+    def build(self, name: str) -> System:
+        """A site's system from its table, not opened.
+
+        Raises:
+            ConfigError: its settings are not right. PluginError: its plugin is not.
+        """
+        site = self.sites[name]
+        kind = self.plugins.system(site.system)
+        return kind(self._settings(name, kind), self._context(site))
+
+    def _settings(self, name: str, kind: type[System]) -> SystemConfig:
+        settings = _resolved(self.config.sites[name].settings, self.config)
+        try:
+            return kind.Config.model_validate(settings)
+        except ValidationError as error:
+            lines = "; ".join(
+                f"{'.'.join(str(part) for part in each['loc']) or 'settings'}: {each['msg']}"
+                for each in error.errors(include_input=False, include_url=False)
+            )
+            raise ConfigError(
+                "config.site-settings",
+                f"[sites.{name}.settings] is not right: {lines}",
+                fix="Correct these keys; see the plugin's README for each setting.",
+            ) from error
+
+    async def _open_or_retry(self, name: str, tries: int) -> None:
+        try:
+            system = self.build(name)
+            await asyncio.wait_for(system.open(), OPEN_TIMEOUT)
+        except AdapterError as error:
+            await self._not_open(name, error, tries)
+        except TimeoutError:
+            slow = TransientError("site.open-timeout", f"the site {name} did not open in time")
+            await self._not_open(name, slow, tries)
+        except Exception as error:  # noqa: BLE001 - one plugin's fault stops no other site
+            fault = PluginError(
+                "plugin.raised", f"the plugin of {name} raised {type(error).__name__} in open()"
+            )
+            await self._not_open(name, fault, tries)
+        else:
+            self._systems[name] = system
+            await self._state(name, "ready", None)
+            if tries:
+                await self._start(name, system)
+
+    async def _not_open(self, name: str, error: AdapterError, tries: int) -> None:
+        self._log.error("site.not-open", site=name, code=error.code, message=error.message)
+        if isinstance(error, ConfigError):
+            await self._state(name, "config-error", error)
+            return
+        if isinstance(error, PluginError):
+            await self._state(name, "failed", error)
+            return
+        await self._state(name, "retrying", error)
+        task = asyncio.create_task(self._again(name, tries + 1))
+        self._retries.add(task)
+        task.add_done_callback(self._retries.discard)
+
+    async def _again(self, name: str, tries: int) -> None:
+        await asyncio.sleep(min(5 * 2**tries, 300))
+        await self._open_or_retry(name, tries)
+
+    async def _start(self, name: str, system: System) -> None:
+        if not isinstance(system, Receives):
+            return
+        for endpoint in system.endpoints():
+            if isinstance(endpoint, HttpEndpoint):
+                self.apps[name] = endpoint.app
+                continue
+            try:
+                self.addresses[name] = await endpoint.start()
+            except (OSError, AdapterError) as error:
+                fault = (
+                    error
+                    if isinstance(error, AdapterError)
+                    else ConfigError(
+                        "site.cannot-listen",
+                        f"the site {name} cannot listen: {error.strerror or type(error).__name__}",
+                        fix="Choose another port, or end what uses it.",
+                    )
+                )
+                await self._state(name, "failed", fault)
+                self._log.error("site.cannot-listen", site=name, code=fault.code)
+                continue
+            self._listeners.setdefault(name, []).append(endpoint)
+
+    async def _state(self, name: str, state: str, error: AdapterError | None) -> None:
+        message = error.message if error else None
+        await self.store.write(
+            lambda tx: tx.sites.set(
+                name, organization=self.config.organization, state=state, error=message
+            )
+        )
+
+
+def _resolved(value: Any, config: Config) -> Any:
+    """Settings with each secret reference replaced by what it stands for."""
+    if isinstance(value, dict):
+        return {key: _resolved(each, config) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_resolved(each, config) for each in value]
+    if isinstance(value, str) and value.startswith(("env:", "file:")):
+        return config.secret(value)
+    return value

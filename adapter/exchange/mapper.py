@@ -1,0 +1,93 @@
+"""Reading and writing messages through the mapping tables: bytes to events, events to bytes, FHIR.
+
+The one place that joins formats (bytes to trees) with packs (trees to events). Everything is looked
+up once per (format, kind, dialect) and then called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapter.mapping import MappingError, Packs
+from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Format, FormatError
+from adapter.referral.document import DocumentError, from_document, to_document
+from adapter.referral.identity import assign_ids
+from adapter.referral.model import ReferralEvent
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """A message, read: the event, its document with ids, and what was not carried over."""
+
+    event: ReferralEvent
+    document: Document
+    lost: Sequence[Any]
+    warnings: Sequence[str]
+
+
+class Mapper:
+    """Formats and packs, joined."""
+
+    def __init__(self, packs: Packs, formats: Mapping[str, Format]) -> None:
+        self.packs = packs
+        self.formats = formats
+
+    def read(self, raw: bytes, *, format: str, kind: str, dialect: str | None, site: str) -> Read:
+        """The event that a message states.
+
+        Raises:
+            DataError: it cannot be read, or no table maps it.
+        """
+        reader = self._format(format)
+        try:
+            tree = reader.parse(raw)
+            table = self.packs.find(format, kind, "referral", dialect=dialect)
+            mapped = table.to_right(tree)
+            assign_ids(mapped.document, site)
+            event = from_document(ReferralEvent, mapped.document)
+        except FormatError as error:
+            raise DataError("message.unreadable", error.message, fix=error.fix) from error
+        except MappingError as error:
+            raise DataError(error.code, error.message, fix=error.fix) from error
+        except DocumentError as error:
+            raise DataError(
+                "message.not-canonical",
+                f"the mapping made something that is no referral: {error.message}",
+                fix=f"Check the pack's row for {error.path}.",
+            ) from error
+        return Read(
+            event=event,
+            document=mapped.document,
+            lost=mapped.lost,
+            warnings=[str(each) for each in mapped.warnings],
+        )
+
+    def write(self, event: ReferralEvent, *, format: str, kind: str, dialect: str | None) -> bytes:
+        """The bytes that state an event in a format.
+
+        Raises:
+            DataError: no table maps it, or a value has no place in the format.
+        """
+        try:
+            table = self.packs.find(format, kind, "referral", dialect=dialect)
+            mapped = table.to_left(to_document(event))
+            return self._format(format).dump(mapped.tree)
+        except MappingError as error:
+            raise DataError(error.code, error.message, fix=error.fix) from error
+        except FormatError as error:
+            raise DataError("message.unwritable", error.message, fix=error.fix) from error
+
+    def _format(self, name: str) -> Format:
+        found = self.formats.get(name)
+        if found is None:
+            raise DataError(
+                "format.unknown",
+                f"no enabled plugin brings the format {name!r}",
+                fix='Add the plugin to enabled in [plugins], see "adapter plugins list".',
+            )
+        return found

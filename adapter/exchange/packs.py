@@ -1,0 +1,25 @@
+"""Formats and packs as this installation has them: the core's own and the plugins'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from adapter.exchange.config import Config
+from adapter.exchange.plugins import Plugins
+from adapter.fhir.format import FhirFormat
+from adapter.mapping import Packs, load_packs
+from adapter.plugin.formats import Format
+from adapter.referral.format import ReferralFormat
+
+
+def formats_of(plugins: Plugins) -> Mapping[str, Format]:
+    """Every format by name: fhir and referral are the core's, the others come from plugins."""
+    own: dict[str, Format] = {each.name: each for each in (FhirFormat(), ReferralFormat())}
+    return {**own, **plugins.formats}
+
+
+def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Format]) -> Packs:
+    """Every pack: a site's folder goes before a plugin's pack, and that before the core's."""
+    folders = [config.path(each) for each in config.mappings.folders] if config else []
+    return load_packs(formats, folders=[Path(each) for each in folders])

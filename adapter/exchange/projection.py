@@ -1,0 +1,72 @@
+"""The FHIR face of a case: every resource that it projects to, kept in step in the same commit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from adapter.fhir.checks import check
+from adapter.mapping import Packs
+from adapter.plugin.errors import DataError
+from adapter.referral.document import to_document
+from adapter.referral.model import ReferralEvent
+from adapter.referral.room import Case
+from adapter.store.transaction import Transaction
+
+Resource = dict[str, Any]
+
+
+class Projector:
+    """Projects cases through the FHIR pack, and writes what changed as new versions."""
+
+    def __init__(self, packs: Packs) -> None:
+        self._table = packs.find("fhir", "Bundle", "referral")
+
+    def bundle(self, case: Case) -> Resource:
+        """The case as a FHIR R4 transaction Bundle.
+
+        Raises:
+            DataError: the result fails our own checks; nothing that fails them is ever written.
+        """
+        event = ReferralEvent(kind="request", referral=case.referral, fulfilments=case.fulfilments)
+        bundle: Resource = self._table.to_left(to_document(event)).tree
+        issues = [each for each in check(bundle) if each.severity in ("error", "fatal")]
+        if issues:
+            first = issues[0]
+            raise DataError(
+                "fhir.not-conformant",
+                f"the FHIR projection is not valid R4: {first.code} at {first.expression}",
+                fix="Check the FHIR pack with: adapter mappings check",
+                detail=first.diagnostics,
+            )
+        return bundle
+
+    def resources(self, case: Case) -> list[Resource]:
+        """The resources of the case, each with its id."""
+        return [entry["resource"] for entry in self.bundle(case)["entry"]]
+
+    def write(self, tx: Transaction, organization: str, case: Case, at: datetime) -> None:
+        """Store a new version of each resource that is new or has changed."""
+        changed = []
+        for resource in self.resources(case):
+            stored = tx.resources.get(resource["resourceType"], resource["id"])
+            if stored is None or _content(stored.content) != _content(resource):
+                changed.append(resource)
+        if changed:
+            tx.resources.put_many(
+                changed, organization=organization, referral=case.referral.id, last_updated=at
+            )
+
+
+def _content(resource: Resource) -> bytes:
+    """The resource without what the store itself adds, for comparing."""
+    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in _OURS}
+    plain = {k: v for k, v in resource.items() if k != "meta"}
+    if meta:
+        plain["meta"] = meta
+    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+
+
+_OURS = ("versionId", "lastUpdated")

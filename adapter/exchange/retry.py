@@ -1,0 +1,69 @@
+"""When to try again: the schedule by class of failure.
+
+Transient failures wait 5 s, then 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h: ten tries in about 75 h,
+the schedule of Standard Webhooks 1.0.0, with 20 % jitter so that many lanes do not strike at once.
+A peer's Retry-After is honoured when it is longer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from adapter.plugin.errors import (
+    AdapterError,
+    AuthError,
+    ConfigError,
+    DataError,
+    GoneError,
+    PluginError,
+    TransientError,
+)
+
+SCHEDULE = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What to do with a failed delivery.
+
+    ``retry`` at `next_at`; ``dead`` (tried long enough, or the peer is gone); ``quarantined`` (this
+    message is wrong). `site_state` is what the site becomes, or None if it stays as it is.
+    """
+
+    action: Literal["retry", "dead", "quarantined"]
+    next_at: datetime | None = None
+    site_state: str | None = None
+
+
+def judge(error: AdapterError, *, attempt: int, now: datetime, chance: float) -> Verdict:
+    """The verdict for a failure at the `attempt`-th try (1 is the first).
+
+    Args:
+        chance: a random number from 0 to 1 that spreads the waiting time.
+    """
+    if isinstance(error, DataError):
+        return Verdict(action="quarantined")
+    if isinstance(error, GoneError):
+        return Verdict(action="dead", site_state="disabled")
+    if isinstance(error, AuthError):
+        return Verdict(
+            action="retry", next_at=_later(now, 3_600, chance), site_state="auth-required"
+        )
+    if isinstance(error, ConfigError):
+        return Verdict(
+            action="retry", next_at=_later(now, 3_600, chance), site_state="config-error"
+        )
+    if attempt > len(SCHEDULE):
+        return Verdict(action="dead", site_state="retrying")
+    wait = float(SCHEDULE[attempt - 1])
+    if isinstance(error, TransientError) and error.retry_after:
+        wait = max(wait, error.retry_after)
+    state = "failed" if isinstance(error, PluginError) else "retrying"
+    return Verdict(action="retry", next_at=_later(now, wait, chance), site_state=state)
+
+
+def _later(now: datetime, seconds: float, chance: float) -> datetime:
+    return now + timedelta(seconds=seconds * (1 - JITTER + 2 * JITTER * chance))

@@ -1,0 +1,226 @@
+"""The service: store, plugins, engine, delivery and pages, put together and run.
+
+Order at start: configuration, store (migrations, pragmas), plugins, packs, systems opened, engine
+and courier started, listeners last: nothing is accepted before it can be processed. At the end the
+other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import Executor, ProcessPoolExecutor
+from datetime import datetime
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import structlog
+
+from adapter.exchange.clock import Clock, SystemClock
+from adapter.exchange.config import Config
+from adapter.exchange.counter import Counter
+from adapter.exchange.delivery import Courier
+from adapter.exchange.desk import Desk
+from adapter.exchange.directory import load_programs
+from adapter.exchange.engine import Engine
+from adapter.exchange.fleet import Fleet
+from adapter.exchange.ledger import Ledger
+from adapter.exchange.mapper import Mapper
+from adapter.exchange.packs import formats_of, packs_of
+from adapter.exchange.plugins import Plugins, load_plugins
+from adapter.exchange.projection import Projector
+from adapter.exchange.site_context import Pages, SiteContext
+from adapter.exchange.sites import SiteFacts, site_facts
+from adapter.plugin.errors import AdapterError
+from adapter.security.keyring import Keyring
+from adapter.store.store import Store
+from adapter.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    import httpx
+
+    from adapter.store.inbox import InboxRow
+
+BATCH = 32
+
+
+class Service:
+    """One running adapter."""
+
+    def __init__(
+        self, config: Config, *, pages: Pages, store: Store, keyring: Keyring, clock: Clock
+    ) -> None:
+        self.config = config
+        self.organization = config.organization
+        self.pages = pages
+        self.store = store
+        self.keyring = keyring
+        self.clock = clock
+        self.plugins: Plugins = load_plugins(config.plugins.enabled)
+        self.formats = formats_of(self.plugins)
+        self.packs = packs_of(config, self.plugins, self.formats)
+        self.sites: Mapping[str, SiteFacts] = site_facts(config, self.plugins)
+        programs = (
+            load_programs(config.path(config.routing.programs)) if config.routing.programs else ()
+        )
+        self.projector = Projector(self.packs)
+        self.ledger = Ledger(
+            organization=config.organization,
+            sites=self.sites,
+            programs=programs,
+            projector=self.projector,
+        )
+        self.mapper = Mapper(self.packs, self.formats)
+        self.engine = Engine(
+            ledger=self.ledger,
+            mapper=self.mapper,
+            sites=self.sites,
+            programs=programs,
+            send=config.routing.send,
+            clock=clock,
+        )
+        self.fleet = Fleet(
+            config=config,
+            plugins=self.plugins,
+            sites=self.sites,
+            store=store,
+            context=lambda facts: SiteContext(self, facts),
+        )
+        self.courier = Courier(
+            store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
+        )
+        self.desk: Desk = Counter(
+            store=store, ledger=self.ledger, clock=clock, moved=self.courier.wake.set
+        )
+        self._address = ""
+        self._arrived = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._executor: ProcessPoolExecutor | None = None
+        self._http: httpx.AsyncClient | None = None
+        self._stopping = False
+        self._log = structlog.get_logger("service")
+
+    @classmethod
+    def open(cls, config: Config, *, pages: Pages, clock: Clock | None = None) -> Service:
+        """A service with its store open.
+
+        Raises:
+            AdapterError: configuration or store do not allow a start; nothing was started.
+        """
+        keyring = Keyring.load(config.secret(config.store.key))
+        store = Store.open(store_url(config), keyring)
+        return cls(config, pages=pages, store=store, keyring=keyring, clock=clock or SystemClock())
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        return self.clock.now()
+
+    def base_url(self) -> str:
+        """How the outside reaches this server."""
+        return (self.config.server.base_url or self._address).rstrip("/")
+
+    def bound(self, address: str) -> None:
+        """Tell where the HTTP server listens, once it is known."""
+        self._address = address
+
+    def received(self) -> None:
+        """Somebody put a message into the inbox."""
+        self._arrived.set()
+
+    def executor(self) -> Executor:
+        """Worker processes, started when first used, as fresh interpreters: no lock is copied."""
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
+        return self._executor
+
+    def http(self) -> httpx.AsyncClient:
+        """The one HTTP client of this process."""
+        if self._http is None:
+            import httpx
+
+            self._http = httpx.AsyncClient(timeout=30.0, follow_redirects=False)
+        return self._http
+
+    async def start(self) -> None:
+        """Open every site, start engine and courier, then listen."""
+        await self.fleet.open()
+        self._tasks = [
+            asyncio.create_task(self._run_engine(), name="engine"),
+            asyncio.create_task(self.courier.run(), name="courier"),
+        ]
+        await self.fleet.listen()
+
+    async def stop(self, seconds: float = 8.0) -> None:
+        """Stop taking, finish what is in flight, let go. What is queued stays queued."""
+        self._stopping = True
+        await self.fleet.stop_listening()
+        self._arrived.set()
+        await self.courier.stop(seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.fleet.close()
+        if self._http is not None:
+            await self._http.aclose()
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        self.store.close()
+
+    async def _run_engine(self) -> None:
+        """Work through the inbox in the order of arrival; a fault of one message stops no other."""
+        while not self._stopping:
+            self._arrived.clear()
+            try:
+                worked = await self._work()
+            except AdapterError as error:
+                self._log.error("engine.store-unavailable", code=error.code)
+                worked = 0
+                await asyncio.sleep(1.0)
+            if not worked:
+                try:
+                    await asyncio.wait_for(self._arrived.wait(), timeout=1.0)
+                except TimeoutError:
+                    continue
+
+    async def _work(self) -> int:
+        """Work through each site in its own order; the number of messages."""
+        worked = 0
+        for site in await self.store.read(lambda tx: tx.inbox.pending_sites()):
+            rows = await self.store.read(
+                lambda tx, site=site: tx.inbox.next_pending(site, limit=BATCH)
+            )
+            for row in rows:
+                await self._one(row)
+            worked += len(rows)
+        if worked:
+            self.courier.wake.set()
+        return worked
+
+    async def _one(self, row: InboxRow) -> None:
+        try:
+            await self.store.write(lambda tx: self.engine.process(tx, row))
+        except AdapterError:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is quarantined with its class, and kept
+            fault = type(error).__name__
+            self._log.error("engine.fault", id=row.id, error=fault)
+            await self.store.write(lambda tx: _quarantine(tx, row, fault))
+
+
+def store_url(config: Config) -> str:
+    """The store's URL with a relative SQLite file put beside adapter.toml."""
+    url = config.store.url
+    prefix = "sqlite:///"
+    if url.startswith(prefix):
+        return prefix + str(config.path(url.removeprefix(prefix)))
+    return url
+
+
+def _quarantine(tx: Transaction, row: InboxRow, fault: str) -> None:
+    tx.inbox.mark(
+        row.id,
+        "quarantined",
+        code="engine.fault",
+        error=f"the engine failed on it: {fault}",
+        fix="Report the fault; replay the message after an update.",
+    )

@@ -1,0 +1,253 @@
+"""The context of one site: the core as its plugin sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import structlog
+
+from adapter.exchange.desk import Desk
+from adapter.exchange.sites import SiteFacts
+from adapter.plugin.context import Log, Site, State
+from adapter.plugin.errors import TransientError
+from adapter.plugin.messages import Inbound, Receipt, Refusal
+from adapter.plugin.pages import Page, Visit
+from adapter.security.keyring import Keyring
+from adapter.store.errors import StoreError
+from adapter.store.store import Store
+from adapter.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+
+
+class Pages(Protocol):
+    """Renders pages and does what their forms ask; the portal implements it."""
+
+    async def page(self, visit: Visit, *, site: str, desk: Desk) -> Page:
+        """The page of a visit."""
+        ...
+
+    async def submit(
+        self, visit: Visit, form: Mapping[str, list[str]], *, site: str, desk: Desk
+    ) -> Page:
+        """Do what a form asks, and the page that says what came of it."""
+        ...
+
+
+class Core(Protocol):
+    """What a context needs of the service."""
+
+    store: Store
+    keyring: Keyring
+    pages: Pages
+    desk: Desk
+    organization: str
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        ...
+
+    def base_url(self) -> str:
+        """How the outside reaches this server."""
+        ...
+
+    def executor(self) -> Executor:
+        """Worker processes."""
+        ...
+
+    def http(self) -> httpx.AsyncClient:
+        """The one HTTP client."""
+        ...
+
+    def received(self) -> None:
+        """Somebody put a message into the inbox."""
+        ...
+
+
+class SiteState:
+    """`State` for one site, over the store."""
+
+    def __init__(self, store: Store, site: SiteFacts, organization: str) -> None:
+        self._store = store
+        self._site = site.name
+        self._organization = organization
+
+    async def get(self, key: str) -> bytes | None:
+        """The value, or None."""
+        return await self._store.read(lambda tx: tx.state.get(self._site, key))
+
+    async def put(self, key: str, value: bytes, *, expires: datetime | None = None) -> None:
+        """Durable when it returns."""
+        await self._store.write(
+            lambda tx: tx.state.put(
+                self._site, key, value, organization=self._organization, expires=expires
+            )
+        )
+
+    async def add(self, key: str, value: bytes, *, expires: datetime | None = None) -> bool:
+        """Put only if nothing is there."""
+        return await self._store.write(
+            lambda tx: tx.state.add(
+                self._site, key, value, organization=self._organization, expires=expires
+            )
+        )
+
+    async def delete(self, key: str) -> None:
+        """Forget it."""
+        await self._store.write(lambda tx: tx.state.delete(self._site, key))
+
+
+class SiteContext:
+    """`adapter.plugin.Context` for one site."""
+
+    def __init__(self, core: Core, facts: SiteFacts) -> None:
+        self._core = core
+        self._facts = facts
+        self._log = structlog.get_logger("plugin").bind(site=facts.name)
+        self._state = SiteState(core.store, facts, core.organization)
+        self._site = Site(
+            name=facts.name,
+            organization=facts.organization,
+            test=facts.test,
+            timezone=facts.timezone,
+            language=facts.language,
+        )
+
+    @property
+    def site(self) -> Site:
+        """The site that this system serves."""
+        return self._site
+
+    @property
+    def log(self) -> Log:
+        """The site's log."""
+        log: Log = self._log
+        return log
+
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """The core's HTTP client."""
+        return self._core.http()
+
+    @property
+    def state(self) -> State:
+        """The site's own durable store."""
+        return self._state
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        return self._core.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+    def token(self, purpose: str) -> bytes:
+        """32 bytes, always the same for the same purpose at this site."""
+        return self._core.keyring.derive(f"site|{self._facts.name}|{purpose}")
+
+    def random(self, size: int) -> bytes:
+        """Fresh random bytes."""
+        return secrets.token_bytes(size)
+
+    def url(self, path: str) -> str:
+        """The absolute address of a path among this site's HTTP endpoints."""
+        return f"{self._core.base_url()}/sites/{self._facts.name}/{path.lstrip('/')}"
+
+    async def offload(self, function: Callable[..., T], *args: Any) -> T:
+        """Run in a worker process."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._core.executor(), function, *args)
+
+    async def receive(self, message: Inbound) -> Receipt:
+        """Make a message durable, once."""
+        try:
+            receipt = await self._core.store.write(lambda tx: self._receive(tx, message))
+        except StoreError as error:
+            raise TransientError(
+                error.code, "the message could not be stored", fix=error.fix
+            ) from error
+        if receipt.state == "accepted":
+            self._core.received()
+        return receipt
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Journal a refusal."""
+        try:
+            await self._core.store.write(lambda tx: self._refuse(tx, refusal))
+        except StoreError as error:
+            self._log.error("message.refusal-not-journaled", code=error.code)
+
+    async def page(self, visit: Visit) -> Page:
+        """Render a page."""
+        return await self._core.pages.page(visit, site=self._facts.name, desk=self._core.desk)
+
+    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
+        """Do what a form asks."""
+        return await self._core.pages.submit(
+            visit, form, site=self._facts.name, desk=self._core.desk
+        )
+
+    def _receive(self, tx: Transaction, message: Inbound) -> Receipt:
+        found = tx.inbox.find(self._facts.name, message.key)
+        if found is not None:
+            if found.content_hash == tx.inbox.content_hash(message.raw):
+                return Receipt(id=found.id, state="duplicate", answer=found.answer)
+            tx.inbox.add_refused(
+                organization=self._core.organization,
+                site=self._facts.name,
+                key=message.key,
+                format=message.format,
+                kind=message.kind,
+                raw=message.raw,
+                code="message.conflict",
+                message="the same message id came before with other content",
+                fix="The sender must give each message an id of its own.",
+            )
+            self._journal(tx, found.id, "message.conflict", {"kind": message.kind})
+            return Receipt(id=found.id, state="conflict")
+        row = tx.inbox.add(
+            organization=self._core.organization,
+            site=self._facts.name,
+            key=message.key,
+            format=message.format,
+            kind=message.kind,
+            dialect=message.dialect,
+            raw=message.raw,
+            answer=message.answer,
+            test=message.test,
+        )
+        self._journal(tx, row.id, "message.accepted", {"kind": message.kind})
+        return Receipt(id=row.id, state="accepted", answer=message.answer)
+
+    def _refuse(self, tx: Transaction, refusal: Refusal) -> None:
+        refused = tx.inbox.add_refused(
+            organization=self._core.organization,
+            site=self._facts.name,
+            key=refusal.key,
+            format=refusal.format,
+            kind=refusal.kind,
+            raw=refusal.raw,
+            code=refusal.code,
+            message=refusal.message,
+            fix=refusal.fix,
+        )
+        self._journal(tx, refused, "message.refused", {"code": refusal.code, "kind": refusal.kind})
+
+    def _journal(self, tx: Transaction, inbox: str, kind: str, data: dict[str, Any]) -> None:
+        tx.journal.append(
+            organization=self._core.organization,
+            inbox=inbox,
+            actor=self._facts.name,
+            site=self._facts.name,
+            kind=kind,
+            data=data,
+        )
