@@ -1,0 +1,98 @@
+"""`adapter init`: a configuration to start from."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Annotated, Literal
+
+import typer
+
+from adapter.cli.printing import JsonOption, emit, say
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A new folder, or one that is empty.")
+    ],
+    example: Annotated[
+        Literal["loop"] | None,
+        typer.Option(help="loop: a clinic and an agency, complete, in test mode."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a commented adapter.toml, a directory of programs and a key into a new folder."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise typer.BadParameter(
+            f"{folder} is not an empty folder; nothing was written", param_hint="DIR"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    ports = free_ports(2)
+    files = write(folder, example=example == "loop", answers_port=ports[0], smtp_port=ports[1])
+    steps = _next_steps(folder, ports if example else None)
+    if as_json:
+        emit({"folder": str(folder), "files": [str(each) for each in files], "next": steps})
+        return
+    for each in files:
+        typer.echo(f"Wrote {each}")
+    say("\nNext:")
+    for step in steps:
+        say(f"  {step}")
+
+
+def write(folder: Path, *, example: bool, answers_port: int, smtp_port: int) -> list[Path]:
+    """Write the files of a configuration; what was written, the configuration first."""
+    texts = {
+        "adapter.toml": Template(template("loop.toml" if example else "empty.toml")).substitute(
+            answers_port=answers_port, smtp_port=smtp_port
+        ),
+        "programs.toml": template("programs.toml" if example else "programs-empty.toml"),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, "utf-8")
+    write_key(folder / "adapter.key")
+    return [folder / name for name in (*texts, "adapter.key")]
+
+
+def template(name: str) -> str:
+    """A shipped template."""
+    return (resources.files("adapter.cli") / "templates" / name).read_text("utf-8")
+
+
+def write_key(file: Path) -> None:
+    """A new keyring that only this user can read."""
+    from adapter.security.keyring import Keyring
+
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+        stream.write(Keyring.generate().to_text())
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nothing listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def _next_steps(folder: Path, ports: list[int] | None) -> list[str]:
+    config = shlex.quote(str(folder / "adapter.toml"))
+    if ports is None:
+        return [
+            f"edit {config}: organization, sites",
+            f"adapter sites check --config {config}",
+            f"adapter serve --config {config}",
+        ]
+    return [
+        f"adapter serve --config {config}",
+        f"adapter sites check --config {config}",
+        f"the agency's e-mail goes to 127.0.0.1:{ports[1]}; to see it: "
+        f"python -m aiosmtpd -n -l 127.0.0.1:{ports[1]}",
+        f"the clinic's answers go to an MLLP listener on 127.0.0.1:{ports[0]}",
+    ]

@@ -1,0 +1,161 @@
+"""`adapter serve`: the service until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import typer
+
+from adapter.cli.printing import JsonOption, emit, say
+from adapter.cli.settings import DEFAULT, ConfigOption, read
+
+if TYPE_CHECKING:
+    from adapter.exchange.config import Config
+    from adapter.exchange.service import Service
+
+GRACE = 8.0
+
+
+def serve(
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+    log_level: Annotated[
+        str, typer.Option(help="What to log to stderr: DEBUG, INFO, WARNING or ERROR.")
+    ] = "INFO",
+) -> None:
+    """Run listeners, the FHIR API, secure-link pages and delivery, until SIGTERM or Ctrl-C.
+
+    When everything is ready, one line is printed; with --json it is a JSON object with the
+    addresses. On SIGTERM nothing more is taken, what is in flight is finished, and what is queued
+    stays queued for the next start.
+    """
+    from adapter.cli.logs import configure
+
+    level = log_level.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise typer.BadParameter("expected DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
+    configure(json=as_json, level=level)
+    asyncio.run(run(read(config), as_json=as_json))
+
+
+async def run(config: Config, *, as_json: bool) -> None:
+    """Start, say that it is ready, wait for the signal, stop."""
+    import uvicorn
+
+    from adapter.api.app import build_app
+    from adapter.exchange.service import Service
+    from adapter.portal.pages import PortalPages
+
+    class Server(uvicorn.Server):
+        """uvicorn without its own signal handling: the service stops in its own order."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    stop = _stop_on_signals()
+    listening = bind(config)
+    try:
+        service = Service.open(config, pages=PortalPages())
+        service.bound(address(listening))
+        server = Server(
+            uvicorn.Config(
+                build_app(service),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=int(GRACE / 2),
+            )
+        )
+        http = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            await service.start()
+            if not stop.is_set():
+                announce(ready(service, config), as_json=as_json)
+            await stop.wait()
+        finally:
+            server.should_exit = True
+            await http
+            await service.stop(GRACE / 2)
+    finally:
+        listening.close()
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def bind(config: Config) -> socket.socket:
+    """The listening socket of the HTTP server; port 0 takes any free one.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+    from adapter.plugin.errors import ConfigError
+
+    host, port = config.server.host, config.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            "config.cannot-listen",
+            f"[server] {host} port {port} cannot be listened on: {error.strerror}",
+            fix="Choose another port (0 takes any free one), or end what uses it.",
+        ) from error
+    return listening
+
+
+def address(listening: socket.socket) -> str:
+    """The URL of a listening socket."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def ready(service: Service, config: Config) -> dict[str, Any]:
+    """The facts of the ready line."""
+    from adapter.exchange.service import store_url
+
+    base = service.base_url()
+    return {
+        "event": "ready",
+        "fhir": f"{base}/fhir",
+        "portal": None,
+        "listeners": dict(service.fleet.addresses),
+        "store": without_password(store_url(config)),
+        "pid": os.getpid(),
+    }
+
+
+def announce(facts: dict[str, Any], *, as_json: bool) -> None:
+    """The ready line: JSON on stdout, or the same in words on stderr."""
+    if as_json:
+        emit(facts)
+        return
+    listeners = ", ".join(f"{site} {where}" for site, where in facts["listeners"].items())
+    typer.echo(f"Ready. FHIR API {facts['fhir']}; listeners: {listeners or 'none'}")
+    say(f"Store {facts['store']}; stop with Ctrl-C.")
+
+
+def without_password(url: str) -> str:
+    """A store's URL as it may be shown."""
+    parts = urlsplit(url)
+    if not parts.password:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}@{host}"))
