@@ -90,6 +90,9 @@ def element_facts(node: Node) -> dict[str, object]:
         facts["content"] = reference.lstrip("#")
     facts |= value_facts(node)
     keys = {value(c, "key") or "" for c in node.findall(FHIR + "constraint")}
+    keys |= {
+        "sqty-1" for p in node.iter(FHIR + "profile") if tail(p.get("value")) == "SimpleQuantity"
+    }
     if own := sorted(keys - EVERYWHERE):
         facts["invariants"] = own
     return facts

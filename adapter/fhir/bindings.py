@@ -62,18 +62,22 @@ def described(value_set: str) -> str:
     return f"a code of {value_set}"
 
 
-def coding_within(coding: Any, value_set: str) -> bool:
-    """Whether a Coding's system and code are in the set (true where the set cannot be listed)."""
+@cache
+def concept_test(owner: str, value_set: str) -> Callable[[Any], bool] | None:
+    """Return the test of a Coding, or of a CodeableConcept (one coding suffices), against a set.
+
+    None for other types, and for a set that cannot be listed. The test expects a dict whose
+    structure is good.
+    """
     listed = codes(value_set)
-    if listed is None:
-        return True
-    if type(coding) is not dict:
-        return False
-    return coding.get("code") in listed.get(coding.get("system", ""), ())
+    if listed is None or owner not in {"Coding", "CodeableConcept"}:
+        return None
+    pairs = frozenset((system, code) for system, found in listed.items() for code in found)
 
+    def coding(value: Any) -> bool:
+        return (value.get("system"), value.get("code")) in pairs
 
-def concept_within(concept: Any, value_set: str) -> bool:
-    """Whether at least one coding of a CodeableConcept is in the set."""
-    if codes(value_set) is None:
-        return True
-    return any(coding_within(coding, value_set) for coding in concept.get("coding") or ())
+    def concept(value: Any) -> bool:
+        return any(map(coding, value.get("coding") or ()))
+
+    return coding if owner == "Coding" else concept

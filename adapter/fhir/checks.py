@@ -3,10 +3,10 @@
     >>> check({"resourceType": "Task", "status": "banana", "intent": "order"})[0].expression
     'Task.status'
 
-Base R4 (4.0.1) for every resource type: structure, cardinality, JSON types, the forms of primitives,
-choices, required bindings, reference targets, containment, Bundle rules and invariants. A resource
-without issues is recognised by one fast pass (`adapter.fhir.fast`); only what that pass does not
-approve of is walked again to say why (`adapter.fhir.explain`).
+Base R4 (4.0.1) for every resource type: structure, cardinality, JSON types, the forms of
+primitives, choices, required bindings, reference targets, containment, Bundle rules and invariants.
+A resource without issues is recognised by one fast pass (`adapter.fhir.fast`); only what that pass
+does not approve of is walked again to say why (`adapter.fhir.explain`).
 """
 
 from __future__ import annotations

@@ -29,10 +29,12 @@ class Found:
     """References met on the way that cannot be judged alone: (reference, targets, where).
 
     `local` name a contained resource (`#id`), `bundled` another entry (`urn:uuid:`, `urn:oid:`).
+    `compiled` counts new plans of the fast pass.
     """
 
     local: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
     bundled: list[tuple[str, tuple[str, ...], str]] = field(default_factory=list)
+    compiled: int = 0
 
 
 def named_type(reference: str) -> str | None:

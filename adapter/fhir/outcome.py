@@ -21,7 +21,7 @@ SEVERITIES = (FATAL, ERROR, WARNING, INFORMATION)
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One finding. `rule` is the id of the rule broken: R4's (`per-1`) or a word (`unknown-element`)."""
+    """One finding. `rule` is the rule broken: R4's id (`per-1`) or a word (`unknown-element`)."""
 
     severity: str
     code: str

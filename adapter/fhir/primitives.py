@@ -1,8 +1,8 @@
 """The values of R4's primitive types: a fast yes or no, and a reason when it is no.
 
 The forms come from R4's data types page (https://hl7.org/fhir/R4/datatypes.html). Each entry of
-`FAST` is a callable that returns something true only for a good value; it may return False, or raise
-TypeError or AttributeError, for a value that deserves a closer look by `reason`, which decides.
+`FAST` is a callable that returns something true only for a good value; it may return False, or
+raise TypeError or AttributeError, for one that deserves a closer look by `reason`, which decides.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from adapter.fhir.narrative import narrative_fault
 Fast = Callable[[Any], object]
 ASCII = re.ASCII
 
-_DAY = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_DAY = (
+    r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
 _YEAR = r"(?!0000)[0-9]{4}"
 _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
@@ -82,7 +85,7 @@ def _narrative(value: Any) -> object:
     return type(value) is str and narrative_fault(value) is None
 
 
-FAST: dict[str, Fast] = {
+_SCALARS: dict[str, Fast] = {
     "base64Binary": _base64,
     "boolean": _boolean,
     "canonical": URI.fullmatch,
@@ -100,7 +103,9 @@ FAST: dict[str, Fast] = {
     "url": URI.fullmatch,
     "uuid": UUID.fullmatch,
     "xhtml": _narrative,
-} | {name: _integer(*limits) for name, limits in INTEGERS.items()}
+}
+_WHOLE: dict[str, Fast] = {name: _integer(*limits) for name, limits in INTEGERS.items()}
+FAST = _SCALARS | _WHOLE
 
 _FORMS = {
     "base64Binary": "must be base64",
@@ -110,7 +115,7 @@ _FORMS = {
     "dateTime": "must be a date, or a date and time with seconds and zone"
     " such as 2026-01-31T09:30:00-05:00",
     "id": "must be 1 to 64 letters, digits, hyphens or dots",
-    "instant": "must be a date and time with seconds and zone such as 2026-01-31T09:30:00.000-05:00",
+    "instant": "must be a date and time with seconds and zone: 2026-01-31T09:30:00.000-05:00",
     "oid": "must be an OID such as urn:oid:1.2.3",
     "time": "must be a time with seconds such as 14:05:00",
     "uri": "must be a URI without spaces; a urn:uuid or urn:oid must be well-formed",

@@ -1,7 +1,7 @@
 """R4's invariants, hand-written by id, as plain functions on dicts (no FHIRPath).
 
-The definitions say which type or element names which invariant; `rules_for` answers what each means.
-Ids that the definitions name and this table leaves out are listed in `LEFT_OUT` with the reason.
+The definitions say which type or element names which invariant; `rules_for` answers what each
+means. Ids that the definitions name and this table leaves out are in `LEFT_OUT` with the reason.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from adapter.fhir.invariants.clinical import CLINICAL
 from adapter.fhir.invariants.datatypes import DATA_TYPES
 from adapter.fhir.invariants.definitional import DEFINITIONAL
 from adapter.fhir.invariants.exchange import EXCHANGE
+from adapter.fhir.invariants.questionnaire import QUESTIONNAIRE
 from adapter.fhir.invariants.rule import Invariant
 
 __all__ = ["INVARIANTS", "LEFT_OUT", "Invariant", "rules_for"]
 
-INVARIANTS = {one.key: one for one in (*DATA_TYPES, *CLINICAL, *EXCHANGE, *DEFINITIONAL)}
+INVARIANTS = {
+    one.key: one for one in (*DATA_TYPES, *CLINICAL, *EXCHANGE, *QUESTIONNAIRE, *DEFINITIONAL)
+}
 
 LEFT_OUT: dict[str, str] = {
     "dom-2 dom-3 dom-4 dom-5 ref-1": "need the whole resource: adapter.fhir.links",
@@ -25,7 +28,7 @@ LEFT_OUT: dict[str, str] = {
     "con-3": "R4 compares a CodeableConcept with a string, so that it can never fire",
     "ppc-2 ppc-3 ppc-4 ppc-5": "R4 tests for the system 'something', so that they never fire",
     "ctm-1": "needs the referenced resource",
-    "ig-1 ig-2 md-1 mea-1 mrp-2 evv-1 adf-0": "definitions that no referral carries",
+    "ig-1 ig-2 md-1 mea-1 mrp-2 evv-1 tst-13": "definitions that no referral carries",
     "eld-1 eld-3 eld-4 eld-5 eld-6 eld-7 eld-11 eld-12 eld-13 eld-15 eld-16 eld-17 eld-19 eld-20"
     " eld-21": "a StructureDefinition's inner rules: its readers here check what they use",
     "sdf-1 sdf-2 sdf-3 sdf-5 sdf-8 sdf-8a sdf-8b sdf-9 sdf-10 sdf-11 sdf-14 sdf-15 sdf-15a sdf-16"
@@ -35,6 +38,6 @@ LEFT_OUT: dict[str, str] = {
 
 
 def rules_for(owner: str, keys: Iterable[str]) -> tuple[Invariant, ...]:
-    """Return the invariants with these ids; an id that several types share is looked up per type."""
+    """Return the invariants with these ids; an id that types share is looked up per type."""
     found = (INVARIANTS.get(f"{key}@{owner}") or INVARIANTS.get(key) for key in keys)
     return tuple(one for one in found if one is not None)

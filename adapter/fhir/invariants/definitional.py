@@ -1,4 +1,4 @@
-"""Invariants of the resources that define others: questionnaires, terminology, capabilities, tests."""
+"""Invariants of the resources that define others: terminology, capabilities, test scripts."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from typing import Any
 from adapter.fhir.invariants.rule import Invariant, Node, distinct, each, has
 
 _NAME = re.compile(r"[A-Z]([A-Za-z0-9_]){0,254}")
-# que-10 and que-5 list the item types that may limit a length, or offer answers.
-_LENGTHS = {"boolean", "decimal", "integer", "string", "text", "url", "open-choice"}
-_OFFERS = {
-    "choice",
-    "open-choice",
-    "decimal",
-    "integer",
-    "date",
-    "dateTime",
-    "time",
-    "string",
-    "quantity",
-}
-_NAMED = ["adf", "cid", "cmd", "cpb", "cpd", "csd", "ees", "evd", "evi", "evv", "gdf", "ig", "lib", "mea", "msd", "nsd", "opd", "red", "rsd", "rvs", "que", "sdf", "smp", "spd", "tcp", "tst", "vsd"]  # fmt: skip
-
-
-def _items(node: Node) -> Iterator[Node]:
-    for item in each(node, "item"):
-        yield item
-        yield from _items(item)
+_WORD = re.compile(r"\w+")
+_NAMED = _WORD.findall(
+    "adf cid cmd cpb cpd csd ees esc evd evi evv gdf ig lib mea msd nsd opd pdf red rsd rvs que sdf"
+    " smp spd tcp tst vsd"
+)
 
 
 def _concepts(node: Node) -> Iterator[Any]:
@@ -40,17 +25,6 @@ def _concepts(node: Node) -> Iterator[Any]:
 def _computable_name(node: Node) -> bool:
     name = node.get("name")
     return type(name) is not str or _NAME.fullmatch(name) is not None
-
-
-def _group_or_display(node: Node) -> bool:
-    kind = node.get("type")
-    if kind == "group":
-        return has(node, "item")
-    return kind != "display" or not has(node, "item")
-
-
-def _not_display(node: Node) -> bool:
-    return node.get("type") != "display"
 
 
 def _one_of(*names: str) -> Any:
@@ -70,20 +44,14 @@ def _slots(node: Node) -> bool:
     )
 
 
+_ASSERTIONS = _WORD.findall(
+    "contentType expression headerField minimumId navigationLinks path requestMethod resource"
+    " responseCode response validateProfileId"
+)
+
+
 def _one_assertion(node: Node) -> bool:
-    names = [
-        "contentType",
-        "expression",
-        "headerField",
-        "minimumId",
-        "navigationLinks",
-        "path",
-        "requestMethod",
-        "resource",
-        "responseCode",
-        "response",
-        "validateProfileId",
-    ]
+    names = _ASSERTIONS
     return has(node, "extension") or sum(has(node, name) for name in names) <= 1
 
 
@@ -94,87 +62,6 @@ def _software(node: Node) -> bool:
 def _no_root_uuid(node: Node) -> bool:
     return not any(one.get("type") == "uuid" for one in each(node, "uniqueId"))
 
-
-QUESTIONNAIRE = (
-    Invariant("que-1", "a group needs items, and a display must have none", _group_or_display),
-    Invariant(
-        "que-2",
-        "each item needs a linkId of its own",
-        lambda d: distinct([item.get("linkId") for item in _items(d)]),
-        on=("item",),
-        at="item",
-    ),
-    Invariant("que-3", "a display must have no code", _not_display, on=("code",), at="code"),
-    Invariant(
-        "que-4",
-        "an item has either answerOption or answerValueSet",
-        lambda d: not has(d, "answerValueSet"),
-        on=("answerOption",),
-        at="answerValueSet",
-    ),
-    Invariant(
-        "que-5",
-        "an item of this type cannot offer answers",
-        lambda d: d.get("type") in _OFFERS,
-        on=("answerOption", "answerValueSet"),
-    ),
-    Invariant(
-        "que-6",
-        "a display is neither required nor repeated",
-        _not_display,
-        on=("required", "repeats"),
-    ),
-    Invariant(
-        "que-7",
-        "the operator exists needs an answerBoolean",
-        lambda d: d.get("operator") != "exists" or has(d, "answerBoolean"),
-        on=("operator",),
-        at="answer",
-    ),
-    Invariant(
-        "que-8",
-        "a group or display has no initial value",
-        lambda d: d.get("type") not in {"group", "display"},
-        on=("initial",),
-        at="initial",
-    ),
-    Invariant("que-9", "a display is not readOnly", _not_display, on=("readOnly",), at="readOnly"),
-    Invariant(
-        "que-10",
-        "maxLength is for boolean, decimal, integer, string, text, url and open-choice items",
-        lambda d: d.get("type") in _LENGTHS,
-        on=("maxLength",),
-        at="maxLength",
-    ),
-    Invariant(
-        "que-11",
-        "an item with answerOption marks initialSelected there instead of initial",
-        lambda d: not has(d, "initial"),
-        on=("answerOption",),
-        at="initial",
-    ),
-    Invariant(
-        "que-12",
-        "with several enableWhen, enableBehavior must say all or any",
-        lambda d: len(d.get("enableWhen", ())) <= 2 or has(d, "enableBehavior"),
-        on=("enableWhen",),
-        at="enableBehavior",
-    ),
-    Invariant(
-        "que-13",
-        "only a repeating item may have several initial values",
-        lambda d: d.get("repeats") is True or len(d.get("initial", ())) <= 1,
-        on=("initial",),
-        at="initial",
-    ),
-    Invariant(
-        "qrs-1",
-        "an item has either answers or items; items below an answer go inside the answer",
-        lambda d: not has(d, "item"),
-        on=("answer",),
-        at="item",
-    ),
-)
 
 TERMINOLOGY = (
     Invariant(
@@ -447,4 +334,4 @@ NAMES = tuple(
     for prefix in _NAMED
 )
 
-DEFINITIONAL = QUESTIONNAIRE + TERMINOLOGY + CAPABILITY + NAMES
+DEFINITIONAL = TERMINOLOGY + CAPABILITY + NAMES
