@@ -51,7 +51,7 @@ async def run(config: Config, *, as_json: bool) -> None:
 
     from adapter.api.app import build_app
     from adapter.exchange.service import Service
-    from adapter.portal.pages import PortalPages
+    from adapter.portal.pages import Pages
 
     class Server(uvicorn.Server):
         """uvicorn without its own signal handling: the service stops in its own order."""
@@ -63,7 +63,7 @@ async def run(config: Config, *, as_json: bool) -> None:
     stop = _stop_on_signals()
     listening = bind(config)
     try:
-        service = Service.open(config, pages=PortalPages())
+        service = Service.open(config, pages=Pages())
         service.bound(address(listening))
         server = Server(
             uvicorn.Config(

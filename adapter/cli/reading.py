@@ -1,0 +1,30 @@
+"""How a command asks the store something."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from adapter.exchange.config import Config
+    from adapter.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+def ask(config: Config, question: Callable[[Transaction], T]) -> T:
+    """The answer to one question, read in one transaction; also while the service runs.
+
+    Raises:
+        ConfigError: the key is missing or is not the store's. StoreError: the store cannot be read.
+    """
+    from adapter.exchange.service import store_url
+    from adapter.security.keyring import Keyring
+    from adapter.store.store import Store
+
+    store = Store.open(store_url(config), Keyring.parse(config.secret(config.store.key)))
+    try:
+        return asyncio.run(store.read(question))
+    finally:
+        store.close()

@@ -1,0 +1,110 @@
+"""`adapter sites`: each configured connection, how it stands, and whether it works now."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from adapter.cli.failure import CONFIGURATION, UNREACHABLE
+from adapter.cli.printing import JsonOption, emit, table
+from adapter.cli.reading import ask
+from adapter.cli.settings import DEFAULT, ConfigOption, read
+
+if TYPE_CHECKING:
+    from adapter.exchange.config import Config
+    from adapter.exchange.service import Service
+
+PATIENCE = 30.0
+
+app = typer.Typer(
+    help="The configured connections: list them, check them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("list")
+def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """List every site of the configuration with its last known state."""
+    from adapter.exchange import queries
+
+    settings = read(config)
+    known = ask(settings, queries.sites)
+    never = {"state": "never opened", "error": None, "since": None}
+    rows = [
+        {
+            "site": name,
+            "system": site.system,
+            "role": site.role,
+            "organization": site.organization,
+            "test": site.test,
+            **known.get(name, never),
+        }
+        for name, site in settings.sites.items()
+    ]
+    if as_json:
+        emit(rows)
+        return
+    table(
+        ("site", "system", "role", "organization", "test", "state", "since", "error"),
+        rows,
+        empty="No site is configured; see the examples in adapter.toml.",
+    )
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+    """Check every site now: its settings, whether its peer can be reached and lets us in.
+
+    Changes nothing. Exits with 3 if settings are wrong, with 5 if a peer cannot be reached.
+    """
+    rows = asyncio.run(_check_all(read(config)))
+    if as_json:
+        emit([{key: value for key, value in row.items() if key != "code"} for row in rows])
+    else:
+        table(("site", "name", "state", "detail", "fix"), rows, empty="No site is configured.")
+    if any(row["code"] == CONFIGURATION for row in rows):
+        raise typer.Exit(CONFIGURATION)
+    if any(row["state"] == "fail" for row in rows):
+        raise typer.Exit(UNREACHABLE)
+
+
+async def _check_all(config: Config) -> list[dict[str, Any]]:
+    from adapter.exchange.service import Service
+    from adapter.portal.pages import Pages
+
+    service = Service.open(config, pages=Pages())
+    try:
+        found = await asyncio.gather(*(_check(service, name) for name in service.sites))
+    finally:
+        await service.stop(1.0)
+    return [row for rows in found for row in rows]
+
+
+async def _check(service: Service, name: str) -> list[dict[str, Any]]:
+    from adapter.cli.failure import exit_code
+    from adapter.plugin.errors import AdapterError
+
+    def row(check: str, state: str, detail: str, fix: str, code: int = 0) -> dict[str, Any]:
+        return {
+            "site": name,
+            "name": check,
+            "state": state,
+            "detail": detail,
+            "fix": fix,
+            "code": code,
+        }
+
+    try:
+        system = service.fleet.build(name)
+        checks = await asyncio.wait_for(system.check(), PATIENCE)
+    except AdapterError as error:
+        return [row("opens", "fail", error.message, error.fix, exit_code(error))]
+    except TimeoutError:
+        return [row("answers", "fail", f"no answer in {PATIENCE:.0f} s", "See whether it runs.")]
+    except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the others go on
+        detail = f"the plugin raised {type(error).__name__} in check()"
+        return [row("opens", "fail", detail, "Report it to the plugin's maker.", CONFIGURATION)]
+    return [row(each.name, each.state, each.detail, each.fix) for each in checks]
