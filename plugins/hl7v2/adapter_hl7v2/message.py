@@ -75,21 +75,27 @@ class Message:
         version: str,
         control_id: str,
         time: datetime,
-        processing_id: str = "P",
-        codec: str = "utf-8",
+        processing_id: str | None = "P",
+        encoding: Encoding | None = None,
     ) -> Message:
         """Begin a message: MSH with MSH-1, 2, 7, 9, 10, 11, 12 and 18.
 
         `time` is written with its offset if it has one. MSH-9.3 did not exist before 2.3.1.
+        Without `encoding` it has the usual delimiters, in UTF-8.
         """
-        encoding = Encoding(codec=codec)
-        header = Segment(f"MSH|{encoding.characters}", encoding)
+        encoding = encoding or Encoding()
+        header = Segment(f"MSH{encoding.field}{encoding.characters}", encoding)
         header.set(7, time.strftime("%Y%m%d%H%M%S%z"))
-        header.set_field(9, type, trigger, structure if version != "2.3" else None)
+        header.set_field(9, type, trigger, structure if trigger and version != "2.3" else None)
         header.set(10, control_id).set(11, processing_id).set(12, version)
-        if codec != "ascii":
-            header.set(18, charset.DECLARED.get(codec, codec))
-        return cls([header], encoding)
+        message = cls([header], encoding)
+        message.declare_charset()
+        return message
+
+    def declare_charset(self) -> None:
+        """Write the charset of this message in MSH-18; plain ASCII is what an empty one means."""
+        codec = self.encoding.codec
+        self.header.set(18, charset.DECLARED.get(codec, codec) if codec != "ascii" else None)
 
     def add(self, name: str) -> Segment:
         """Append an empty segment and return it, to be written.

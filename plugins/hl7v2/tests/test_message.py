@@ -241,7 +241,7 @@ def test_a_character_that_the_charset_lacks_is_an_error_not_a_question_mark() ->
         version="2.4",
         control_id="1",
         time=datetime(2026, 1, 15, tzinfo=UTC),
-        codec="iso8859-1",
+        encoding=Encoding(codec="iso8859-1"),
     )
     message.add("NTE").set(3, "cœur")
     with pytest.raises(WriteError) as caught:
