@@ -1,0 +1,190 @@
+"""What is checked before a message is acknowledged: enough to promise that it will not be lost.
+
+Refused here: bytes that are no message, a charset that is not true, a type, event, version or
+processing id that we do not take, a missing control id, a missing patient. Whatever else may be
+wrong is found after the acknowledgement and ends in quarantine, where a person sees it. An unknown
+type of patient identifier is no reason to refuse: the message is taken, the identifier kept as it
+came, and the sender told with a warning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from adapter_hl7v2.acknowledge import header_of
+from adapter_hl7v2.dialects import Dialect, recognise
+from adapter_hl7v2.errors import ReadError
+from adapter_hl7v2.limits import LIMITS, Limits
+from adapter_hl7v2.message import Message
+from adapter_hl7v2.problems import Problem
+from adapter_hl7v2.structure.definitions import VERSIONS, table_codes
+
+ACCEPTED = {
+    "REF": frozenset({"I12", "I13", "I14", "I15"}),
+    "RRI": frozenset({"I12", "I13", "I14", "I15"}),
+    "ORU": frozenset({"R01"}),
+    "OMG": frozenset({"O19"}),
+    "OSU": frozenset({"O51"}),
+    "SIU": frozenset({"S12", "S26"}),
+}
+_ABOUT_A_PATIENT = frozenset({"REF", "RRI", "ORU", "OMG", "SIU"})
+_PROCESSING_IDS = frozenset({"P", "T", "D"})
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What one site takes.
+
+    Attributes:
+        test: True for a test site, which takes the processing ids P, T and D; others take P.
+        dialect: how its messages are read; None recognises the dialect of each.
+    """
+
+    test: bool = False
+    dialect: Dialect | None = None
+    limits: Limits = LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A message that was looked at before its acknowledgement.
+
+    Attributes:
+        message: as far as it could be read; its header alone if not further.
+        key: the sender's id of the message, or of its bytes; empty if there is none.
+        kind: for example ``REF^I12``; empty if it cannot be told.
+        problem: why it is refused, or None.
+        warnings: what is odd about it, refused or not.
+        test: True if it says that it is a test.
+    """
+
+    message: Message = field(repr=False)
+    key: str
+    kind: str
+    dialect: Dialect
+    problem: Problem | None = None
+    warnings: tuple[Problem, ...] = ()
+    test: bool = False
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """The reason of the refusal, if any, and the warnings."""
+        return self.warnings if self.problem is None else (self.problem, *self.warnings)
+
+
+def check(data: bytes, policy: Policy) -> Checked:
+    """Look at the bytes of one message, without framing. Raises nothing."""
+    head = header_of(data)
+    dialect = policy.dialect or recognise(head.header.get(3) or "")
+    try:
+        message = Message.parse(data, dialect=dialect, limits=policy.limits)
+    except ReadError as error:
+        return _checked(head, data, dialect, Problem.of(error))
+    problem = next(_refusals(message, dialect, policy), None)
+    warnings = tuple(_warnings(message, dialect)) if problem is None else ()
+    return _checked(message, data, dialect, problem, warnings)
+
+
+def _checked(
+    message: Message,
+    data: bytes,
+    dialect: Dialect,
+    problem: Problem | None,
+    warnings: tuple[Problem, ...] = (),
+) -> Checked:
+    key = message.control_id
+    if not key and dialect.keyed_by_content:
+        key = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    test = message.header.get(11) in ("T", "D")
+    return Checked(message, key, message.kind, dialect, problem, warnings, test)
+
+
+def _refusals(message: Message, dialect: Dialect, policy: Policy) -> Iterator[Problem]:
+    yield from _unsupported(message, policy)
+    if not message.control_id and not dialect.keyed_by_content:
+        yield Problem(
+            "hl7v2.no-control-id",
+            "101",
+            "MSH-10 is empty: the message cannot be told from others",
+            "send a control id that no other message of yours has",
+            "MSH-10",
+            reject=True,
+        )
+    if message.type in _ABOUT_A_PATIENT and message.segment("PID") is None:
+        yield Problem(
+            "hl7v2.no-patient",
+            "100",
+            "there is no PID segment",
+            "send the patient that the message is about",
+            "PID",
+        )
+
+
+def _unsupported(message: Message, policy: Policy) -> Iterator[Problem]:
+    if message.version not in VERSIONS:
+        yield Problem(
+            "hl7v2.version-unsupported",
+            "203",
+            "MSH-12 names no version that is read here",
+            f"send one of {', '.join(VERSIONS)}",
+            "MSH-12",
+            reject=True,
+        )
+    triggers = ACCEPTED.get(message.type)
+    if triggers is None:
+        yield Problem(
+            "hl7v2.type-unsupported",
+            "200",
+            "MSH-9.1 names no message type that is taken here",
+            f"send one of {', '.join(ACCEPTED)}",
+            "MSH-9",
+            reject=True,
+        )
+    elif message.trigger not in triggers:
+        yield Problem(
+            "hl7v2.event-unsupported",
+            "201",
+            "MSH-9.2 names no event of this message type that is taken here",
+            f"send one of {', '.join(sorted(triggers))}",
+            "MSH-9",
+            reject=True,
+        )
+    taken = _PROCESSING_IDS if policy.test else frozenset({"P"})
+    if message.header.get(11) not in taken:
+        yield Problem(
+            "hl7v2.processing-id-unsupported",
+            "202",
+            "MSH-11 names no processing id that this site takes",
+            f"send one of {', '.join(sorted(taken))}, or mark the site as test",
+            "MSH-11",
+            reject=True,
+        )
+
+
+def _warnings(message: Message, dialect: Dialect) -> Iterator[Problem]:
+    patient = message.segment("PID")
+    if patient is not None:
+        known = table_codes("0203")
+        types = {
+            patient.get(3, rep, 5) for rep, raw in enumerate(patient.repetitions(3)) if raw
+        } - {None}
+        if not all(name in known or name in dialect.identifier_types for name in types):
+            yield Problem(
+                "hl7v2.identifier-type-unknown",
+                "103",
+                "PID-3.5 holds a type that is not in HL7 table 0203; the identifier is kept as sent",
+                "use a type of table 0203, or have the site's mapping name this one",
+                "PID-3",
+                severity="W",
+            )
+    if dialect.versions and message.version not in dialect.versions:
+        yield Problem(
+            "hl7v2.version-unusual",
+            "203",
+            "MSH-12 is not a version that this dialect uses",
+            f"this site's dialect is {dialect.name}: check that it is the right one",
+            "MSH-12",
+            severity="W",
+        )
