@@ -1,0 +1,317 @@
+"""What arrived: accepted messages, each key once at a site, and those that were refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from adapter.store import schema
+from adapter.store.errors import RaceError, missing
+from adapter.store.ids import new_id
+from adapter.store.session import Row, Session
+from adapter.store.statement import Statement, insert_all, one_of
+from adapter.store.times import from_micros, maybe_time, to_micros
+
+State = Literal["accepted", "refused", "quarantined", "discarded"]
+
+_t = schema.inbox
+_ADD = Statement(
+    lambda dialect: (
+        dialect.insert(_t)
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .on_conflict_do_nothing()
+        .returning(_t.c.sequence)
+    )
+)
+_ADD_REFUSED = insert_all(_t, without=["sequence"])
+_FIND = Statement(
+    sa.select(_t.c.id, _t.c.content_hash, _t.c.answer_sealed, _t.c.state).where(
+        _t.c.site == sa.bindparam("of_site"), _t.c.key_hash == sa.bindparam("of_key")
+    )
+)
+_LISTED = [
+    _t.c.sequence, _t.c.id, _t.c.organization, _t.c.site, _t.c.key_sealed, _t.c.format, _t.c.kind,
+    _t.c.dialect, _t.c.test, _t.c.state, _t.c.pending, _t.c.code, _t.c.error, _t.c.fix,
+    _t.c.referral, _t.c.received_at, _t.c.done_at,
+]  # fmt: skip
+_FULL = [*_LISTED, _t.c.raw_sealed, _t.c.answer_sealed]
+_NEXT = Statement(
+    sa.select(*_FULL)
+    .where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_PENDING_SITES = Statement(sa.select(_t.c.site).where(_t.c.pending > 0).distinct())
+_MARK = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"))
+    .values(
+        state=sa.bindparam("new_state"),
+        pending=None,
+        code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
+        fix=sa.bindparam("new_fix"),
+        referral=sa.func.coalesce(sa.bindparam("new_referral", type_=sa.Text), _t.c.referral),
+        done_at=sa.bindparam("at"),
+    )
+)
+_REPLAY = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["quarantined", "accepted"]))
+    .values(state="accepted", pending=1, code=None, error=None, fix=None, done_at=None)
+)
+_GET = Statement(sa.select(*_FULL).where(_t.c.id == sa.bindparam("row")))
+_LIST = Statement(
+    sa.select(*_LISTED)
+    .where(_t.c.sequence > sa.bindparam("after"))
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_LIST_STATE = Statement(
+    sa.select(*_LISTED)
+    .where(_t.c.sequence > sa.bindparam("after"), _t.c.state == sa.bindparam("of_state"))
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    """One message as it arrived. `raw` and `answer` are empty in lists.
+
+    Attributes:
+        key: the sender's own id of the message, or None where a refused message had none.
+        state: as people see it; a message that was worked on stays ``accepted``.
+        processed: False while an accepted message waits for the engine.
+    """
+
+    sequence: int
+    id: str
+    organization: str
+    site: str
+    key: str | None
+    format: str
+    kind: str | None
+    dialect: str | None
+    test: bool
+    state: State
+    processed: bool
+    code: str | None
+    error: str | None
+    fix: str | None
+    referral: str | None
+    received_at: datetime
+    done_at: datetime | None
+    raw: bytes = field(default=b"", repr=False)
+    answer: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of a key at a site: compare `content_hash` with `Inbox.content_hash`."""
+
+    id: str
+    content_hash: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
+    state: State
+
+
+class Inbox:
+    """The durable inbox of every site."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def content_hash(self, raw: bytes) -> bytes:
+        """The keyed hash by which two messages have the same bytes."""
+        return self._session.keyring.lookup_hash("inbox content", raw)
+
+    def find(self, site: str, key: str) -> Known | None:
+        """The message that was accepted under this key, or None."""
+        row = self._session.row(_FIND, {"of_site": site, "of_key": self._key_hash(site, key)})
+        if row is None:
+            return None
+        answer = self._session.open(f"inbox|answer|{row[0]}", row[2])
+        return Known(id=row[0], content_hash=bytes(row[1]), answer=answer, state=row[3])
+
+    def add(
+        self,
+        *,
+        organization: str,
+        site: str,
+        key: str,
+        format: str,  # noqa: A002 - the word of the plugin API
+        kind: str | None,
+        raw: bytes,
+        dialect: str | None = None,
+        answer: bytes = b"",
+        test: bool = False,
+    ) -> InboxRow:
+        """Accept a message whose key was not used before at this site.
+
+        Raises:
+            RaceError: the key is there already; the writer runs the work again, and `find` sees it.
+        """
+        row_id, now = new_id(), self._session.now()
+        seal = self._session.seal
+        found = self._session.row(
+            _ADD,
+            {
+                "id": row_id,
+                "organization": organization,
+                "site": site,
+                "key_hash": self._key_hash(site, key),
+                "key_sealed": seal(organization, None, f"inbox|key|{row_id}", key.encode()),
+                "content_hash": self.content_hash(raw),
+                "format": format,
+                "kind": kind,
+                "dialect": dialect,
+                "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
+                "answer_sealed": seal(organization, None, f"inbox|answer|{row_id}", answer),
+                "test": test,
+                "state": "accepted",
+                "pending": 1,
+                "code": None,
+                "error": None,
+                "fix": None,
+                "referral": None,
+                "received_at": to_micros(now),
+                "done_at": None,
+            },
+        )
+        if found is None:
+            raise RaceError("store.key-used", "This key was used before.", fix="Look it up again.")
+        return InboxRow(
+            sequence=found[0], id=row_id, organization=organization, site=site, key=key,
+            format=format, kind=kind, dialect=dialect, test=test, state="accepted",
+            processed=False, code=None, error=None, fix=None, referral=None, received_at=now,
+            done_at=None, raw=raw, answer=answer,
+        )  # fmt: skip
+
+    def add_refused(
+        self,
+        *,
+        organization: str,
+        site: str,
+        key: str | None,
+        format: str,  # noqa: A002 - the word of the plugin API
+        kind: str | None,
+        raw: bytes,
+        code: str,
+        message: str,
+        fix: str = "",
+    ) -> str:
+        """Keep a message that was not accepted, for people to see; its key stays free."""
+        row_id, now = new_id(), to_micros(self._session.now())
+        seal = self._session.seal
+        sealed = None if key is None else key.encode()
+        self._session.run(
+            _ADD_REFUSED,
+            {
+                "id": row_id,
+                "organization": organization,
+                "site": site,
+                "key_hash": None,
+                "key_sealed": sealed and seal(organization, None, f"inbox|key|{row_id}", sealed),
+                "content_hash": self.content_hash(raw),
+                "format": format,
+                "kind": kind,
+                "dialect": None,
+                "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
+                "answer_sealed": None,
+                "test": False,
+                "state": "refused",
+                "pending": None,
+                "code": code,
+                "error": message,
+                "fix": fix,
+                "referral": None,
+                "received_at": now,
+                "done_at": now,
+            },
+        )
+        return row_id
+
+    def next_pending(self, site: str, limit: int) -> list[InboxRow]:
+        """Accepted messages of a site that nothing was done with, in the order of arrival."""
+        rows = self._session.rows(_NEXT, {"of_site": site, "most": limit})
+        return [self._full(row) for row in rows]
+
+    def pending_sites(self) -> list[str]:
+        """The sites that have accepted messages waiting."""
+        return [row[0] for row in self._session.rows(_PENDING_SITES, {})]
+
+    def mark(
+        self,
+        id: str,  # noqa: A002 - the column's name
+        state: Literal["processed", "quarantined", "discarded"],
+        *,
+        code: str | None = None,
+        error: str | None = None,
+        fix: str | None = None,
+        referral: str | None = None,
+    ) -> None:
+        """Say what became of a message; ``processed`` leaves it ``accepted``, and done.
+
+        Raises:
+            StoreError: there is no such message.
+        """
+        parameters = {
+            "row": id,
+            "new_state": "accepted" if state == "processed" else state,
+            "new_code": code,
+            "new_error": error,
+            "new_fix": fix,
+            "new_referral": referral,
+            "at": to_micros(self._session.now()),
+        }
+        if self._session.run(_MARK, parameters) != 1:
+            raise missing("message", id)
+
+    def replay(self, id: str) -> None:  # noqa: A002 - the column's name
+        """Let the engine take a quarantined or accepted message again, in its old place.
+
+        Raises:
+            StoreError: there is no such message, or it was refused or discarded.
+        """
+        if self._session.run(_REPLAY, {"row": id}) != 1:
+            raise missing("message that can be replayed:", id)
+
+    def get(self, id: str) -> InboxRow | None:  # noqa: A002 - the column's name
+        """One message with its bytes, or None."""
+        row = self._session.row(_GET, {"row": id})
+        return None if row is None else self._full(row)
+
+    def list(
+        self, *, state: State | None = None, after: int = 0, limit: int = 1_000_000
+    ) -> list[InboxRow]:
+        """Messages without their bytes, in the order of arrival, from the one after `after`."""
+        wanted = {"after": after, "most": limit}
+        if state is None:
+            rows = self._session.rows(_LIST, wanted)
+        else:
+            rows = self._session.rows(_LIST_STATE, wanted | {"of_state": state})
+        return [self._listed(row) for row in rows]
+
+    def _key_hash(self, site: str, key: str) -> bytes:
+        return self._session.keyring.lookup_hash("inbox key", f"{site}\x1f{key}")
+
+    def _full(self, row: Row) -> InboxRow:
+        raw = self._session.open(f"inbox|raw|{row[1]}", row[-2])
+        answer = self._session.open(f"inbox|answer|{row[1]}", row[-1])
+        return self._listed(row[:-2], raw, answer)
+
+    def _listed(self, row: Row, raw: bytes = b"", answer: bytes = b"") -> InboxRow:
+        sealed = row[4]
+        key = None if sealed is None else self._session.open(f"inbox|key|{row[1]}", sealed).decode()
+        return InboxRow(
+            sequence=row[0], id=row[1], organization=row[2], site=row[3], key=key, format=row[5],
+            kind=row[6], dialect=row[7], test=bool(row[8]), state=row[9],
+            processed=row[10] is None, code=row[11], error=row[12], fix=row[13], referral=row[14],
+            received_at=from_micros(row[15]), done_at=maybe_time(row[16]), raw=raw, answer=answer,
+        )  # fmt: skip

@@ -1,0 +1,34 @@
+"""What the store asks of a keyring, so that it depends on no particular one."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Keyring(Protocol):
+    """Seals and opens values, and makes keyed hashes; `adapter.security.keyring` has the real one."""
+
+    @property
+    def active(self) -> str:
+        """The id of the key that seals."""
+        ...
+
+    def seal(self, plain: bytes, context: bytes, /) -> bytes:
+        """Encrypt under the active key; `context` is authenticated, not stored."""
+        ...
+
+    def open(self, sealed: bytes, context: bytes, /) -> bytes:
+        """Decrypt, or raise an `AdapterError` that says which key is wanted."""
+        ...
+
+    def key_of(self, sealed: bytes, /) -> str:
+        """The id of the key that sealed this."""
+        ...
+
+    def lookup_hash(self, purpose: str, value: str | bytes, /) -> bytes:
+        """32 bytes: a keyed hash, the same for the same purpose and value."""
+        ...
+
+    def derive(self, purpose: str, /) -> bytes:
+        """32 secret bytes, the same for the same purpose."""
+        ...

@@ -1,0 +1,68 @@
+"""Bring the tables of a store up to date.
+
+The whole way is one transaction on either database, so that a process killed at any statement leaves
+what was there before. Two processes that start together wait for each other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from adapter.store.dialect import Dialect
+from adapter.store.errors import StoreError
+from adapter.store.schema import HEAD
+
+
+def upgrade(dialect: Dialect) -> None:
+    """Make or upgrade every table.
+
+    Raises:
+        StoreError: the store was written by a later version of the adapter, or cannot be opened.
+    """
+    connection = dialect.connect(writer=True)
+    try:
+        if version_of(dialect, connection) != HEAD:
+            _migrate(dialect, connection)
+    finally:
+        connection.close()
+
+
+def version_of(dialect: Dialect, connection: Any) -> str | None:
+    """The revision that the store stands at, or None where there is none."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute("SELECT version_num FROM alembic_version")
+        row = cursor.fetchone()
+    except dialect.errors as error:
+        if not dialect.is_missing_table(error):
+            raise dialect.fault(error) from None
+        return None
+    return None if row is None else str(row[0])
+
+
+def _migrate(dialect: Dialect, connection: Any) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.attributes["dialect"] = dialect
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    stands = version_of(dialect, connection)
+    if stands is not None and stands not in known:
+        raise StoreError(
+            "store.newer",
+            "The store was written by a later version of the adapter.",
+            fix="Install that version again, or restore a backup of this version.",
+        )
+    try:
+        command.upgrade(config, "head")
+    except dialect.errors as error:
+        raise dialect.fault(error) from None
+    except CommandError as error:
+        raise StoreError(
+            "store.migration", "The tables could not be brought up to date.", detail=str(error)
+        ) from None

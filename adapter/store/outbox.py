@@ -1,0 +1,486 @@
+"""What is to be delivered. A lane is (referral, destination); a lane delivers in order.
+
+Only the first open row of a lane has a `due_at`, so that the index of due rows holds as many rows as
+there are lanes waiting, and a claim costs the same with ten rows and with a million. A lane goes on
+when its first row is delivered or discarded; a dead or quarantined row holds its lane, and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from adapter.store import schema
+from adapter.store.errors import RaceError, missing
+from adapter.store.ids import new_id
+from adapter.store.session import Row, Session
+from adapter.store.statement import Statement, one_of
+from adapter.store.times import from_micros, maybe_time, to_micros
+
+State = Literal["due", "sending", "delivered", "waiting", "dead", "quarantined", "discarded"]
+Lane = tuple[str, str]
+
+_t = schema.outbox
+_OPEN = ("due", "sending", "dead", "quarantined")
+_ADD = Statement(
+    lambda dialect: (
+        dialect.insert(_t)
+        .inline()
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .on_conflict_do_nothing()
+    )
+)
+_lane = sa.and_(
+    _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
+)
+_TAIL = Statement(
+    sa.select(
+        sa.func.coalesce(sa.func.max(_t.c.lane_sequence), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, _OPEN), 1), else_=0)), 0),
+    ).where(_lane)
+)
+_next = _t.alias()
+_PROMOTE = Statement(
+    sa.update(_t)
+    .where(
+        _lane,
+        _t.c.state == "due",
+        _t.c.lane_sequence
+        == sa.select(sa.func.min(_next.c.lane_sequence))
+        .where(
+            _next.c.referral == sa.bindparam("of_referral"),
+            _next.c.destination == sa.bindparam("of_destination"),
+            one_of(_next.c.state, _OPEN),
+        )
+        .scalar_subquery(),
+    )
+    .values(due_at=_t.c.next_at)
+)
+_COLUMNS = [
+    _t.c.sequence, _t.c.id, _t.c.organization, _t.c.referral, _t.c.fulfilment, _t.c.destination,
+    _t.c.lane_sequence, _t.c.event, _t.c.kind, _t.c.test, _t.c.state, _t.c.attempts,
+    _t.c.created_at, _t.c.next_at, _t.c.due_at, _t.c.done_at, _t.c.code, _t.c.error, _t.c.fix,
+    _t.c.reason,
+]  # fmt: skip
+_FULL = [*_COLUMNS, _t.c.document_sealed, _t.c.notice_sealed, _t.c.external_ids_sealed]
+_DESTINATIONS = Statement(
+    sa.select(sa.func.min(_t.c.destination)).where(
+        _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
+    )
+)
+_CLAIM = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.sequence.in_(
+            sa.select(_t.c.sequence)
+            .where(
+                _t.c.destination == sa.bindparam("of_destination"),
+                _t.c.due_at <= sa.bindparam("now"),
+            )
+            .order_by(_t.c.due_at)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(
+        state="sending",
+        due_at=None,
+        attempts=_t.c.attempts + 1,
+        claimed_by=sa.bindparam("worker"),
+        claimed_at=sa.bindparam("now"),
+    )
+    .returning(*_FULL)
+)
+_NEXT_DUE = Statement(
+    sa.select(sa.func.min(_t.c.due_at)).where(
+        _t.c.destination == sa.bindparam("of_destination"), _t.c.due_at >= 0
+    )
+)
+_unclaimed = {"claimed_by": None, "claimed_at": None}
+_DELIVERED = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), _t.c.state == "sending")
+    .values(
+        state="delivered",
+        done_at=sa.bindparam("at"),
+        external_ids_sealed=sa.bindparam("new_external_ids"),
+        code=None,
+        error=None,
+        fix=None,
+        **_unclaimed,
+    )
+    .returning(_t.c.referral, _t.c.destination)
+)
+_RETRY = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "dead", "quarantined"]))
+    .values(
+        state="due",
+        next_at=sa.bindparam("at"),
+        due_at=sa.bindparam("at"),
+        code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
+        fix=sa.bindparam("new_fix"),
+        **_unclaimed,
+    )
+)
+_FAIL = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "due"]))
+    .values(
+        state=sa.bindparam("new_state"),
+        due_at=None,
+        code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
+        fix=sa.bindparam("new_fix"),
+        **_unclaimed,
+    )
+)
+_DISCARD = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["due", "dead", "quarantined"]))
+    .values(state="discarded", due_at=None, done_at=sa.bindparam("at"), reason=sa.bindparam("why"))
+    .returning(_t.c.referral, _t.c.destination)
+)
+_RELEASE = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.state == "sending",
+        _t.c.claimed_by == sa.func.coalesce(sa.bindparam("worker", type_=sa.Text), _t.c.claimed_by),
+        _t.c.claimed_at < sa.bindparam("before"),
+    )
+    .values(state="due", due_at=_t.c.next_at, **_unclaimed)
+)
+_GET = Statement(sa.select(*_FULL).where(_t.c.id == sa.bindparam("row")))
+_page = (
+    sa.select(*_COLUMNS)
+    .where(_t.c.sequence > sa.bindparam("after"))
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+_LIST = Statement(_page)
+_LIST_REFERRAL = Statement(_page.where(_t.c.referral == sa.bindparam("of_referral")))
+_FOREVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxRow:
+    """One delivery. `document`, `notice` and `external_ids` are empty in lists.
+
+    `state` is ``waiting`` where the row is due later, or stands behind another in its lane.
+    `attempts` counts the one under way.
+    """
+
+    sequence: int
+    id: str
+    organization: str
+    referral: str
+    fulfilment: str | None
+    destination: str
+    lane_sequence: int
+    event: str
+    kind: str
+    test: bool
+    state: State
+    attempts: int
+    created_at: datetime
+    next_at: datetime
+    done_at: datetime | None
+    code: str | None
+    error: str | None
+    fix: str | None
+    reason: str | None
+    document: dict[str, Any] = field(repr=False)
+    notice: dict[str, Any] | None = field(repr=False)
+    external_ids: dict[str, str] = field(repr=False)
+
+    @property
+    def lane(self) -> Lane:
+        """What delivers in order."""
+        return self.referral, self.destination
+
+
+class Outbox:
+    """The durable queue of deliveries."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        *,
+        organization: str,
+        referral: str,
+        destination: str,
+        event: str,
+        kind: str,
+        document: dict[str, Any],
+        fulfilment: str | None = None,
+        notice: dict[str, Any] | None = None,
+        test: bool = False,
+        not_before: datetime | None = None,
+    ) -> str:
+        """Put a delivery at the end of its lane; its id.
+
+        Raises:
+            RaceError: another writer used the same place; the writer runs the work again.
+        """
+        row_id, now = new_id(), to_micros(self._session.now())
+        lane = {"of_referral": referral, "of_destination": destination}
+        last, open_rows = self._session.row(_TAIL, lane) or (0, 0)
+        at = now if not_before is None else to_micros(not_before)
+        seal = self._session.seal_json
+        added = self._session.run(
+            _ADD,
+            {
+                "id": row_id,
+                "organization": organization,
+                "referral": referral,
+                "fulfilment": fulfilment,
+                "destination": destination,
+                "lane_sequence": last + 1,
+                "event": event,
+                "kind": kind,
+                "document_sealed": seal(
+                    organization, referral, f"outbox|document|{row_id}", document
+                ),
+                "notice_sealed": None
+                if notice is None
+                else seal(organization, referral, f"outbox|notice|{row_id}", notice),
+                "test": test,
+                "state": "due",
+                "attempts": 0,
+                "created_at": now,
+                "next_at": at,
+                "due_at": None if open_rows else at,
+                "claimed_by": None,
+                "claimed_at": None,
+                "done_at": None,
+                "external_ids_sealed": None,
+                "code": None,
+                "error": None,
+                "fix": None,
+                "reason": None,
+            },
+        )
+        if added != 1:
+            raise RaceError("store.lane", "Another writer used this place.", fix="Try again.")
+        return row_id
+
+    def claim_due(
+        self,
+        now: datetime,
+        limit: int,
+        exclude_lanes: Collection[Lane] = (),
+        *,
+        exclude_destinations: Collection[str] = (),
+    ) -> list[OutboxRow]:
+        """Take up to `limit` rows that head their lanes and are due; they are then ``sending``.
+
+        Each destination gets its share first, so that a long queue for one starves no other.
+        """
+        waiting = [d for d in self.destinations() if d not in exclude_destinations]
+        found: list[OutboxRow] = []
+        for left, destination in zip(range(len(waiting), 0, -1), waiting, strict=True):
+            share = -(-(limit - len(found)) // left)
+            if share > 0:
+                found += self._claim(destination, now, share, exclude_lanes)
+        return found
+
+    def destinations(self) -> list[str]:
+        """The destinations that have a lane waiting."""
+        found: list[str] = []
+        after = ""
+        while (row := self._session.row(_DESTINATIONS, {"after": after})) and row[0] is not None:
+            after = row[0]
+            found.append(after)
+        return found
+
+    def next_due(self, *, exclude_destinations: Collection[str] = ()) -> datetime | None:
+        """When the next row becomes due, or None if none waits."""
+        times = [
+            row[0]
+            for destination in self.destinations()
+            if destination not in exclude_destinations
+            and (row := self._session.row(_NEXT_DUE, {"of_destination": destination}))
+            and row[0] is not None
+        ]
+        return from_micros(min(times)) if times else None
+
+    def delivered(
+        self,
+        id: str,
+        external_ids: Mapping[str, str],
+        at: datetime,  # noqa: A002
+    ) -> None:
+        """The peer has it; the lane goes on.
+
+        Raises:
+            StoreError: the row is not being sent.
+        """
+        row = self._session.row(_GET, {"row": id})
+        if row is None:
+            raise missing("delivery", id)
+        place = f"outbox|external_ids|{id}"
+        sealed = self._session.seal_json(row[2], row[3], place, dict(external_ids))
+        self._close(
+            _DELIVERED, {"row": id, "at": to_micros(at), "new_external_ids": sealed}, "being sent"
+        )
+
+    def retry(
+        self,
+        id: str,  # noqa: A002 - the column's name
+        next_at: datetime,
+        *,
+        code: str | None = None,
+        error: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        """Try again at a time: after an attempt, or because a person asks for it.
+
+        Raises:
+            StoreError: the row is neither being sent nor dead nor quarantined.
+        """
+        parameters = {
+            "row": id,
+            "at": to_micros(next_at),
+            "new_code": code,
+            "new_error": error,
+            "new_fix": fix,
+        }
+        if self._session.run(_RETRY, parameters) != 1:
+            raise missing("delivery that can be tried again:", id)
+
+    def fail(
+        self,
+        id: str,  # noqa: A002 - the column's name
+        state: Literal["dead", "quarantined"],
+        *,
+        code: str,
+        error: str,
+        fix: str,
+    ) -> None:
+        """Give up until a person decides; the lane waits.
+
+        Raises:
+            StoreError: the row is neither due nor being sent.
+        """
+        parameters = {
+            "row": id,
+            "new_state": state,
+            "new_code": code,
+            "new_error": error,
+            "new_fix": fix,
+        }
+        if self._session.run(_FAIL, parameters) != 1:
+            raise missing("open delivery", id)
+
+    def discard(self, id: str, reason: str) -> None:  # noqa: A002 - the column's name
+        """Never deliver it, for a reason that a person gave; the lane goes on.
+
+        Raises:
+            StoreError: the row is being sent, or is done.
+        """
+        at = to_micros(self._session.now())
+        self._close(_DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent")
+
+    def get(self, id: str) -> OutboxRow | None:  # noqa: A002 - the column's name
+        """One delivery with its document, or None."""
+        row = self._session.row(_GET, {"row": id})
+        return None if row is None else self._full(row)
+
+    def list(
+        self,
+        *,
+        referral: str | None = None,
+        state: State | None = None,
+        after: int = 0,
+        limit: int = 1_000_000,
+    ) -> list[OutboxRow]:
+        """Deliveries without their documents, oldest first, from the one after `after`."""
+        wanted = {"after": after, "most": limit}
+        if referral is None:
+            rows = self._session.rows(_LIST, wanted)
+        else:
+            rows = self._session.rows(_LIST_REFERRAL, wanted | {"of_referral": referral})
+        now = to_micros(self._session.now())
+        listed = [self._listed(row, now) for row in rows]
+        return listed if state is None else [each for each in listed if each.state == state]
+
+    def release_claims(
+        self, *, worker: str | None = None, claimed_before: datetime | None = None
+    ) -> int:
+        """Make rows that were being sent due again; how many.
+
+        At the start of the only process: all. Among several workers: those of one `worker`, or those
+        claimed before a time, because their worker is gone.
+        """
+        before = _FOREVER if claimed_before is None else to_micros(claimed_before)
+        return self._session.run(_RELEASE, {"worker": worker, "before": before})
+
+    def _claim(
+        self, destination: str, now: datetime, limit: int, exclude: Collection[Lane]
+    ) -> list[OutboxRow]:
+        parameters = {
+            "of_destination": destination,
+            "now": to_micros(now),
+            "most": limit,
+            "worker": self._session.worker,
+        }
+        rows = [self._full(row) for row in self._session.rows(_CLAIM, parameters)]
+        rows.sort(key=lambda row: (row.next_at, row.sequence))
+        kept = [row for row in rows if row.lane not in exclude]
+        for row in rows:
+            if row.lane in exclude:
+                self._session.run(_UNCLAIM, {"row": row.id})
+        return kept
+
+    def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> None:
+        row = self._session.row(statement, parameters)
+        if row is None:
+            raise missing(f"delivery that is {wanted}:", parameters["row"])
+        self._session.run(_PROMOTE, {"of_referral": row[0], "of_destination": row[1]})
+
+    def _full(self, row: Row) -> OutboxRow:
+        opened = self._session.open_json
+        return self._listed(
+            row,
+            to_micros(self._session.now()),
+            document=opened(f"outbox|document|{row[1]}", row[20]) or {},
+            notice=opened(f"outbox|notice|{row[1]}", row[21]),
+            external_ids=opened(f"outbox|external_ids|{row[1]}", row[22]) or {},
+        )
+
+    def _listed(
+        self,
+        row: Row,
+        now: int,
+        *,
+        document: dict[str, Any] | None = None,
+        notice: dict[str, Any] | None = None,
+        external_ids: dict[str, str] | None = None,
+    ) -> OutboxRow:
+        state = row[10]
+        if state == "due" and (row[14] is None or row[14] > now):
+            state = "waiting"
+        return OutboxRow(
+            sequence=row[0], id=row[1], organization=row[2], referral=row[3], fulfilment=row[4],
+            destination=row[5], lane_sequence=row[6], event=row[7], kind=row[8],
+            test=bool(row[9]), state=state, attempts=row[11], created_at=from_micros(row[12]),
+            next_at=from_micros(row[13]), done_at=maybe_time(row[15]), code=row[16],
+            error=row[17], fix=row[18], reason=row[19], document=document or {}, notice=notice,
+            external_ids=external_ids or {},
+        )  # fmt: skip
+
+
+_UNCLAIM = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"))
+    .values(state="due", due_at=_t.c.next_at, attempts=_t.c.attempts - 1, **_unclaimed)
+)

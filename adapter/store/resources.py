@@ -1,0 +1,347 @@
+"""Every version of every FHIR resource, ours and others': create, read, vread, history, search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from adapter.store import schema, search_keys
+from adapter.store.errors import RaceError
+from adapter.store.session import Row, Session
+from adapter.store.statement import Statement, padded, places
+from adapter.store.times import from_micros, to_micros
+
+_t = schema.resources
+_k = schema.resource_keys
+_COLUMNS = [
+    _t.c.type, _t.c.id, _t.c.version, _t.c.organization, _t.c.referral, _t.c.last_updated,
+    _t.c.deleted, _t.c.content_sealed,
+]  # fmt: skip
+_ADD = Statement(
+    lambda dialect: (
+        dialect.insert(_t)
+        .inline()
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .on_conflict_do_nothing()
+    )
+)
+_ADD_KEY = Statement(
+    lambda dialect: (
+        dialect.insert(_k)
+        .inline()
+        .values({c.name: sa.bindparam(c.name) for c in _k.columns})
+        .on_conflict_do_nothing()
+    )
+)
+_SUPERSEDE = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.id == sa.bindparam("of_id"),
+        _t.c.type == sa.bindparam("of_type"),
+        _t.c.version == sa.bindparam("of_version"),
+    )
+    .values(current_at=None)
+)
+_PLACES = (1, 4, 16, 64)
+_VERSIONS = {
+    size: Statement(
+        sa.select(_t.c.type, _t.c.id, _t.c.version).where(
+            _t.c.id.in_(places(size)), _t.c.current_at >= 0
+        )
+    )
+    for size in _PLACES
+}
+_one = sa.select(*_COLUMNS).where(
+    _t.c.id == sa.bindparam("of_id"), _t.c.type == sa.bindparam("of_type")
+)
+_CURRENT = Statement(_one.where(_t.c.current_at >= 0))
+_VERSION = Statement(_one.where(_t.c.version == sa.bindparam("of_version")))
+_HISTORY = Statement(_one.order_by(_t.c.version.desc()))
+_OF_REFERRAL = Statement(
+    sa.select(*_COLUMNS)
+    .where(_t.c.referral == sa.bindparam("of_referral"), _t.c.current_at >= 0)
+    .order_by(_t.c.sequence)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewResource:
+    """A resource to be stored as the next version of its type and id."""
+
+    type: str
+    id: str
+    content: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceRow:
+    """One version of a resource; `content` is empty where it was deleted."""
+
+    type: str
+    id: str
+    version: int
+    organization: str
+    referral: str | None
+    last_updated: datetime
+    deleted: bool
+    content: dict[str, Any] = field(repr=False)
+
+
+class Resources:
+    """The versioned resource table. Versions count from 1 without a gap."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def put(
+        self,
+        type: str,  # noqa: A002 - the column's name
+        id: str,  # noqa: A002
+        *,
+        organization: str,
+        content: dict[str, Any],
+        referral: str | None = None,
+        last_updated: datetime | None = None,
+    ) -> int:
+        """Store the next version of a resource; its number."""
+        new = NewResource(type=type, id=id, content=content)
+        return self.put_many(
+            [new], organization=organization, referral=referral, last_updated=last_updated
+        )[0]
+
+    def put_many(
+        self,
+        resources: Sequence[NewResource],
+        *,
+        organization: str,
+        referral: str | None = None,
+        last_updated: datetime | None = None,
+    ) -> list[int]:
+        """Store the next version of several different resources; their numbers, in their order.
+
+        Raises:
+            RaceError: somebody stored the same version first; the writer runs the work again.
+        """
+        at = to_micros(last_updated or self._session.now())
+        seen = self._versions([each.id for each in resources])
+        before = [seen.get((each.type, each.id), 0) for each in resources]
+        self._supersede(resources, before)
+        rows, keys = [], []
+        for each, version in zip(resources, before, strict=True):
+            rows.append(self._row(each, version + 1, organization, referral, at))
+            keys += self._keys(each, version + 1)
+        self._insert(rows)
+        self._session.many(_ADD_KEY, keys)
+        return [version + 1 for version in before]
+
+    def delete(
+        self,
+        type: str,  # noqa: A002 - the column's name
+        id: str,  # noqa: A002
+        *,
+        organization: str,
+        referral: str | None = None,
+    ) -> int:
+        """Store a version that says the resource is gone; its number."""
+        gone = NewResource(type=type, id=id, content={})
+        before = self._versions([id]).get((type, id), 0)
+        self._supersede([gone], [before])
+        row = self._row(gone, before + 1, organization, referral, to_micros(self._session.now()))
+        self._insert([row | {"deleted": True, "content_sealed": None}])
+        return before + 1
+
+    def get(
+        self,
+        type: str,  # noqa: A002 - the column's name
+        id: str,  # noqa: A002
+        version: int | None = None,
+    ) -> ResourceRow | None:
+        """The newest version, or the one asked for, or None."""
+        of = {"of_type": type, "of_id": id}
+        if version is None:
+            row = self._session.row(_CURRENT, of)
+        else:
+            row = self._session.row(_VERSION, of | {"of_version": version})
+        return None if row is None else self._resource(row)
+
+    def history(
+        self,
+        type: str,  # noqa: A002 - the column's name
+        id: str,  # noqa: A002
+    ) -> list[ResourceRow]:
+        """Every version, newest first."""
+        rows = self._session.rows(_HISTORY, {"of_type": type, "of_id": id})
+        return [self._resource(row) for row in rows]
+
+    def of_referral(self, referral: str) -> list[ResourceRow]:
+        """The newest version of each resource that was stored with a referral."""
+        return [
+            self._resource(row)
+            for row in self._session.rows(_OF_REFERRAL, {"of_referral": referral})
+        ]
+
+    def search(
+        self,
+        type: str,  # noqa: A002 - the column's name
+        *,
+        organization: str | None = None,
+        status: str | None = None,
+        code: str | None = None,
+        subject: str | None = None,
+        date_from: str | None = None,
+        date_before: str | None = None,
+        updated_from: datetime | None = None,
+        updated_before: datetime | None = None,
+        keys: Mapping[str, str] | None = None,
+        after: int = 0,
+        limit: int = 1_000_000,
+    ) -> list[tuple[int, ResourceRow]]:
+        """Newest versions that match everything given, as (sequence, row) in order of sequence.
+
+        `subject` is a reference such as ``Patient/1``; `keys` are parameters of
+        `search_keys.parameters`, an identifier as ``system|value`` or ``|value``. Pass the last
+        sequence as `after` for the next page.
+        """
+        hashed = self._session.keyring.lookup_hash
+        given: dict[str, Any] = {
+            "organization": organization,
+            "status": status,
+            "code": code,
+            "subject": None if subject is None else hashed("resource subject", subject),
+            "date_from": date_from,
+            "date_before": date_before,
+            "updated_from": None if updated_from is None else to_micros(updated_from),
+            "updated_before": None if updated_before is None else to_micros(updated_before),
+        }
+        given = {f"by_{name}": value for name, value in given.items() if value is not None}
+        for place, (name, value) in enumerate((keys or {}).items()):
+            given[f"key_{place}"] = self._key_hash(type, search_keys.key(name, value))
+        statement = _search(tuple(sorted(given)))
+        wanted = given | {"of_type": type, "after": after, "most": limit}
+        rows = self._session.rows(statement, wanted)
+        return [(row[0], self._resource(row[1:])) for row in rows]
+
+    def _versions(self, ids: list[str]) -> dict[tuple[str, str], int]:
+        """The newest version of each of these ids that is there."""
+        found: dict[tuple[str, str], int] = {}
+        for start in range(0, len(ids), _PLACES[-1]):
+            part = ids[start : start + _PLACES[-1]]
+            size = next(size for size in _PLACES if size >= len(part))
+            for row in self._session.rows(_VERSIONS[size], padded(part, size)):
+                found[row[0], row[1]] = row[2]
+        return found
+
+    def _supersede(self, resources: Sequence[NewResource], before: list[int]) -> None:
+        older = [
+            {"of_id": each.id, "of_type": each.type, "of_version": version}
+            for each, version in zip(resources, before, strict=True)
+            if version
+        ]
+        if self._session.many(_SUPERSEDE, older) != len(older):
+            raise _race()
+
+    def _insert(self, rows: list[dict[str, Any]]) -> None:
+        if self._session.many(_ADD, rows) != len(rows):
+            raise _race()
+
+    def _row(
+        self, new: NewResource, version: int, organization: str, referral: str | None, at: int
+    ) -> dict[str, Any]:
+        plain = search_keys.columns(new.content)
+        subject = plain.subject
+        place = f"resources|content|{new.type}/{new.id}/{version}"
+        return {
+            "type": new.type,
+            "id": new.id,
+            "version": version,
+            "current_at": at,
+            "organization": organization,
+            "referral": referral,
+            "status": plain.status,
+            "code": plain.code,
+            "date": plain.date,
+            "subject_hash": subject
+            and self._session.keyring.lookup_hash("resource subject", subject),
+            "deleted": False,
+            "last_updated": at,
+            "content_sealed": self._session.seal(
+                organization, referral, place, orjson.dumps(new.content)
+            ),
+        }
+
+    def _keys(self, new: NewResource, version: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "hash": self._key_hash(new.type, key),
+                "id": new.id,
+                "type": new.type,
+                "version": version,
+            }
+            for key in search_keys.keys(new.content)
+        ]
+
+    def _key_hash(self, type: str, key: str) -> bytes:  # noqa: A002 - the column's name
+        return self._session.keyring.lookup_hash("resource key", f"{type}\x1f{key}")[:16]
+
+    def _resource(self, row: Row) -> ResourceRow:
+        place = f"resources|content|{row[0]}/{row[1]}/{row[2]}"
+        return ResourceRow(
+            type=row[0], id=row[1], version=row[2], organization=row[3], referral=row[4],
+            last_updated=from_micros(row[5]), deleted=bool(row[6]),
+            content=self._session.open_json(place, row[7]) or {},
+        )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _search(given: tuple[str, ...]) -> Statement:
+    """The query for one combination of filters; a new combination is compiled once."""
+    conditions = {
+        "by_organization": _t.c.organization == sa.bindparam("by_organization"),
+        "by_status": _t.c.status == sa.bindparam("by_status"),
+        "by_code": _t.c.code == sa.bindparam("by_code"),
+        "by_subject": _t.c.subject_hash == sa.bindparam("by_subject"),
+        "by_date_from": _t.c.date >= sa.bindparam("by_date_from"),
+        "by_date_before": _t.c.date < sa.bindparam("by_date_before"),
+        "by_updated_from": _t.c.last_updated >= sa.bindparam("by_updated_from"),
+        "by_updated_before": _t.c.last_updated < sa.bindparam("by_updated_before"),
+    }
+    query = (
+        sa.select(_t.c.sequence, *_COLUMNS)
+        .where(
+            _t.c.type == sa.bindparam("of_type"),
+            _t.c.current_at >= 0,
+            _t.c.sequence > sa.bindparam("after"),
+            _t.c.deleted.is_(False),
+        )
+        .order_by(_t.c.sequence)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
+    for name in given:
+        if name in conditions:
+            query = query.where(conditions[name])
+            continue
+        alias = _k.alias()
+        query = query.join(
+            alias,
+            sa.and_(
+                alias.c.hash == sa.bindparam(name, type_=sa.LargeBinary),
+                alias.c.id == _t.c.id,
+                alias.c.type == _t.c.type,
+                alias.c.version == _t.c.version,
+            ),
+        )
+    return Statement(query)
+
+
+def _race() -> RaceError:
+    return RaceError(
+        "store.version-used", "Another writer stored this version first.", fix="Try again."
+    )

@@ -1,0 +1,132 @@
+"""One transaction as the repositories use it: run statements, seal and open values, tell the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from adapter.store import schema
+from adapter.store.dialect import Dialect
+from adapter.store.keys import Keyring
+from adapter.store.sealing import DataKeys, Sealer
+from adapter.store.statement import Statement, insert_all
+
+_facts = schema.facts
+_PROOF = Statement(sa.select(_facts.c.value).where(_facts.c.name == sa.bindparam("of_name")))
+_ADD_FACT = insert_all(_facts)
+
+Row = tuple[Any, ...]
+Parameters = dict[str, Any]
+
+
+class Session:
+    """A connection inside a transaction. Not shared between threads."""
+
+    __slots__ = (
+        "_clock",
+        "_cursor",
+        "_dialect",
+        "_errors",
+        "_sealer",
+        "keyring",
+        "worker",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        cursor: Any,
+        dialect: Dialect,
+        keys: DataKeys,
+        clock: Callable[[], datetime],
+        *,
+        writes: bool,
+        worker: str,
+    ) -> None:
+        self._cursor = cursor
+        self._dialect = dialect
+        self._errors = dialect.errors
+        self._sealer = Sealer(keys)
+        self._clock = clock
+        self.keyring: Keyring = keys.keyring
+        self.writes = writes
+        self.worker = worker
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        return self._clock()
+
+    def run(self, statement: Statement, parameters: Parameters) -> int:
+        """Run one statement; the number of rows that it changed.
+
+        Raises:
+            StoreError: the database refused it, or cannot.
+        """
+        self._execute(statement, parameters)
+        count: int = self._cursor.rowcount
+        return count
+
+    def many(self, statement: Statement, parameters: Sequence[Parameters]) -> int:
+        """Run one statement for each set of parameters; the number of rows changed in all."""
+        if not parameters:
+            return 0
+        sql, constants = statement.on(self._dialect)
+        rows = [constants | each for each in parameters] if constants else parameters
+        try:
+            self._cursor.executemany(sql, rows)
+        except self._errors as error:
+            raise self._dialect.fault(error) from None
+        count: int = self._cursor.rowcount
+        return count
+
+    def row(self, statement: Statement, parameters: Parameters) -> Row | None:
+        """The first row, or None."""
+        self._execute(statement, parameters)
+        found: Row | None = self._cursor.fetchone()
+        return found
+
+    def rows(self, statement: Statement, parameters: Parameters) -> list[Row]:
+        """Every row."""
+        self._execute(statement, parameters)
+        found: list[Row] = self._cursor.fetchall()
+        return found
+
+    def _execute(self, statement: Statement, parameters: Parameters) -> None:
+        sql, constants = statement.on(self._dialect)
+        try:
+            self._cursor.execute(sql, constants | parameters if constants else parameters)
+        except self._errors as error:
+            raise self._dialect.fault(error) from None
+
+    def seal(self, organization: str, owner: str | None, place: str, plain: bytes) -> bytes:
+        """Encrypt a value under its owner's data key; `place` is ``table|column|row``."""
+        return self._sealer.seal(self, organization, owner, place, plain)
+
+    def open(self, place: str, sealed: bytes | None) -> bytes:
+        """Decrypt a value; nothing gives nothing."""
+        return b"" if sealed is None else self._sealer.open(self, place, sealed)
+
+    def seal_json(self, organization: str, owner: str | None, place: str, value: Any) -> bytes:
+        """Encrypt a JSON value."""
+        return self.seal(organization, owner, place, orjson.dumps(value))
+
+    def open_json(self, place: str, sealed: bytes | None) -> Any:
+        """Decrypt a JSON value; nothing gives None."""
+        return None if sealed is None else orjson.loads(self.open(place, sealed))
+
+    def prove_key(self) -> None:
+        """Leave a proof of the keyring in a new store, or check the one that is there."""
+        row = self.row(_PROOF, {"of_name": "keyring"})
+        if row is None:
+            sealed = self.keyring.seal(b"keyring", b"facts|value|keyring")
+            self.run(_ADD_FACT, {"name": "keyring", "value": sealed})
+        else:
+            self.keyring.open(bytes(row[0]), b"facts|value|keyring")
+
+    def committed(self) -> None:
+        """Called once, after the commit."""
+        self._sealer.committed()

@@ -1,0 +1,51 @@
+"""What a piece of work may do to the store: the repositories, inside one transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from adapter.store.audit import Audit
+from adapter.store.cases import Cases
+from adapter.store.identifiers import Identifiers
+from adapter.store.inbox import Inbox
+from adapter.store.journal import Journal
+from adapter.store.keys import Keyring
+from adapter.store.outbox import Outbox
+from adapter.store.plugin_state import PluginState
+from adapter.store.resources import Resources
+from adapter.store.session import Session
+from adapter.store.sites import Sites
+
+
+class Transaction:
+    """All or nothing. Given to a work by `Store.write` and `Store.read`, and dead after it.
+
+    A work may be run again when another writer came first, so that it must do nothing but read and
+    write here.
+    """
+
+    __slots__ = (
+        "audit", "cases", "identifiers", "inbox", "journal", "outbox", "resources", "session",
+        "sites", "state",
+    )  # fmt: skip
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.inbox = Inbox(session)
+        self.journal = Journal(session)
+        self.cases = Cases(session)
+        self.resources = Resources(session)
+        self.outbox = Outbox(session)
+        self.identifiers = Identifiers(session)
+        self.sites = Sites(session)
+        self.state = PluginState(session)
+        self.audit = Audit(session)
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring that seals this store."""
+        return self.session.keyring
+
+    def now(self) -> datetime:
+        """The time, with UTC offset."""
+        return self.session.now()

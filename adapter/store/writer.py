@@ -1,0 +1,230 @@
+"""The one writer: works of many callers share a transaction and its commit, each apart from the rest.
+
+A work is alone in its batch when nothing else waits; then it costs one plain transaction. Otherwise
+each has a savepoint, so that one that fails is undone alone. Nobody is told before the commit.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from adapter.store import audit, journal
+from adapter.store.dialect import Dialect
+from adapter.store.errors import RaceError, StoreError, StoreFault
+from adapter.store.failpoints import point
+from adapter.store.session import Session
+from adapter.store.transaction import Transaction
+
+T = TypeVar("T")
+Work = Callable[[Transaction], T]
+
+_MOST = 128
+_TRIES = 6
+_BEFORE_BEGIN = point("store.before-begin")
+_BEFORE_COMMIT = point("store.before-commit")
+_AFTER_COMMIT = point("store.after-commit")
+
+
+class Job:
+    """A work, and what came of it: `result`, or `error`."""
+
+    __slots__ = ("error", "resolve", "result", "work")
+
+    def __init__(self, work: Work[Any], resolve: Callable[[Job], None] | None = None) -> None:
+        self.work = work
+        self.resolve = resolve
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+class Writer:
+    """Owns the write connection. Batches run in its thread; `run_now` in the caller's."""
+
+    def __init__(self, dialect: Dialect, make_session: Callable[[Any], Session]) -> None:
+        self._dialect = dialect
+        self._make_session = make_session
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._connection: Any = None
+        self._cursor: Any = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def submit(self, job: Job) -> None:
+        """Run a job in the writer's thread, with whatever else waits; then call its `resolve`.
+
+        Raises:
+            StoreFault: the store is closed.
+        """
+        if self._closed:
+            raise _closed()
+        if self._thread is None:
+            self._start()
+        self._queue.put(job)
+
+    def run_now(self, work: Work[T]) -> T:
+        """Run a work in this thread, and return when it is durable."""
+        job = Job(work)
+        with self._lock:
+            if self._closed:
+                raise _closed()
+            self._run([job])
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def close(self) -> None:
+        """Finish what waits, then let go of the connection."""
+        thread = self._thread
+        with self._lock:
+            self._closed = True
+        if thread is not None:
+            self._queue.put(None)
+            thread.join()
+        with self._lock:
+            self._drop()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._serve, name="store-writer", daemon=True
+                )
+                self._thread.start()
+
+    def _serve(self) -> None:
+        while (job := self._queue.get()) is not None:
+            batch, last = [job], False
+            while len(batch) < _MOST:
+                try:
+                    more = self._queue.get_nowait()
+                except Empty:
+                    break
+                if more is None:
+                    last = True
+                    break
+                batch.append(more)
+            with self._lock:
+                self._run(batch)
+            _AFTER_COMMIT()
+            for each in batch:
+                if each.resolve is not None:
+                    each.resolve(each)
+            if last:
+                return
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        """Run a batch; then, one by one, those that another writer was faster than."""
+        again = self._attempt(jobs)
+        for job in again:
+            for tried in range(1, _TRIES):
+                if not self._attempt([job]):
+                    break
+                time.sleep(0.002 * 2**tried)  # another process holds what this one needs
+
+    def _attempt(self, jobs: Sequence[Job]) -> list[Job]:
+        """One transaction; the jobs that should be run again, their errors set meanwhile."""
+        for job in jobs:
+            job.result = job.error = None
+        try:
+            return self._transact(jobs)
+        except RaceError as error:
+            self._rollback()
+            return [job for job in jobs if self._fail(job, error)]
+        except StoreError as error:
+            self._rollback()
+            self._drop()
+            for job in jobs:
+                self._fail(job, error)
+            return []
+        except BaseException:
+            self._rollback()
+            raise
+
+    @staticmethod
+    def _fail(job: Job, error: BaseException) -> bool:
+        """Give a job the error of its batch, unless it has one of its own; True if it had none."""
+        if job.error is not None and not isinstance(job.error, RaceError):
+            return False
+        job.result, job.error = None, error
+        return True
+
+    def _transact(self, jobs: Sequence[Job]) -> list[Job]:
+        _BEFORE_BEGIN()
+        cursor = self._begin()
+        alone = len(jobs) == 1
+        done: list[Transaction] = []
+        again: list[Job] = []
+        for job in jobs:
+            transaction = Transaction(self._make_session(cursor))
+            if not alone:
+                self._execute(cursor, "SAVEPOINT work")
+            try:
+                job.result = job.work(transaction)
+            except StoreFault:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
+                job.error = error
+                if isinstance(error, RaceError):
+                    again.append(job)
+                if not alone:
+                    self._execute(cursor, "ROLLBACK TO SAVEPOINT work")
+                    self._execute(cursor, "RELEASE SAVEPOINT work")
+            else:
+                if not alone:
+                    self._execute(cursor, "RELEASE SAVEPOINT work")
+                done.append(transaction)
+        if not done:
+            self._execute(cursor, "ROLLBACK")
+            return again
+        self._link(done)
+        _BEFORE_COMMIT()
+        self._execute(cursor, "COMMIT")
+        for transaction in done:
+            transaction.session.committed()
+        return again
+
+    def _link(self, done: Sequence[Transaction]) -> None:
+        """Chain the journal and audit entries of all works, always in this order."""
+        session = done[0].session
+        journal.CHAIN.write(session, [entry for each in done for entry in each.journal.take()])
+        audit.CHAIN.write(session, [entry for each in done for entry in each.audit.take()])
+
+    def _begin(self) -> Any:
+        if self._connection is None:
+            self._connection = self._dialect.connect(writer=True)
+            self._cursor = self._connection.cursor()
+        self._execute(self._cursor, self._dialect.begin_write)
+        return self._cursor
+
+    def _execute(self, cursor: Any, sql: str) -> None:
+        try:
+            cursor.execute(sql)
+        except self._dialect.errors as error:
+            raise self._dialect.fault(error) from None
+
+    def _rollback(self) -> None:
+        if self._connection is None:
+            return
+        try:
+            self._cursor.execute("ROLLBACK")
+        except self._dialect.errors:
+            self._drop()  # a database that rolled back by itself, or is gone
+
+    def _drop(self) -> None:
+        """Close the connection; the next batch opens a new one."""
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.close()
+            except self._dialect.errors:
+                return  # it is gone either way
+
+
+def _closed() -> StoreFault:
+    return StoreFault("store.closed", "The store is closed.", fix="The service is stopping.")
