@@ -178,6 +178,7 @@ class Courier:
         return may_send(from_document(Referral, case.document["referral"]), site.consent)
 
     def _withhold(self, tx: Transaction, row: OutboxRow, why: str) -> None:
+        tx.outbox.fail(row.id, "quarantined", code="delivery.withheld", error=why, fix="")
         tx.outbox.discard(row.id, why)
         _journal(tx, row, "delivery.withheld", {"why": why})
 
@@ -205,16 +206,33 @@ class Courier:
 
     def _mark(self, tx: Transaction, row: OutboxRow, error: AdapterError, verdict: Verdict) -> None:
         if verdict.action == "retry" and verdict.next_at is not None:
-            tx.outbox.retry(row.id, verdict.next_at, error=error.message, fix=error.fix)
+            tx.outbox.retry(
+                row.id, verdict.next_at, code=error.code, error=error.message, fix=error.fix
+            )
         else:
-            tx.outbox.fail(row.id, verdict.action, error=error.message, fix=error.fix)
+            tx.outbox.fail(
+                row.id,
+                "dead" if verdict.action == "dead" else "quarantined",
+                code=error.code,
+                error=error.message,
+                fix=error.fix,
+            )
         if row.attempts == 1 or verdict.action != "retry":
             _journal(tx, row, f"delivery.{verdict.action}", {"code": error.code})
         if verdict.site_state:
-            self._site(tx, row, verdict.site_state, error.message)
+            self._site(tx, row, verdict.site_state, error)
 
-    def _site(self, tx: Transaction, row: OutboxRow, state: str, error: str | None) -> None:
-        tx.sites.set(row.destination, organization=row.organization, state=state, error=error)
+    def _site(
+        self, tx: Transaction, row: OutboxRow, state: str, error: AdapterError | None
+    ) -> None:
+        tx.sites.set(
+            row.destination,
+            state,
+            organization=row.organization,
+            code=error.code if error else None,
+            error=error.message if error else None,
+            fix=error.fix if error else None,
+        )
 
 
 def _journal(tx: Transaction, row: OutboxRow, kind: str, data: dict[str, Any]) -> None:
@@ -222,12 +240,10 @@ def _journal(tx: Transaction, row: OutboxRow, kind: str, data: dict[str, Any]) -
         organization=row.organization,
         referral=row.referral,
         fulfilment=row.fulfilment,
-        inbox=None,
         actor="adapter",
         site=row.destination,
         kind=kind,
         data={"to": row.destination, "event": row.event, "delivery": row.id, **data},
-        occurred=None,
     )
 
 

@@ -73,7 +73,7 @@ class Engine:
             read = self.mapper.read(
                 row.raw,
                 format=row.format,
-                kind=row.kind,
+                kind=row.kind or "",
                 dialect=row.dialect or site.dialect,
                 site=row.site,
             )
@@ -112,7 +112,7 @@ class Engine:
         kept = self._find(tx, row.site, event.referral)
         received = Entry(
             kind="message.received",
-            data={"kind": row.kind, "lost": len(read.lost), "warnings": list(read.warnings)},
+            data={"kind": row.kind, "warnings": list(read.warnings)},
         )
         if event.kind == "request" and kept is None:
             return self._new(tx, row, site, event, cause, received)

@@ -179,10 +179,14 @@ class Fleet:
             self._listeners.setdefault(name, []).append(endpoint)
 
     async def _state(self, name: str, state: str, error: AdapterError | None) -> None:
-        message = error.message if error else None
         await self.store.write(
             lambda tx: tx.sites.set(
-                name, organization=self.config.organization, state=state, error=message
+                name,
+                state,
+                organization=self.config.organization,
+                code=error.code if error else None,
+                error=error.message if error else None,
+                fix=error.fix if error else None,
             )
         )
 

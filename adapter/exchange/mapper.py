@@ -22,11 +22,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """A message, read: the event, its document with ids, and what was not carried over."""
+    """A message, read: the event, and where a row reported that it could not carry a value.
+
+    The whole loss report is made when somebody asks for it (`adapter explain`), from the raw bytes.
+    """
 
     event: ReferralEvent
-    document: Document
-    lost: Sequence[Any]
     warnings: Sequence[str]
 
 
@@ -62,9 +63,7 @@ class Mapper:
             ) from error
         return Read(
             event=event,
-            document=mapped.document,
-            lost=mapped.lost,
-            warnings=[str(each) for each in mapped.warnings],
+            warnings=[f"{each.path}: {each.why}" for each in mapped.warnings],
         )
 
     def write(self, event: ReferralEvent, *, format: str, kind: str, dialect: str | None) -> bytes:

@@ -13,6 +13,7 @@ from adapter.plugin.errors import DataError
 from adapter.referral.document import to_document
 from adapter.referral.model import ReferralEvent
 from adapter.referral.room import Case
+from adapter.store.resources import NewResource
 from adapter.store.transaction import Transaction
 
 Resource = dict[str, Any]
@@ -53,7 +54,9 @@ class Projector:
         for resource in self.resources(case):
             stored = tx.resources.get(resource["resourceType"], resource["id"])
             if stored is None or _content(stored.content) != _content(resource):
-                changed.append(resource)
+                changed.append(
+                    NewResource(type=resource["resourceType"], id=resource["id"], content=resource)
+                )
         if changed:
             tx.resources.put_many(
                 changed, organization=organization, referral=case.referral.id, last_updated=at
