@@ -129,9 +129,9 @@ class Explainer:
         for name, value in node.items():
             element = one.names.get(name)
             if element is not None:
-                self._element(node, element, value, f"{at}.{_label(element)}", depth + 1)
+                self._element(node, element, value, f"{at}.{label(element)}", depth + 1)
             elif (plain := sibling(name, one.names)) is not None:
-                self._sibling(node, plain, value, f"{at}.{_label(plain)}", depth + 1)
+                self._sibling(node, plain, value, f"{at}.{label(plain)}", depth + 1)
         self._rules(node, one.rules, names, at, sound=len(self.issues) == before)
 
     def _names(self, one: Shape, names: frozenset[str], at: str) -> None:
@@ -142,11 +142,11 @@ class Explainer:
             else:
                 self._say("structure", at, "holds a property with no FHIR name", "unknown-element")
         for child in missing(one, names):
-            label = _label(child)
-            self._say("required", f"{at}.{label}", f"{label} is required and missing", "required")
+            name = label(child)
+            self._say("required", f"{at}.{name}", f"{name} is required and missing", "required")
         for choice in doubled(one, names):
             text = f"only one of the types of {choice.name} may be given"
-            self._say("structure", f"{at}.{_label(choice)}", text, "choice")
+            self._say("structure", f"{at}.{label(choice)}", text, "choice")
         if hollow(one, names):
             self._say("invariant", at, "an element needs more than an id", "ele-1")
 
@@ -281,7 +281,7 @@ def _extended(beside: Any, index: int) -> bool:
     return type(beside) is list and index < len(beside) and type(beside[index]) is dict
 
 
-def _label(element: ElementDefinition) -> str:
+def label(element: ElementDefinition) -> str:
     """Return the FHIRPath name: a choice goes by its element's name, without its type."""
     last = element.path.rsplit(".", 1)[-1]
     return last.removesuffix("[x]")
