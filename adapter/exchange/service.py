@@ -107,7 +107,7 @@ class Service:
         Raises:
             AdapterError: configuration or store do not allow a start; nothing was started.
         """
-        keyring = Keyring.load(config.secret(config.store.key))
+        keyring = Keyring.load(config.store.key, base=config.folder)
         store = Store.open(store_url(config), keyring)
         return cls(config, pages=pages, store=store, keyring=keyring, clock=clock or SystemClock())
 
