@@ -1,10 +1,10 @@
 """The lenient reader: what a peer sent, as a resource we can work with, and what that took.
 
 A resource without faults comes back as it is. Otherwise it is mended where the intent is plain
-(`adapter.fhir.mending`: numbers for strings, one value for an array, old system names, `%7C`, unknown
-elements and more): each mending is a warning, and whatever had to be left out is in `lost` with its
-raw value. Faults that nobody can mend stay as errors among the issues; the caller decides what to do
-with them (`ReadResult.fails`). Input that is no resource at all raises `Unreadable`.
+(`adapter.fhir.mending`: numbers for strings, one value for an array, old system names, `%7C`,
+unknown elements and more): each mending is a warning, and whatever had to be left out is in `lost`
+with its raw value. Faults that nobody can mend stay as errors among the issues; the caller decides
+what to do with them (`ReadResult.fails`). Input that is no resource at all raises `Unreadable`.
 """
 
 from __future__ import annotations
@@ -92,15 +92,15 @@ def _is_clean(value: Any) -> bool:
 
 def _forgive(issue: Issue, resource: dict[str, Any]) -> Issue:
     """Make a warning of an error that a peer's habit causes and that does no harm."""
+    if issue.rule == "bundle-reference" and issue.code == "not-found":
+        return replace(issue, severity=WARNING)
     if issue.rule != "required":
         return issue
+    at = issue.expression
     for path, why in _FORGIVEN.items():
-        header, _, below = path.partition(".")
-        own = resource.get("resourceType") == header and issue.expression == path
-        within = ".resource." in issue.expression and issue.expression.endswith(
-            f".resource.{below}"
-        )
-        if own or (within and _is_header(issue.expression, resource)):
+        own = resource.get("resourceType") == "MessageHeader" and at == path
+        below = path.removeprefix("MessageHeader")
+        if own or (at.endswith(f".resource{below}") and _is_header(at, resource)):
             return replace(issue, severity=WARNING, diagnostics=why)
     return issue
 
