@@ -111,7 +111,10 @@ class Counter:
         if decision.refused is None:
             tx.state.put(site, f"act|{key}", b"1", organization=self._ledger.organization)
         cause = Cause(actor=actor, site=site, at=now, occurred=moment(wanted.occurred, UTC))
-        told = [Told(event=each.event, fulfilment=each.fulfilment) for each in decision.news]
+        told = [
+            Told(event=each.event, to=each.to, fulfilment=each.fulfilment)
+            for each in decision.news
+        ]
         self._ledger.write(tx, kept, decision, cause, told)
         if decision.refused:
             return Acted(state="refused", refused=decision.refused)

@@ -166,7 +166,7 @@ class Engine:
                 data={"program": program.id if program else None, "why": list(why)},
             ),
         ]
-        told = [Told(event="request", fulfilment=fulfilment.id)]
+        told = [Told(event="request", to="performer", fulfilment=fulfilment.id)]
         if event.envelope and event.envelope.reply in ("AL", "SU"):
             told.append(Told(event="request-answer", fulfilment=fulfilment.id))
         self.ledger.create(
@@ -244,14 +244,14 @@ class Engine:
         now = cause.at.isoformat(timespec="milliseconds")
         if event.kind == "cancel":
             decision = cancel(kept.case, _reason(event), table, now)
-            told = [Told(event="cancel", fulfilment=each.fulfilment) for each in decision.news]
+            told = _told(decision)
             return decision, [*told, Told(event="cancel-answer")]
         if event.kind == "status-request":
             asked = Entry(kind="referral.status-asked")
             return Decision(case=kept.case, entries=(asked,)), [Told(event="status-answer")]
         if event.kind in ("request", "modify"):
             return self._modify(kept, event, now), [
-                Told(event="modify"),
+                Told(event="modify", to="performer"),
                 Told(event="modify-answer"),
             ]
         return self._answered(kept, event, site, cause)
@@ -310,7 +310,7 @@ class Engine:
                 table,
                 cause.at.isoformat(timespec="milliseconds"),
             )
-            told += [Told(event=each.event, fulfilment=each.fulfilment) for each in step.news]
+            told += _told(step)
             decision = Decision(
                 case=step.case,
                 entries=decision.entries + step.entries,
@@ -351,6 +351,12 @@ class Engine:
 
     def _newer(self, before: Envelope | None, after: Envelope | None) -> Envelope | None:
         return before or after
+
+
+def _told(decision: Decision) -> list[Told]:
+    return [
+        Told(event=each.event, to=each.to, fulfilment=each.fulfilment) for each in decision.news
+    ]
 
 
 def _reason(event: ReferralEvent) -> Reason | None:

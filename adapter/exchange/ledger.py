@@ -235,7 +235,7 @@ class Ledger:
 
     def _tell(self, tx: Transaction, kept: Kept, told: Iterable[Told], cause: Cause) -> None:
         for each in told:
-            if each.event in ("request", "modify", "cancel"):
+            if each.to == "performer":
                 self._tell_performers(tx, kept, each, cause)
             else:
                 self._tell_requester(tx, kept, each, cause)
@@ -261,7 +261,7 @@ class Ledger:
                 tx,
                 kept,
                 site,
-                Told(event=told.event, fulfilment=fulfilment.id),
+                Told(event=told.event, to="performer", fulfilment=fulfilment.id),
                 to_document(event),
                 notice,
                 cause,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from adapter.plugin.capabilities import Capabilities
 from adapter.referral.consent import shared_back
 from adapter.referral.disclosure import disclose, policy
+from adapter.referral.lifecycle import Actor
 from adapter.referral.model import (
     Acknowledgement,
     Endpoint,
@@ -43,9 +44,10 @@ EVENT_KINDS: Mapping[str, EventKind] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One thing to tell one site: the event's name, and the acknowledgement that it carries."""
+    """One thing to tell one side: the event's name, and the acknowledgement that it carries."""
 
     event: str
+    to: Actor = "requester"
     fulfilment: str | None = None
     acknowledges: Acknowledgement | None = None
 
