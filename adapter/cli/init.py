@@ -25,7 +25,7 @@ def init(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented adapter.toml, a directory of programs and a key into a new folder."""
+    """Write a commented adapter.toml, a directory of programs, a key and an empty store."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise typer.BadParameter(
             f"{folder} is not an empty folder; nothing was written", param_hint="DIR"
@@ -33,6 +33,7 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     ports = free_ports(2)
     files = write(folder, example=example == "loop", answers_port=ports[0], smtp_port=ports[1])
+    make_store(folder / "adapter.toml")
     steps = _next_steps(folder, ports if example else None)
     if as_json:
         emit({"folder": str(folder), "files": [str(each) for each in files], "next": steps})
@@ -56,6 +57,22 @@ def write(folder: Path, *, example: bool, answers_port: int, smtp_port: int) -> 
         (folder / name).write_text(text, "utf-8")
     write_key(folder / "adapter.key")
     return [folder / name for name in (*texts, "adapter.key")]
+
+
+def make_store(config: Path) -> None:
+    """An empty store, as the configuration says.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    from adapter.exchange.config import load_config
+    from adapter.exchange.service import store_url
+    from adapter.security.keyring import Keyring
+    from adapter.store.store import Store
+
+    settings = load_config(config)
+    keyring = Keyring.parse(settings.secret(settings.store.key))
+    Store.open(store_url(settings), keyring).close()
 
 
 def template(name: str) -> str:

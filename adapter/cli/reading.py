@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,8 +22,9 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
 
-    store = Store.open(store_url(config), Keyring.parse(config.secret(config.store.key)))
+    keyring = Keyring.parse(config.secret(config.store.key))
+    store = Store.open(store_url(config), keyring, create=False)
     try:
-        return asyncio.run(store.read(question))
+        return store.read_now(question)
     finally:
         store.close()

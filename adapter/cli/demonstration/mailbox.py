@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
+from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
+
+from adapter.plugin.errors import TransientError
 
 LINK = re.compile(r"https?://[^\s<>\"]+")
 CODE = re.compile(r"(?<![\w-])(\d{6,8})(?![\w-])")
@@ -47,15 +51,29 @@ class Mailbox:
             self._news.notify_all()
         return "250 kept"
 
-    async def wait(self, after: int, patience: float) -> EmailMessage:
-        """The first letter after the first `after` ones.
+    async def wait_for(
+        self, wanted: Callable[[EmailMessage], bool], after: int, patience: float = 20.0
+    ) -> EmailMessage:
+        """The first letter after the first `after` ones that is wanted.
 
         Raises:
-            TimeoutError: none came within `patience` seconds.
+            TransientError: none came within `patience` seconds.
         """
-        async with asyncio.timeout(patience), self._news:
-            await self._news.wait_for(lambda: len(self.letters) > after)
-        return self.letters[after]
+
+        def found() -> EmailMessage | None:
+            return next((each for each in self.letters[after:] if wanted(each)), None)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience), self._news:
+                await self._news.wait_for(lambda: found() is not None)
+        letter = found()
+        if letter is None:
+            raise TransientError(
+                "demo.no-letter",
+                f"no e-mail came for the agency in {patience:.0f} s",
+                fix="See the service's log; on a busy machine run the demo again.",
+            )
+        return letter
 
 
 def text_of(letter: EmailMessage) -> str:

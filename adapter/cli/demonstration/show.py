@@ -1,0 +1,157 @@
+"""The demonstration as a whole: its stage is set, the stories are played, the result is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from adapter.cli.demonstration import messages, record, stories
+from adapter.cli.demonstration.child import Child
+from adapter.cli.demonstration.mailbox import Mailbox, code_in
+from adapter.cli.demonstration.narrator import Journey, Narrator, Step
+from adapter.cli.demonstration.setting import Setting, prepare
+from adapter.cli.printing import emit
+from adapter.exchange import queries
+from adapter.store.store import Store
+
+COLOURS = {"EMR": "cyan", "agency": "green"}
+
+
+class Show:
+    """One run of the demonstration."""
+
+    def __init__(self, *, as_json: bool, db: str | None) -> None:
+        self.as_json = as_json
+        self.db = db
+        self.console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        self.started = time.monotonic()
+        self.mailbox = Mailbox()
+
+    async def run(self, *, serve: bool) -> None:
+        """Play everything; with `serve`, stay until interrupted."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self.mailbox.open()
+            stack.push_async_callback(self.mailbox.close)
+            setting = prepare(self.db, smtp_port=self.mailbox.port)
+            emr = await Child.start("small EMR", "adapter.cli.demonstration.emr", (), setting.log)
+            stack.push_async_callback(emr.end)
+            listening = await emr.wait(lambda event: event["event"] == "listening")
+            setting.write(answers_port=listening["port"])
+            service = await Child.start("service", "adapter.cli", setting.serve, setting.log)
+            stack.push_async_callback(service.end)
+            ready = await service.wait(lambda event: event["event"] == "ready")
+            store = setting.open_store()
+            stack.callback(store.close)
+            await self._play(setting, emr, ready, store, serve=serve)
+
+    async def _play(
+        self, setting: Setting, emr: Child, ready: dict[str, Any], store: Store, *, serve: bool
+    ) -> None:
+        self._say(
+            f"[bold]The adapter runs[/] (process {ready['pid']}), with a clinic and an agency."
+        )
+        with self._progress() as progress:
+            bar = progress.add_task("the loop", total=len(stories.STORIES))
+            narrator = Narrator(store, lambda _, step: self._step(progress, step))
+            stage = stories.Stage(emr, ready["listeners"]["clinic"], self.mailbox, narrator)
+            following = asyncio.create_task(narrator.follow())
+            try:
+                journeys = []
+                for number, story in enumerate(stories.STORIES, 1):
+                    progress.update(bar, description=story.title)
+                    progress.console.print(f"\n[bold]Referral {number}: {story.title}[/]")
+                    journeys.append(await self._tell(story, stage))
+                    progress.advance(bar)
+                link = await self._left_open(stage) if serve else None
+            finally:
+                following.cancel()
+        documents = [await self._document(each, store, ready["fhir"]) for each in journeys]
+        if serve:
+            await self._stay(setting, ready, link or "")
+        else:
+            self._finish(setting, documents)
+
+    async def _tell(self, story: stories.Story, stage: stories.Stage) -> Journey:
+        journey = Journey(story.name, story.title)
+        stage.narrator.begin(journey)
+        await story.play(stage, journey, messages.renewed(messages.shipped(story.message)))
+        await asyncio.sleep(0)
+        await stage.narrator.catch_up()
+        return journey
+
+    async def _left_open(self, stage: stories.Stage) -> str:
+        stage.narrator.begin(Journey("waiting", "waiting for you"))
+        message = messages.renewed(messages.shipped(stories.STORIES[0].message))
+        return await stories.waiting(stage, message)
+
+    async def _document(self, journey: Journey, store: Store, fhir: str) -> dict[str, Any]:
+        found = await store.read(lambda tx: queries.journey(tx, journey.referral)) or {}
+        return {
+            "referral": journey.referral,
+            "story": journey.story,
+            "status": found.get("status"),
+            "fulfilments": [
+                {name: each[name] for name in ("status", "business_status", "reason")}
+                for each in found.get("fulfilments", ())
+            ],
+            "steps": journey.documents(),
+            "bundle": await record.fetch(fhir, journey.referral),
+            "emr_received": journey.emr_received,
+        }
+
+    def _finish(self, setting: Setting, documents: list[dict[str, Any]]) -> None:
+        seconds = round(time.monotonic() - self.started, 1)
+        self._say(f"\n[bold]Done in {seconds} s.[/] Where to look:")
+        for each in documents:
+            self._say(
+                f"  {each['story']:<10} {len(each['bundle']['entry'])} FHIR resources, "
+                f"{len(each['emr_received'])} messages back: "
+                f"adapter referrals show {each['referral'][:8]} --config {setting.config}"
+            )
+        self._say(
+            f"  everything that was delivered: adapter deliveries list --config {setting.config}"
+        )
+        self._say(f"  the service's log: {setting.log}")
+        self._say("  look around while it runs: adapter demo --serve")
+        if self.as_json:
+            emit({"journeys": documents, "seconds": seconds})
+
+    async def _stay(self, setting: Setting, ready: dict[str, Any], link: str) -> None:
+        self._say("\n[bold]It keeps running; stop it with Ctrl-C.[/]")
+        self._say(f"  FHIR API       {ready['fhir']}/Task")
+        self._say(f"  MLLP (clinic)  {ready['listeners']['clinic']}")
+        self._say(f"  agency's link  {link}")
+        self._say(f"  commands       adapter referrals list --config {setting.config}")
+        self._say("The codes that the agency gets by e-mail are shown here.")
+        if self.as_json:
+            emit({**ready, "link": link, "config": str(setting.config)})
+        seen = len(self.mailbox.letters)
+        while True:
+            letter = await self.mailbox.wait_for(lambda _: True, seen, patience=86400)
+            seen += 1
+            code = code_in(letter)
+            self._say(f"e-mail to the agency: {letter['Subject']}" + (f": {code}" if code else ""))
+
+    def _progress(self) -> Progress:
+        return Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+
+    def _step(self, progress: Progress, step: Step) -> None:
+        actor = step.actor if step.actor in COLOURS else "adapter"
+        colour = COLOURS.get(actor, "dim")
+        progress.console.print(f"  {step.at[11:23]}  [{colour}]{actor:<8}[/] {step.what}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text)
