@@ -112,8 +112,7 @@ class Counter:
             tx.state.put(site, f"act|{key}", b"1", organization=self._ledger.organization)
         cause = Cause(actor=actor, site=site, at=now, occurred=moment(wanted.occurred, UTC))
         told = [
-            Told(event=each.event, to=each.to, fulfilment=each.fulfilment)
-            for each in decision.news
+            Told(event=each.event, to=each.to, fulfilment=each.fulfilment) for each in decision.news
         ]
         self._ledger.write(tx, kept, decision, cause, told)
         if decision.refused:

@@ -90,9 +90,31 @@ class Engine:
                 kind="message.quarantined",
                 data={"code": error.code, "kind": row.kind},
             )
+            self._tell_sender(tx, row, site, error)
             return Processed(state="quarantined", error=error)
         tx.inbox.mark(row.id, "processed", referral=referral)
         return Processed(state="processed", referral=referral)
+
+    def _tell_sender(
+        self, tx: Transaction, row: InboxRow, site: SiteFacts, error: DataError
+    ) -> None:
+        """An application reply AE for a message that was accepted and then could not be used.
+
+        Unless the sender wants none (MSH-16 NE), or its system has no way to say it.
+        """
+        asked = self.mapper.envelope(row.raw, format=row.format) or Envelope()
+        if asked.reply == "NE":
+            return
+        said = Acknowledgement(code="AE", message_id=asked.id, text=error.message, error_code="207")
+        self.ledger.tell_error(
+            tx,
+            site,
+            asked,
+            said,
+            lane=f"inbox/{row.id}",
+            test=site.test,
+            at=self.clock.now(),
+        )
 
     def _apply(self, tx: Transaction, row: InboxRow, site: SiteFacts, read: Read) -> str:
         event = read.event

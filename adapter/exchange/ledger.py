@@ -18,13 +18,14 @@ from adapter.exchange.news import (
     for_requester,
     message_kind,
     reference,
+    reply_envelope,
 )
 from adapter.exchange.projection import Projector
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.messages import Notice
 from adapter.referral.consent import may_send
 from adapter.referral.document import from_document, to_document
-from adapter.referral.model import Envelope, Fulfilment, Referral, ReferralEvent
+from adapter.referral.model import Acknowledgement, Envelope, Fulfilment, Referral, ReferralEvent
 from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry
 from adapter.store.transaction import Transaction
@@ -161,6 +162,35 @@ class Ledger:
     def note(self, tx: Transaction, referral: str, entries: Iterable[Entry], cause: Cause) -> None:
         """Lines for the journal that change nothing, such as a view."""
         self._journal(tx, referral, entries, cause)
+
+    def tell_error(
+        self,
+        tx: Transaction,
+        site: SiteFacts,
+        asked: Envelope,
+        said: Acknowledgement,
+        *,
+        lane: str,
+        test: bool,
+        at: datetime,
+    ) -> None:
+        """Tell a sender that its message could not be used; `lane` stands for the referral."""
+        told = Told(event="error-answer", acknowledges=said)
+        kind = message_kind(site.capabilities, told.event)
+        if kind is None:
+            return
+        event = ReferralEvent(kind="answer", envelope=reply_envelope(asked, told, at.isoformat()))
+        tx.outbox.add(
+            organization=self.organization,
+            referral=lane,
+            fulfilment=None,
+            destination=site.name,
+            event=told.event,
+            kind=kind,
+            document=to_document(event),
+            notice=None,
+            test=test,
+        )
 
     def add_fulfilment(
         self, tx: Transaction, kept: Kept, fulfilment: Fulfilment, destination: str | None

@@ -15,7 +15,7 @@ from adapter.plugin.errors import DataError
 from adapter.plugin.formats import Format, FormatError
 from adapter.referral.document import DocumentError, from_document, to_document
 from adapter.referral.identity import assign_ids
-from adapter.referral.model import ReferralEvent
+from adapter.referral.model import Envelope, ReferralEvent
 
 Document = dict[str, Any]
 
@@ -65,6 +65,18 @@ class Mapper:
             event=event,
             warnings=[f"{each.path}: {each.why}" for each in mapped.warnings],
         )
+
+    def envelope(self, raw: bytes, *, format: str) -> Envelope | None:
+        """The message's own facts alone, for an answer to a message that could not be read.
+
+        Formats whose pack has a map of the kind ``header`` give it; None if even that fails.
+        """
+        try:
+            tree = self._format(format).parse(raw)
+            mapped = self.packs.find(format, "header", "referral").to_right(tree)
+            return from_document(ReferralEvent, mapped.document).envelope
+        except (DataError, DocumentError, FormatError):
+            return None
 
     def write(self, event: ReferralEvent, *, format: str, kind: str, dialect: str | None) -> bytes:
         """The bytes that state an event in a format.
