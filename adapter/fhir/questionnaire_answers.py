@@ -75,7 +75,7 @@ def _is_decimal(value: Any) -> bool:
 
 
 def _is_string(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
+    return isinstance(value, str) and value != ""
 
 
 def _is_uri(value: Any) -> bool:
@@ -119,7 +119,7 @@ _WANTED: Mapping[str, str] = {
     "date": "a real date (YYYY, YYYY-MM or YYYY-MM-DD)",
     "dateTime": "a real date, or a date and time with seconds and a zone",
     "time": "a time as HH:MM:SS",
-    "string": "a text that is not blank",
+    "string": "a text that is not empty",
     "uri": "an address without spaces",
     "Coding": "a Coding",
     "Quantity": "a Quantity",

@@ -125,6 +125,9 @@ def _check_limits(limits: Limits, kind: str, value: Any, here: str) -> Iterator[
 
 
 def _check_text(limits: Limits, text: str, here: str) -> Iterator[Issue]:
+    if not text.strip():
+        # R4, data types: a string SHOULD hold more than white space; it is not forbidden.
+        yield Issue("warning", "value", here, "the text is blank: leave the answer out instead")
     if limits.max_length is not None and len(text) > limits.max_length:
         yield Issue("error", "value", here, f"longer than {limits.max_length} characters")
     if limits.min_length is not None and len(text) < limits.min_length:
