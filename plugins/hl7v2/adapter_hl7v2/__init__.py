@@ -1,1 +1,17 @@
 """HL7 v2 referrals over MLLP."""
+
+from __future__ import annotations
+
+from adapter.plugin import SystemSpec, hookimpl
+
+
+@hookimpl
+def register_systems() -> list[SystemSpec]:
+    """The one system of this plugin; its module is imported when a site uses it."""
+    return [
+        SystemSpec(
+            name="hl7v2",
+            system="adapter_hl7v2.system:Hl7v2",
+            summary="HL7 v2.3 to 2.9 over MLLP: REF, RRI, ORU, OMG, OSU, SIU",
+        )
+    ]

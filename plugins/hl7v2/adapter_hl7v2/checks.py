@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from adapter_hl7v2.acknowledge import header_of
-from adapter_hl7v2.dialects import Dialect, recognise
+from adapter_hl7v2.dialects import Dialect, dialects, recognise
 from adapter_hl7v2.errors import ReadError
 from adapter_hl7v2.limits import LIMITS, Limits
 from adapter_hl7v2.message import Message
@@ -39,12 +39,27 @@ class Policy:
 
     Attributes:
         test: True for a test site, which takes the processing ids P, T and D; others take P.
-        dialect: how its messages are read; None recognises the dialect of each.
+        dialect: the name of the one that its messages are in; None recognises that of each.
+        charset: the codec to read with whatever messages declare, or None.
+        default_charset: the codec of messages that declare none, or None for the dialect's.
     """
 
     test: bool = False
-    dialect: Dialect | None = None
+    dialect: str | None = None
+    charset: str | None = None
+    default_charset: str | None = None
     limits: Limits = LIMITS
+
+    def reading(self, name: str) -> Dialect:
+        """A dialect as this site has it."""
+        known = dialects()[name]
+        if self.charset is None and self.default_charset is None:
+            return known
+        return replace(
+            known,
+            charset=self.charset or known.charset,
+            default_charset=self.default_charset or known.default_charset,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +91,21 @@ class Checked:
 
 def check(data: bytes, policy: Policy) -> Checked:
     """Look at the bytes of one message, without framing. Raises nothing."""
-    head = header_of(data)
-    dialect = policy.dialect or recognise(head.header.get(3) or "")
+    reading = policy.reading(policy.dialect or "generic")
     try:
-        message = Message.parse(data, dialect=dialect, limits=policy.limits)
+        message = Message.parse(data, dialect=reading, limits=policy.limits)
     except ReadError as error:
-        return _checked(head, data, dialect, Problem.of(error))
+        head = header_of(data)
+        return _checked(head, data, _dialect_of(head, policy), Problem.of(error))
+    # A dialect that is recognised is never about charsets: what was read stays as it is.
+    dialect = _dialect_of(message, policy)
     problem = next(_refusals(message, dialect, policy), None)
     warnings = tuple(_warnings(message, dialect)) if problem is None else ()
     return _checked(message, data, dialect, problem, warnings)
+
+
+def _dialect_of(message: Message, policy: Policy) -> Dialect:
+    return policy.reading(policy.dialect or recognise(message.header.get(3) or ""))
 
 
 def _checked(
@@ -174,7 +195,7 @@ def _warnings(message: Message, dialect: Dialect) -> Iterator[Problem]:
             yield Problem(
                 "hl7v2.identifier-type-unknown",
                 "103",
-                "PID-3.5 holds a type that is not in HL7 table 0203; the identifier is kept as sent",
+                "PID-3.5 holds a type that is not in HL7 table 0203; the identifier is kept",
                 "use a type of table 0203, or have the site's mapping name this one",
                 "PID-3",
                 severity="W",

@@ -70,12 +70,12 @@ def dialect(name: str) -> Dialect:
     return found
 
 
-def recognise(sending_application: str) -> Dialect:
-    """The dialect that a sender's MSH-3.1 shows, or generic."""
+def recognise(sending_application: str) -> str:
+    """The name of the dialect that a sender's MSH-3.1 shows, or ``generic``."""
     for known in dialects().values():
         if sending_application in known.sending_applications:
-            return known
-    return GENERIC
+            return known.name
+    return "generic"
 
 
 GENERIC = dialects()["generic"]
