@@ -43,6 +43,11 @@ class AuditEntry:
     event: dict[str, Any] = field(repr=False)
 
 
+Entries = list[AuditEntry]
+Problems = list[ChainProblem]
+Waiting = list[Parameters]
+
+
 class Audit:
     """Append and read. The database refuses everything else."""
 
@@ -79,13 +84,13 @@ class Audit:
         rows = self._session.rows(_LIST, {"after": after, "most": limit})
         return [self._entry(row) for row in rows]
 
-    def of(self, referral: str) -> list[AuditEntry]:
+    def of(self, referral: str) -> Entries:
         """Every event about one referral, in order."""
         self.flush()
         rows = self._session.rows(_OF, {"of_referral": referral})
         return [self._entry(row) for row in rows]
 
-    def verify(self) -> list[ChainProblem]:
+    def verify(self) -> Problems:
         """Every place where an event was changed, removed, moved, or cut off."""
         return CHAIN.verify(self._session)
 
@@ -93,7 +98,7 @@ class Audit:
         """Write what waits; the writer does this just before it commits."""
         CHAIN.write(self._session, self.take())
 
-    def take(self) -> list[Parameters]:
+    def take(self) -> Waiting:
         """Hand over what waits, so that a group commit may write it all at once."""
         waiting, self._waiting = self._waiting, []
         return waiting

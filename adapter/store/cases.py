@@ -101,6 +101,9 @@ class FulfilmentRow:
     document: dict[str, Any] = field(repr=False)
 
 
+Fulfilments = list[FulfilmentRow]
+
+
 class Cases:
     """Referrals and fulfilments, changed only by those who saw the newest version."""
 
@@ -112,7 +115,7 @@ class Cases:
     def add(
         self,
         *,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         organization: str,
         site: str,
         status: str,
@@ -137,14 +140,14 @@ class Cases:
             },
         )
 
-    def get(self, id: str) -> CaseRow | None:  # noqa: A002 - the column's name
+    def get(self, id: str) -> CaseRow | None:
         """One referral, or None."""
         row = self._session.row(_GET, {"row": id})
         return None if row is None else self._case(row)
 
     def save(
         self,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         *,
         organization: str,
         version: int,
@@ -172,12 +175,12 @@ class Cases:
         rows = self._session.rows(_LIST, {"after": after, "most": limit})
         return [self._case(row) for row in rows]
 
-    def fulfilments(self, referral: str) -> list[FulfilmentRow]:
+    def fulfilments(self, referral: str) -> Fulfilments:
         """The fulfilments of a referral, oldest first."""
         rows = self._session.rows(_FULFILMENTS, {"of_referral": referral})
         return [self._fulfilment(row) for row in rows]
 
-    def fulfilment(self, id: str) -> FulfilmentRow | None:  # noqa: A002 - the column's name
+    def fulfilment(self, id: str) -> FulfilmentRow | None:
         """One fulfilment, or None."""
         row = self._session.row(_GET_FULFILMENT, {"row": id})
         return None if row is None else self._fulfilment(row)
@@ -185,7 +188,7 @@ class Cases:
     def add_fulfilment(
         self,
         *,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         organization: str,
         referral: str,
         status: str,
@@ -217,7 +220,7 @@ class Cases:
 
     def save_fulfilment(
         self,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         *,
         organization: str,
         referral: str,

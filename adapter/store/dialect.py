@@ -1,7 +1,7 @@
 """The two databases: everything that differs between SQLite and PostgreSQL stands here.
 
-Queries are SQLAlchemy Core constructs, written once (`adapter.store.statement`). What is left is how
-to connect, how a transaction begins, what an error means, and how a table is made append-only.
+Queries are SQLAlchemy Core constructs, written once (`adapter.store.statement`). What is left is
+how to connect, how a transaction begins, what an error means, and how a table becomes append-only.
 """
 
 from __future__ import annotations
@@ -101,6 +101,7 @@ class Sqlite(Dialect):
     compiler = sqlite.dialect(paramstyle="named")
 
     def insert(self, table: Table) -> Any:
+        """SQLite's insert."""
         return sqlite.insert(table)
 
     @property
@@ -109,9 +110,11 @@ class Sqlite(Dialect):
         return Path(self.url.database or "")
 
     def exists(self) -> bool:
+        """True if the file holds something."""
         return self.path.is_file() and self.path.stat().st_size > 0
 
     def connect(self, *, writer: bool) -> sqlite3.Connection:
+        """A connection in WAL mode with ``synchronous=FULL``, both asserted."""
         try:
             connection = sqlite3.connect(
                 self.path,
@@ -151,9 +154,11 @@ class Sqlite(Dialect):
             connection.execute("PRAGMA query_only=ON")
 
     def broken(self, connection: Any) -> bool:
+        """True: a new connection costs little, and an old one may be stuck."""
         return True
 
     def fault(self, error: Exception) -> StoreError:
+        """By the extended result code of SQLite."""
         name = getattr(error, "sqlite_errorname", "") or ""
         for start, (code, message, fix) in _SQLITE_FAULTS.items():
             if name.startswith(start):
@@ -163,9 +168,11 @@ class Sqlite(Dialect):
         return StoreFault("store.failed", "SQLite could not do it.", detail=f"{name} {error}")
 
     def is_missing_table(self, error: Exception) -> bool:
+        """By the message: SQLite has no code for it."""
         return "no such table" in str(error)
 
     def append_only(self, table: str) -> Sequence[str]:
+        """Triggers that refuse."""
         return [
             f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
             f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
@@ -221,23 +228,30 @@ class Postgresql(Dialect):
         from sqlalchemy.dialects.postgresql import psycopg as driver
 
         self._driver = psycopg
-        self._compiler = driver.dialect(paramstyle="pyformat")
+        self._compiler: CompilerDialect = driver.PGDialect_psycopg(  # type: ignore[no-untyped-call]
+            paramstyle="pyformat"
+        )
 
     @property
     def errors(self) -> type[Exception]:
+        """The errors of psycopg."""
         return self._driver.Error
 
     @property
     def compiler(self) -> CompilerDialect:
+        """SQLAlchemy's psycopg dialect, with named parameters."""
         return self._compiler
 
     def insert(self, table: Table) -> Any:
+        """PostgreSQL's insert."""
         return postgresql.insert(table)
 
     def exists(self) -> bool:
+        """True: only connecting shows it."""
         return True
 
     def connect(self, *, writer: bool) -> Any:
+        """A connection to a server that flushes at every commit, asserted."""
         plain = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
         try:
             connection = self._driver.connect(
@@ -258,9 +272,11 @@ class Postgresql(Dialect):
         return connection
 
     def broken(self, connection: Any) -> bool:
+        """True if the server is gone."""
         return bool(connection.closed or connection.broken)
 
     def fault(self, error: Exception) -> StoreError:
+        """By SQLSTATE; an error without one means that the server did not answer."""
         state = getattr(error, "sqlstate", None) or ""
         if state in ("40001", "40P01"):
             return RaceError("store.race", "Two writers met.", fix="Try again.", detail=state)
@@ -273,9 +289,11 @@ class Postgresql(Dialect):
         return StoreFault(code, message, fix=fix, detail=state or type(error).__name__)
 
     def is_missing_table(self, error: Exception) -> bool:
+        """By SQLSTATE 42P01."""
         return getattr(error, "sqlstate", None) == "42P01"
 
     def append_only(self, table: str) -> Sequence[str]:
+        """Triggers that refuse."""
         return [
             f"CREATE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS $$"
             f" BEGIN RAISE EXCEPTION '{table} is append-only'; END $$",

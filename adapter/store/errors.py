@@ -13,7 +13,7 @@ class StoreError(AdapterError):
     """The store could not do it: nothing of the work that failed was kept."""
 
 
-class StoreFault(StoreError):
+class StoreFault(StoreError):  # noqa: N818 - the fault is the database's, as in SystemFault
     """The database itself cannot (full, broken, locked, down): the same work may be tried later."""
 
 

@@ -145,7 +145,7 @@ class Inbox:
         organization: str,
         site: str,
         key: str,
-        format: str,  # noqa: A002 - the word of the plugin API
+        format: str,
         kind: str | None,
         raw: bytes,
         dialect: str | None = None,
@@ -199,7 +199,7 @@ class Inbox:
         organization: str,
         site: str,
         key: str | None,
-        format: str,  # noqa: A002 - the word of the plugin API
+        format: str,
         kind: str | None,
         raw: bytes,
         code: str,
@@ -248,7 +248,7 @@ class Inbox:
 
     def mark(
         self,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         state: Literal["processed", "quarantined", "discarded"],
         *,
         code: str | None = None,
@@ -273,7 +273,7 @@ class Inbox:
         if self._session.run(_MARK, parameters) != 1:
             raise missing("message", id)
 
-    def replay(self, id: str) -> None:  # noqa: A002 - the column's name
+    def replay(self, id: str) -> None:
         """Let the engine take a quarantined or accepted message again, in its old place.
 
         Raises:
@@ -282,7 +282,7 @@ class Inbox:
         if self._session.run(_REPLAY, {"row": id}) != 1:
             raise missing("message that can be replayed:", id)
 
-    def get(self, id: str) -> InboxRow | None:  # noqa: A002 - the column's name
+    def get(self, id: str) -> InboxRow | None:
         """One message with its bytes, or None."""
         row = self._session.row(_GET, {"row": id})
         return None if row is None else self._full(row)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Keyring(Protocol):
-    """Seals and opens values, and makes keyed hashes; `adapter.security.keyring` has the real one."""
+    """Seals and opens values, and makes keyed hashes; see `adapter.security.keyring`."""
 
     @property
     def active(self) -> str:

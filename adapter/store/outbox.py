@@ -1,8 +1,9 @@
 """What is to be delivered. A lane is (referral, destination); a lane delivers in order.
 
-Only the first open row of a lane has a `due_at`, so that the index of due rows holds as many rows as
-there are lanes waiting, and a claim costs the same with ten rows and with a million. A lane goes on
-when its first row is delivered or discarded; a dead or quarantined row holds its lane, and no other.
+Only the first open row of a lane has a `due_at`, so that the index of due rows holds as many rows
+as there are lanes waiting, and a claim costs the same with ten rows and with a million. A lane goes
+on when its first row is delivered or discarded; a dead or quarantined row holds its lane, and no
+other.
 """
 
 from __future__ import annotations
@@ -204,6 +205,9 @@ class OutboxRow:
         return self.referral, self.destination
 
 
+Listed = list[OutboxRow]
+
+
 class Outbox:
     """The durable queue of deliveries."""
 
@@ -317,7 +321,7 @@ class Outbox:
         self,
         id: str,
         external_ids: Mapping[str, str],
-        at: datetime,  # noqa: A002
+        at: datetime,
     ) -> None:
         """The peer has it; the lane goes on.
 
@@ -335,7 +339,7 @@ class Outbox:
 
     def retry(
         self,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         next_at: datetime,
         *,
         code: str | None = None,
@@ -359,7 +363,7 @@ class Outbox:
 
     def fail(
         self,
-        id: str,  # noqa: A002 - the column's name
+        id: str,
         state: Literal["dead", "quarantined"],
         *,
         code: str,
@@ -381,7 +385,7 @@ class Outbox:
         if self._session.run(_FAIL, parameters) != 1:
             raise missing("open delivery", id)
 
-    def discard(self, id: str, reason: str) -> None:  # noqa: A002 - the column's name
+    def discard(self, id: str, reason: str) -> None:
         """Never deliver it, for a reason that a person gave; the lane goes on.
 
         Raises:
@@ -390,7 +394,7 @@ class Outbox:
         at = to_micros(self._session.now())
         self._close(_DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent")
 
-    def get(self, id: str) -> OutboxRow | None:  # noqa: A002 - the column's name
+    def get(self, id: str) -> OutboxRow | None:
         """One delivery with its document, or None."""
         row = self._session.row(_GET, {"row": id})
         return None if row is None else self._full(row)
@@ -418,15 +422,15 @@ class Outbox:
     ) -> int:
         """Make rows that were being sent due again; how many.
 
-        At the start of the only process: all. Among several workers: those of one `worker`, or those
-        claimed before a time, because their worker is gone.
+        At the start of the only process: all. Among several workers: those of one `worker`, or
+        those claimed before a time, because their worker is gone.
         """
         before = _FOREVER if claimed_before is None else to_micros(claimed_before)
         return self._session.run(_RELEASE, {"worker": worker, "before": before})
 
     def _claim(
         self, destination: str, now: datetime, limit: int, exclude: Collection[Lane]
-    ) -> list[OutboxRow]:
+    ) -> Listed:
         parameters = {
             "of_destination": destination,
             "now": to_micros(now),

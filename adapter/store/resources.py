@@ -103,8 +103,8 @@ class Resources:
 
     def put(
         self,
-        type: str,  # noqa: A002 - the column's name
-        id: str,  # noqa: A002
+        type: str,
+        id: str,
         *,
         organization: str,
         content: dict[str, Any],
@@ -144,8 +144,8 @@ class Resources:
 
     def delete(
         self,
-        type: str,  # noqa: A002 - the column's name
-        id: str,  # noqa: A002
+        type: str,
+        id: str,
         *,
         organization: str,
         referral: str | None = None,
@@ -160,8 +160,8 @@ class Resources:
 
     def get(
         self,
-        type: str,  # noqa: A002 - the column's name
-        id: str,  # noqa: A002
+        type: str,
+        id: str,
         version: int | None = None,
     ) -> ResourceRow | None:
         """The newest version, or the one asked for, or None."""
@@ -174,8 +174,8 @@ class Resources:
 
     def history(
         self,
-        type: str,  # noqa: A002 - the column's name
-        id: str,  # noqa: A002
+        type: str,
+        id: str,
     ) -> list[ResourceRow]:
         """Every version, newest first."""
         rows = self._session.rows(_HISTORY, {"of_type": type, "of_id": id})
@@ -190,7 +190,7 @@ class Resources:
 
     def search(
         self,
-        type: str,  # noqa: A002 - the column's name
+        type: str,
         *,
         organization: str | None = None,
         status: str | None = None,
@@ -288,7 +288,7 @@ class Resources:
             for key in search_keys.keys(new.content)
         ]
 
-    def _key_hash(self, type: str, key: str) -> bytes:  # noqa: A002 - the column's name
+    def _key_hash(self, type: str, key: str) -> bytes:
         return self._session.keyring.lookup_hash("resource key", f"{type}\x1f{key}")[:16]
 
     def _resource(self, row: Row) -> ResourceRow:

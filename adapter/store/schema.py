@@ -1,8 +1,8 @@
 """Every table of the store. Migrations make them; queries are written against these.
 
 Rules: every row has its organization; ids are text; times are microseconds since 1970 in UTC; what
-may hold PHI is encrypted bytes (``sealed``) or a keyed hash (``_hash``). A column that is NULL unless
-a row is waiting for something keeps its partial index as small as the queue, not as the table.
+may hold PHI is encrypted bytes (``_sealed``) or a keyed hash (``_hash``). A column that is NULL
+unless a row waits for something keeps its partial index as small as the queue, not as the table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Envelope encryption of values: each is sealed with a data key, each data key with the keyring.
 
-There is a data key for each referral, and one for each organization for what belongs to no referral.
-Destroying a referral's data key makes every value about it unreadable, wherever a copy lies; a new
-key in the keyring needs only the data keys to be wrapped again.
+There is a data key for each referral, and one for each organization for what belongs to no
+referral. Destroying a referral's data key makes every value about it unreadable, wherever a copy
+lies; a new key in the keyring needs only the data keys to be wrapped again.
 
 A sealed value is: format byte 2, data key id (16), nonce (12), AES-256-GCM ciphertext and tag. The
 additional data is table, column and row id, so that a value cannot be moved.

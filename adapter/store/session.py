@@ -1,4 +1,4 @@
-"""One transaction as the repositories use it: run statements, seal and open values, tell the time."""
+"""One transaction as the repositories use it: run statements, seal and open values, tell time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from adapter.store import schema
 from adapter.store.dialect import Dialect
 from adapter.store.keys import Keyring
 from adapter.store.sealing import DataKeys, Sealer
-from adapter.store.statement import Statement, insert_all
+from adapter.store.statement import Statement
 
 _facts = schema.facts
 _PROOF = Statement(sa.select(_facts.c.value).where(_facts.c.name == sa.bindparam("of_name")))
-_ADD_FACT = insert_all(_facts)
+_ADD_FACT = Statement(
+    lambda dialect: dialect.insert(_facts)
+    .values(name=sa.bindparam("name"), value=sa.bindparam("value"))
+    .on_conflict_do_nothing()
+)
+_PROOF_PLACE = b"facts|value|keyring"
 
 Row = tuple[Any, ...]
 Parameters = dict[str, Any]
@@ -118,14 +123,21 @@ class Session:
         """Decrypt a JSON value; nothing gives None."""
         return None if sealed is None else orjson.loads(self.open(place, sealed))
 
-    def prove_key(self) -> None:
-        """Leave a proof of the keyring in a new store, or check the one that is there."""
+    def key_is_proven(self) -> bool:
+        """True if this store was made with this keyring; False if it has no proof yet.
+
+        Raises:
+            ConfigError: it was made with another keyring.
+        """
         row = self.row(_PROOF, {"of_name": "keyring"})
-        if row is None:
-            sealed = self.keyring.seal(b"keyring", b"facts|value|keyring")
-            self.run(_ADD_FACT, {"name": "keyring", "value": sealed})
-        else:
-            self.keyring.open(bytes(row[0]), b"facts|value|keyring")
+        if row is not None:
+            self.keyring.open(bytes(row[0]), _PROOF_PLACE)
+        return row is not None
+
+    def leave_proof(self) -> None:
+        """Write what a later start proves its keyring with, if nobody did."""
+        sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
+        self.run(_ADD_FACT, {"name": "keyring", "value": sealed})
 
     def committed(self) -> None:
         """Called once, after the commit."""

@@ -44,7 +44,9 @@ class Statement:
 def insert_all(table: sa.Table, *, without: Iterable[str] = ()) -> Statement:
     """An insert of every column of a table except those named; parameters are the column names."""
     left_out = set(without)
-    values = {c.name: sa.bindparam(c.name) for c in table.columns if c.name not in left_out}
+    values: dict[str, Any] = {
+        c.name: sa.bindparam(c.name) for c in table.columns if c.name not in left_out
+    }
     return Statement(sa.insert(table).inline().values(values))
 
 

@@ -69,7 +69,7 @@ class Store:
         migrations.upgrade(dialect)
         store = cls(dialect, keyring, clock=clock, worker=worker or new_id())
         try:
-            store.write_now(_check_key)
+            store._prove_key()
         except BaseException:
             store.close()
             raise
@@ -119,6 +119,11 @@ class Store:
         while self._idle:
             self._idle.pop().connection.close()
         self._writer.close()
+
+    def _prove_key(self) -> None:
+        if not self.read_now(lambda tx: tx.session.key_is_proven()):
+            self.write_now(lambda tx: tx.session.leave_proof())
+            self.read_now(lambda tx: tx.session.key_is_proven())
 
     def _session(self, cursor: Any, *, writes: bool) -> Session:
         return Session(
@@ -170,7 +175,3 @@ def _resolve(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], job: 
 
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)
-
-
-def _check_key(tx: Transaction) -> None:
-    tx.session.prove_key()

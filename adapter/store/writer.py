@@ -1,6 +1,6 @@
-"""The one writer: works of many callers share a transaction and its commit, each apart from the rest.
+"""The one writer: works of many callers share a transaction and its commit, each undone alone.
 
-A work is alone in its batch when nothing else waits; then it costs one plain transaction. Otherwise
+A work is alone in its batch when nothing else waits; then it costs one plain transaction. Else
 each has a savepoint, so that one that fails is undone alone. Nobody is told before the commit.
 """
 

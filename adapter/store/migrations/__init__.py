@@ -1,7 +1,7 @@
 """Bring the tables of a store up to date.
 
-The whole way is one transaction on either database, so that a process killed at any statement leaves
-what was there before. Two processes that start together wait for each other.
+The whole way is one transaction on either database, so that a process killed at any statement
+leaves what was there before. Two processes that start together wait for each other.
 """
 
 from __future__ import annotations

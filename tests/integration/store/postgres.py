@@ -1,0 +1,130 @@
+"""A PostgreSQL of the tests' own: a cluster in a temporary folder, on a free port of loopback.
+
+Debian's server programs are used as they are. A server refuses to run as root, so that root starts
+it as the user ``postgres``. Durability settings are left at their defaults: fsync is on.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+
+PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_START_SECONDS = 30.0
+_names = itertools.count(1)
+
+
+def available() -> bool:
+    """True if this machine has the server programs."""
+    return (PROGRAMS / "initdb").is_file() and (PROGRAMS / "postgres").is_file()
+
+
+class Cluster:
+    """A server that can be stopped, killed and started again, with databases made on demand."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.port = _free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def initialise(self) -> None:
+        """Make the data folder."""
+        if os.geteuid() == 0:
+            shutil.chown(self.root, "postgres", "postgres")
+        subprocess.run(
+            _as_postgres(
+                PROGRAMS / "initdb", "--pgdata", self._data, "--username", "postgres",
+                "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions",
+            ),
+            check=True,
+            capture_output=True,
+            cwd="/",
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start the server, and return when it takes connections."""
+        log = (self.root.parent / f"{self.root.name}.log").open("ab")
+        with log:
+            self._server = subprocess.Popen(
+                _as_postgres(
+                    PROGRAMS / "postgres", "-D", self._data, "-p", str(self.port),
+                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.root}",
+                    "-c", "shared_buffers=32MB", "-c", "max_connections=60",
+                ),
+                stdout=log, stderr=log, cwd="/",
+            )  # fmt: skip
+        until = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.url("postgres"), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if self._server.poll() is not None or time.monotonic() > until:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop the server: SIGINT is its fast shutdown, SIGQUIT its crash."""
+        if self._server is None:
+            return
+        pid_file = self._data / "postmaster.pid"
+        if pid_file.exists():
+            os.kill(int(pid_file.read_text().split()[0]), how)
+        self._server.wait(timeout=30)
+        self._server = None
+
+    def url(self, database: str) -> str:
+        """The address of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """The address of a new, empty database."""
+        name = f"test_{next(_names)}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url(name)
+
+    @property
+    def _data(self) -> Path:
+        return self.root / "data"
+
+
+@contextmanager
+def running_cluster() -> Iterator[Cluster]:
+    """A started cluster, removed at the end."""
+    root = Path(tempfile.mkdtemp(prefix="adapter-pg-"))
+    cluster = Cluster(root)
+    try:
+        cluster.initialise()
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop(signal.SIGQUIT)
+        shutil.rmtree(root, ignore_errors=True)
+        (root.parent / f"{root.name}.log").unlink(missing_ok=True)
+
+
+def _as_postgres(program: Path, *arguments: str | Path) -> list[str]:
+    command = [str(program), *map(str, arguments)]
+    if os.geteuid() == 0:
+        return ["runuser", "-u", "postgres", "--", *command]
+    return command
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

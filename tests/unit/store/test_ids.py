@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from adapter.store.ids import mapped_id, new_id
+
+
+def test_new_ids_are_version_7_and_grow() -> None:
+    ids = [new_id() for _ in range(20_000)]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == len(ids)
+    for text in ids[::997]:
+        made = uuid.UUID(text)
+        assert made.version == 7
+        assert made.variant == uuid.RFC_4122
+        assert str(made) == text
+
+
+def test_new_ids_carry_the_time() -> None:
+    before = time.time_ns() // 1_000_000
+    stamp = uuid.UUID(new_id()).int >> 80
+    assert before <= stamp <= time.time_ns() // 1_000_000 + 5
+
+
+def test_ids_of_many_threads_are_all_different() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+
+    def make(into: list[str]) -> None:
+        into += [new_id() for _ in range(2_000)]
+
+    threads = [threading.Thread(target=make, args=(each,)) for each in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({each for some in made for each in some}) == 8_000
+
+
+def test_ids_grow_when_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = new_id()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+    assert new_id() > first
+
+
+def test_a_mapped_id_depends_on_site_and_parts_only() -> None:
+    one = mapped_id("clinic", "urn:placer", "17")
+    assert one == mapped_id("clinic", "urn:placer", "17")
+    assert uuid.UUID(one).version == 5
+    others = {mapped_id("other", "urn:placer", "17"), mapped_id("clinic", "urn:placer1", "7")}
+    assert one not in others
+    assert len(others) == 2
