@@ -1,8 +1,8 @@
 """The portal's words in each language: gettext catalogues, read from their sources.
 
-``locale/<language>/LC_MESSAGES/portal.po`` is what translators edit and what is shipped. The binary
-form that gettext reads is made in memory when a language is first used, so that a wheel, an editable
-install and a changed catalogue need no extra step.
+``locale/<language>/LC_MESSAGES/portal.po`` is what translators edit and what is shipped. The
+binary form that gettext reads is made in memory when a language is first used, so that a wheel, an
+editable install and a changed catalogue need no extra step.
 """
 
 from __future__ import annotations

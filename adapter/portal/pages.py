@@ -16,9 +16,10 @@ from typing import Any
 from adapter.exchange.desk import AgencyView, Desk
 from adapter.plugin.pages import Page, Visit
 from adapter.portal.actions import BY_NAME, Action, offered
-from adapter.portal.catalogue import known, mark
+from adapter.portal.catalogue import known
 from adapter.portal.closing import outcome
 from adapter.portal.forms import Draft, Problem, Wanted, check
+from adapter.portal.notices import in_words, message_of, problem_of
 from adapter.portal.questions import QuestionForm, shipped
 from adapter.portal.render import page, see_other
 from adapter.portal.standing import (
@@ -33,19 +34,6 @@ from adapter.portal.words import Words, words
 from adapter.referral.model import Note, Outcome, Party, Telecom
 from adapter.referral.reasons import reasons, reasons_for
 from adapter.referral.room import Move
-
-PROBLEMS: Mapping[str, str] = {
-    "code-wrong": mark("This code is not right. Look at the e-mail and try again."),
-    "code-expired": mark("This code is too old. Ask for a new one."),
-    "code-sent": mark("We sent you a new code."),
-    "session-expired": mark("You were away for a while. Please go on from here."),
-    "form-expired": mark("This form was too old, so nothing was sent. Please send it again."),
-    "mail-failed": mark("We could not send you the e-mail. Please try again in a few minutes."),
-    "changed-meanwhile": mark("This can no longer be done: the referral changed. Nothing was sent."),
-    "not-accepted": mark("This could not be done. Nothing was sent."),
-    "nothing-said": mark("Answer at least one question, or say in a few words how it went."),
-}
-"""The problems that a visit may name, and our own, in words."""
 
 _WAITING = ("requested", "received", "ready")
 
@@ -62,7 +50,7 @@ class Pages:
         self,
         *,
         questionnaire: str = "program-outcome",
-        new_key: Callable[[], str] = partial(secrets.token_urlsafe, 12),
+        new_key: Callable[[], str] = secrets.token_urlsafe,
     ) -> None:
         self.questionnaire = questionnaire
         self.new_key = new_key
@@ -103,7 +91,7 @@ class Pages:
         problems = wanted.problems
         if "outcome" in action.asks and not problems and result is None:
             name = self._questions(visit).controls[-1].name
-            problems = (Problem(name, _in_words("nothing-said", spoken)),)
+            problems = (Problem(name, in_words("nothing-said", spoken)),)
         if problems:
             return self._referral(
                 visit, view, desk, chosen=action, draft=draft, problems=problems, status=422
@@ -134,9 +122,7 @@ class Pages:
             replace(visit, problem=problem), view, desk, chosen=action, draft=draft, status=409
         )
 
-    def _outcome(
-        self, wanted: Wanted, draft: Draft, view: AgencyView, now: str
-    ) -> Outcome | None:
+    def _outcome(self, wanted: Wanted, draft: Draft, view: AgencyView, now: str) -> Outcome | None:
         if wanted.reading is None:
             return None
         return outcome(
@@ -157,11 +143,11 @@ class Pages:
             f"{visit.name}.html",
             known(visit.language),
             status,
-            {"visit": visit, "problem": _problem(visit)},
+            {"visit": visit, "problem": problem_of(visit)},
         )
 
     def _message(self, visit: Visit) -> Page:
-        status, heading, lines = _messages(visit, words(visit.language))
+        status, heading, lines = message_of(visit)
         made = page(
             "message.html",
             known(visit.language),
@@ -190,7 +176,7 @@ class Pages:
         values = {
             **_facts(view, desk, spoken),
             "visit": visit,
-            "problem": _problem(visit),
+            "problem": problem_of(visit),
             "problems": problems,
             "faults_by_field": defaultdict(str, {each.field: each.text for each in problems}),
             "faultless": defaultdict(str),
@@ -247,44 +233,3 @@ def _author(view: AgencyView) -> str:
     recipient = view.fulfilment.recipient
     organization = recipient.organization if recipient else None
     return (organization.name if organization else None) or view.program or "agency"
-
-
-def _problem(visit: Visit) -> str | None:
-    if visit.problem is None:
-        return None
-    return _in_words(visit.problem, words(visit.language))
-
-
-def _in_words(problem: str, spoken: Words) -> str:
-    text = PROBLEMS.get(problem, PROBLEMS["not-accepted"])
-    return spoken.say(text)
-
-
-def _messages(visit: Visit, spoken: Words) -> tuple[int, str, list[str]]:
-    if visit.name == "gone":
-        return (
-            410,
-            spoken.say(mark("This link no longer works")),
-            [
-                spoken.say(mark("It was cancelled, it was replaced by a newer one, or it is too old.")),
-                spoken.say(mark("Look for a newer e-mail, or call the clinic.")),
-            ],
-        )
-    if visit.name == "busy":
-        minutes = max(1, -(-visit.wait // 60))
-        return (
-            429,
-            spoken.say(mark("Too many tries")),
-            [
-                spoken.count(
-                    "Please wait %(num)s minute, then use the link in the e-mail again.",
-                    "Please wait %(num)s minutes, then use the link in the e-mail again.",
-                    minutes,
-                )
-            ],
-        )
-    return (
-        404,
-        spoken.say(mark("We cannot find this page")),
-        [spoken.say(mark("Check that the whole address from the e-mail was copied."))],
-    )

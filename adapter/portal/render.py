@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from adapter.plugin.pages import Page
 from adapter.portal.catalogue import translations
-from adapter.portal.speech import concept, person, place, phone_link
+from adapter.portal.speech import concept, person, phone_link, place
 from adapter.portal.words import words
 
 LANGUAGE_NAMES = {"en": "English", "fr": "Français"}

@@ -108,11 +108,11 @@ def consent_lines(consent: Consent | None, words: Words) -> list[str]:
                 day=words.day(consent.withdrawn_at),
             )
         ]
-    lines = [
-        words.say(mark("The person agreed to this referral on %(day)s."), day=words.day(consent.date))
-        if consent.date
-        else words.say(mark("The person agreed to this referral."))
-    ]
+    agreed = words.say(mark("The person agreed to this referral."))
+    if consent.date:
+        day = words.day(consent.date)
+        agreed = words.say(mark("The person agreed to this referral on %(day)s."), day=day)
+    lines = [agreed]
     if consent.share_back:
         lines.append(words.say(_SHARE[consent.share_back]))
     return lines

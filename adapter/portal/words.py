@@ -53,12 +53,12 @@ class Words:
     def moment(self, value: datetime | str) -> str:
         """A date and, if one was given, the time of day, in the offset that it came with."""
         if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value) if "T" in value else value
-            except ValueError:
-                pass
-            if isinstance(value, str):
+            if "T" not in value:
                 return self.day(value)
+            try:
+                value = datetime.fromisoformat(value)
+            except ValueError:
+                return str(value)
         time = format_time(value, "short", locale=self.locale)
         return self.say(
             "%(day)s at %(time)s",
