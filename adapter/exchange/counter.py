@@ -13,7 +13,8 @@ from typing import TypeVar
 from adapter.exchange.audit_event import audit_event
 from adapter.exchange.clock import Clock, moment
 from adapter.exchange.desk import Acted, AgencyView
-from adapter.exchange.ledger import Cause, Kept, Ledger
+from adapter.exchange.kept import Cause, Kept
+from adapter.exchange.ledger import Ledger
 from adapter.exchange.news import Told, reference
 from adapter.plugin.errors import TransientError
 from adapter.referral.disclosure import disclose, policy

@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 
 from adapter.exchange.clock import Clock
+from adapter.exchange.dispatch import notice_from, outbound_document
 from adapter.exchange.fleet import Fleet
-from adapter.exchange.ledger import notice_from, outbound_document
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.retry import Verdict, judge
 from adapter.exchange.sites import SiteFacts
@@ -60,7 +60,7 @@ class Courier:
 
     async def run(self) -> None:
         """Claim and carry until stopped; sleeps until something is due or somebody wakes it."""
-        await self.store.write(lambda tx: tx.outbox.release_claims())
+        await self.store.write(_release)
         while not self._stopping:
             self.wake.clear()
             room = BATCH - len(self._running)
@@ -151,6 +151,8 @@ class Courier:
                 format=site.capabilities.outbound_format,
                 kind=row.kind,
                 dialect=site.dialect,
+                site=site.name,
+                timezone=site.timezone.key,
             )
         return Outbound(
             id=row.id,
@@ -255,3 +257,8 @@ def _plugin_fault(row: OutboxRow, error: Exception) -> AdapterError:
         f"the plugin of {row.destination} raised {type(error).__name__}",
         fix="Look at the log, and update the plugin.",
     )
+
+
+def _release(tx: Transaction) -> None:
+    """What this process was sending when it ended becomes due again."""
+    tx.outbox.release_claims()

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from adapter.exchange.clock import Clock, moment
-from adapter.exchange.ledger import Cause, Kept, Ledger
+from adapter.exchange.kept import Cause, Kept
+from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper, Read
 from adapter.exchange.news import Told
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import DataError
+from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import to_document
-from adapter.referral.identity import mapped_id
 from adapter.referral.lifecycle import lifecycle
 from adapter.referral.model import (
     Acknowledgement,
-    Consent,
     Envelope,
     Fulfilment,
     Identifier,
@@ -29,12 +28,10 @@ from adapter.referral.model import (
     Referral,
     ReferralEvent,
 )
-from adapter.referral.programs import Program, named, rank
+from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry, Move, Refused, cancel, move
 from adapter.store.inbox import InboxRow
 from adapter.store.transaction import Transaction
-
-FILLER_SYSTEM = "https://social-prescribing-adapter.example/fhir/NamingSystem/referral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +70,9 @@ class Engine:
             read = self.mapper.read(
                 row.raw,
                 format=row.format,
-                kind=row.kind or "",
                 dialect=row.dialect or site.dialect,
                 site=row.site,
+                timezone=site.timezone.key,
             )
             referral = self._apply(tx, row, site, read)
         except DataError as error:
@@ -106,7 +103,7 @@ class Engine:
         if asked.reply == "NE":
             return
         said = Acknowledgement(code="AE", message_id=asked.id, text=error.message, error_code="207")
-        self.ledger.tell_error(
+        self.ledger.dispatch.error(
             tx,
             site,
             asked,
@@ -174,9 +171,17 @@ class Engine:
         cause: Cause,
         received: Entry,
     ) -> str:
-        referral = self._completed(event.referral or Referral(), row, site, cause)
-        program, why = self._choose(referral)
-        fulfilment = self._fulfilment(referral, event, program, cause)
+        referral = completed(
+            event.referral or Referral(),
+            organization=site.organization,
+            attested=site.consent == "sender-attests",
+            test=site.test or row.test,
+            at=cause.at,
+        )
+        choice = choose(referral, self.programs, self.send)
+        program = choice.program
+        stated = event.fulfilments[0] if event.fulfilments else None
+        fulfilment = first_fulfilment(referral, stated, program, cause.at)
         status = fulfilment.status or "requested"
         case = Case(referral=referral, fulfilments=(fulfilment,))
         entries = [
@@ -185,7 +190,7 @@ class Engine:
             Entry(
                 kind=f"fulfilment.{status}",
                 fulfilment=fulfilment.id,
-                data={"program": program.id if program else None, "why": list(why)},
+                data={"program": program.id if program else None, "why": list(choice.why)},
             ),
         ]
         told = [Told(event="request", to="performer", fulfilment=fulfilment.id)]
@@ -201,63 +206,6 @@ class Engine:
             told=told,
         )
         return referral.id or ""
-
-    def _completed(
-        self, referral: Referral, row: InboxRow, site: SiteFacts, cause: Cause
-    ) -> Referral:
-        """What the message left open and we know: status, test, consent, our own number."""
-        identifiers = referral.identifiers
-        if not any(each.type == "FILL" for each in identifiers):
-            filler = Identifier(system=FILLER_SYSTEM, value=referral.id, type="FILL")
-            identifiers = (*identifiers, filler)
-        consent = referral.consent
-        if consent is None and site.consent == "sender-attests":
-            consent = Consent(
-                id=mapped_id(referral.id or "", "Consent"),
-                status="active",
-                scope="referral",
-                date=referral.authored_on or cause.at.date().isoformat(),
-                recorded_by=site.organization,
-                basis="sender-attests",
-            )
-        return replace(
-            referral,
-            identifiers=identifiers,
-            status=referral.status or "active",
-            authored_on=referral.authored_on or cause.at.isoformat(timespec="seconds"),
-            consent=consent,
-            test=bool(site.test or row.test) or None,
-        )
-
-    def _choose(self, referral: Referral) -> tuple[Program | None, tuple[str, ...]]:
-        program = named(referral, self.programs)
-        if program is not None:
-            return program, ("the referral names it",)
-        matches = rank(referral, self.programs) if self.send == "best" else ()
-        if matches:
-            return matches[0].program, matches[0].why
-        return None, ("no program is named; a navigator decides",)
-
-    def _fulfilment(
-        self, referral: Referral, event: ReferralEvent, program: Program | None, cause: Cause
-    ) -> Fulfilment:
-        stated = event.fulfilments[0] if event.fulfilments else Fulfilment()
-        reply_by = cause.at + timedelta(days=program.reply_days) if program else None
-        return replace(
-            stated,
-            id=stated.id or mapped_id(referral.id or "", "Task", "0"),
-            identifiers=stated.identifiers or referral.identifiers,
-            referral=referral.id,
-            requester=stated.requester or referral.requester,
-            recipient=stated.recipient or (referral.recipients[0] if referral.recipients else None),
-            program=program.id if program else None,
-            status="requested",
-            priority=stated.priority or referral.priority,
-            authored_on=stated.authored_on or referral.authored_on,
-            last_modified=cause.at.isoformat(timespec="milliseconds"),
-            reply_by=stated.reply_by
-            or (reply_by.isoformat(timespec="seconds") if reply_by else None),
-        )
 
     def _change(
         self, kept: Kept, event: ReferralEvent, site: SiteFacts, cause: Cause

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapter.mapping import MappingError, Packs
+from adapter.mapping.packs import Packs
 from adapter.plugin.errors import DataError
-from adapter.plugin.formats import Format, FormatError
+from adapter.plugin.formats import Format, Settings
 from adapter.referral.document import DocumentError, from_document, to_document
 from adapter.referral.identity import assign_ids
 from adapter.referral.model import Envelope, ReferralEvent
@@ -38,23 +38,20 @@ class Mapper:
         self.packs = packs
         self.formats = formats
 
-    def read(self, raw: bytes, *, format: str, kind: str, dialect: str | None, site: str) -> Read:
-        """The event that a message states.
+    def read(
+        self, raw: bytes, *, format: str, dialect: str | None, site: str, timezone: str
+    ) -> Read:
+        """The event that a message of a site states; local times are of that time zone.
 
         Raises:
             DataError: it cannot be read, or no table maps it.
         """
-        reader = self._format(format)
+        tree = self._format(format).parse(raw)
+        table = self.packs.pick(format, tree, dialect=dialect)
+        mapped = table.to_right(tree, Settings(site=site, timezone=timezone))
+        assign_ids(mapped.document, site)
         try:
-            tree = reader.parse(raw)
-            table = self.packs.find(format, kind, "referral", dialect=dialect)
-            mapped = table.to_right(tree)
-            assign_ids(mapped.document, site)
             event = from_document(ReferralEvent, mapped.document)
-        except FormatError as error:
-            raise DataError("message.unreadable", error.message, fix=error.fix) from error
-        except MappingError as error:
-            raise DataError(error.code, error.message, fix=error.fix) from error
         except DocumentError as error:
             raise DataError(
                 "message.not-canonical",
@@ -75,23 +72,27 @@ class Mapper:
             tree = self._format(format).parse(raw)
             mapped = self.packs.find(format, "header", "referral").to_right(tree)
             return from_document(ReferralEvent, mapped.document).envelope
-        except (DataError, DocumentError, FormatError):
+        except (DataError, DocumentError):
             return None
 
-    def write(self, event: ReferralEvent, *, format: str, kind: str, dialect: str | None) -> bytes:
-        """The bytes that state an event in a format.
+    def write(
+        self,
+        event: ReferralEvent,
+        *,
+        format: str,
+        kind: str,
+        dialect: str | None,
+        site: str,
+        timezone: str,
+    ) -> bytes:
+        """The bytes that state an event to a site in its format.
 
         Raises:
             DataError: no table maps it, or a value has no place in the format.
         """
-        try:
-            table = self.packs.find(format, kind, "referral", dialect=dialect)
-            mapped = table.to_left(to_document(event))
-            return self._format(format).dump(mapped.tree)
-        except MappingError as error:
-            raise DataError(error.code, error.message, fix=error.fix) from error
-        except FormatError as error:
-            raise DataError("message.unwritable", error.message, fix=error.fix) from error
+        table = self.packs.find(format, kind, dialect=dialect)
+        mapped = table.to_left(to_document(event), Settings(site=site, timezone=timezone))
+        return self._format(format).dump(mapped.tree)
 
     def _format(self, name: str) -> Format:
         found = self.formats.get(name)

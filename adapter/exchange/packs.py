@@ -8,7 +8,7 @@ from pathlib import Path
 from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
 from adapter.fhir.format import FhirFormat
-from adapter.mapping import Packs, load_packs
+from adapter.mapping.packs import Packs, load_packs
 from adapter.plugin.formats import Format
 from adapter.referral.format import ReferralFormat
 
@@ -21,5 +21,7 @@ def formats_of(plugins: Plugins) -> Mapping[str, Format]:
 
 def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Format]) -> Packs:
     """Every pack: a site's folder goes before a plugin's pack, and that before the core's."""
-    folders = [config.path(each) for each in config.mappings.folders] if config else []
-    return load_packs(formats, folders=[Path(each) for each in folders])
+    folders: list[Path] = []
+    if config:
+        folders = [config.path(each) for each in config.mappings.folders]
+    return load_packs(formats, overrides=folders, functions=plugins.functions)

@@ -141,7 +141,7 @@ def _load(
         manager.register(point.load(), name=point.name)
         manager.check_pending()
         brought_systems = _items(manager.hook.register_systems(), SystemSpec)
-        brought_formats = _items(manager.hook.register_formats(), Format)
+        brought_formats = _formats(manager.hook.register_formats())
         brought_functions = _functions(manager.hook.register_functions())
         _refuse_newer(brought_systems)
         _refuse_doubles("system", [each.name for each in brought_systems], systems)
@@ -174,6 +174,22 @@ def _items(results: Iterable[Any], kind: type[Any]) -> tuple[Any, ...]:
                 )
             items.append(item)
     return tuple(items)
+
+
+def _formats(results: Iterable[Any]) -> tuple[Format, ...]:
+    """Formats are known by what they do: a plugin need not inherit from anything of ours."""
+    items = _items(results, object)
+    for each in items:
+        missing = [name for name in _FORMAT if not hasattr(each, name)]
+        if missing:
+            raise PluginError(
+                "plugin.wrong-type",
+                f"the format {type(each).__name__} has no {missing[0]}",
+            )
+    return items
+
+
+_FORMAT = ("name", "split", "parse", "dump", "kind", "leaves", "notation")
 
 
 def _functions(results: Iterable[Any]) -> dict[str, Callable[..., Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from adapter.fhir.checks import check
-from adapter.mapping import Packs
+from adapter.mapping.packs import Packs
 from adapter.plugin.errors import DataError
 from adapter.referral.document import to_document
 from adapter.referral.model import ReferralEvent
