@@ -66,9 +66,7 @@ class Courier:
             room = BATCH - len(self._running)
             rows = await self._claim(room) if room > 0 else []
             for row in rows:
-                task = asyncio.create_task(self._carry(row))
-                self._running[row.id] = task
-                task.add_done_callback(lambda _, key=row.id: self._done(key))
+                self._running[row.id] = asyncio.create_task(self._carry_and_leave(row))
             if not rows:
                 await self._rest()
 
@@ -81,9 +79,14 @@ class Courier:
             for task in late:
                 task.cancel()
 
-    def _done(self, key: str) -> None:
-        self._running.pop(key, None)
-        self.wake.set()
+    async def _carry_and_leave(self, row: OutboxRow) -> None:
+        try:
+            await self._carry(row)
+        except AdapterError as error:
+            self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
+        finally:
+            self._running.pop(row.id, None)
+            self.wake.set()
 
     async def _rest(self) -> None:
         try:

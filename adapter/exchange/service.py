@@ -186,15 +186,16 @@ class Service:
         """Work through each site in its own order; the number of messages."""
         worked = 0
         for site in await self.store.read(lambda tx: tx.inbox.pending_sites()):
-            rows = await self.store.read(
-                lambda tx, site=site: tx.inbox.next_pending(site, limit=BATCH)
-            )
+            rows = await self._pending(site)
             for row in rows:
                 await self._one(row)
             worked += len(rows)
         if worked:
             self.courier.wake.set()
         return worked
+
+    async def _pending(self, site: str) -> list[InboxRow]:
+        return await self.store.read(lambda tx: tx.inbox.next_pending(site, limit=BATCH))
 
     async def _one(self, row: InboxRow) -> None:
         try:
