@@ -7,6 +7,9 @@ Base R4 (4.0.1) for every resource type: structure, cardinality, JSON types, the
 primitives, choices, required bindings, reference targets, containment, Bundle rules and invariants.
 A resource without issues is recognised by one fast pass (`adapter.fhir.fast`); only what that pass
 does not approve of is walked again to say why (`adapter.fhir.explain`).
+
+Then the profiles: those that the resource, its contained resources and the entries of a Bundle
+claim in meta.profile, and those asked for. One that is not at hand is a warning, never an error.
 """
 
 from __future__ import annotations
@@ -15,12 +18,26 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapter.fhir import fast
+from adapter.fhir.conformance import profile_issues
 from adapter.fhir.explain import explain
+from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import Issue
 
 
-def check(resource: Any, *, profiles: Sequence[str] = ()) -> list[Issue]:
-    """Return the issues of a resource (a dict as JSON gives it), none when all is well."""
+def check(
+    resource: Any, *, profiles: Sequence[str] = (), known: Known | None = None
+) -> list[Issue]:
+    """Return the issues of a resource (a dict as JSON gives it), none when all is well.
+
+    `profiles` are canonicals to check besides those claimed; `known` are the definitions at hand,
+    those that ship with the adapter unless more are given.
+    """
+    issues = check_base(resource)
+    return issues + profile_issues(resource, profiles, known or shipped())
+
+
+def check_base(resource: Any) -> list[Issue]:
+    """Return the issues of a resource against base R4 alone, whatever it claims."""
     try:
         if fast.clean(resource):
             return []

@@ -1,0 +1,151 @@
+"""A profile as a tree: what a StructureDefinition adds to its base type, element by element.
+
+`parse` reads the differential, or the snapshot where there is none. What matters to an instance is
+kept: cardinality, types, fixed and pattern values, required bindings, reference targets, slices and
+the ids of constraints. FHIRPath expressions are not evaluated; constraints that R4 or we know by id
+are (`adapter.fhir.invariants`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapter.fhir.definitions import UnknownElement, UnknownType, element
+
+Json = dict[str, Any]
+
+
+class BadProfile(ValueError):  # noqa: N818 - named for what it says
+    """A StructureDefinition that cannot be used; the message says where it goes wrong."""
+
+
+@dataclass(slots=True)
+class Slicing:
+    """How the items of a repeating element are told apart: (kind, path) pairs, and the rules."""
+
+    discriminators: tuple[tuple[str, str], ...] = ()
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class Constraint:
+    """What a profile says of one element; `children` and `slices` are constraints in turn.
+
+    `targets` are canonicals of profiles or types that a Reference may name. `fixed` and `pattern`
+    are None where the profile has none.
+    """
+
+    name: str
+    min: int | None = None
+    max: int | None = None
+    types: frozenset[str] = frozenset()
+    targets: tuple[str, ...] = ()
+    fixed: Any = None
+    pattern: Any = None
+    value_set: str | None = None
+    keys: tuple[str, ...] = ()
+    slicing: Slicing | None = None
+    children: dict[str, Constraint] = field(default_factory=dict)
+    slices: dict[str, Constraint] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile that resources can claim: its canonical, the R4 type it is of, and its tree."""
+
+    url: str
+    version: str
+    type: str
+    base: str
+    root: Constraint
+
+    @property
+    def name(self) -> str:
+        """The last part of the canonical, for messages."""
+        return self.url.rsplit("/", 1)[-1]
+
+
+def parse(definition: Json) -> Profile:
+    """Read a StructureDefinition of a resource or data type; raises BadProfile."""
+    url, kind = definition.get("url"), definition.get("type")
+    if type(url) is not str or type(kind) is not str:
+        raise BadProfile("a StructureDefinition needs a url and a type")
+    rows = _rows(definition)
+    root = Constraint(kind)
+    slices: dict[str, str] = {}
+    for row in rows:
+        _place(url, root, row, slices)
+    return Profile(
+        url,
+        str(definition.get("version", "")),
+        kind,
+        str(definition.get("baseDefinition", "")),
+        root,
+    )
+
+
+def _rows(definition: Json) -> list[Json]:
+    for part in ("differential", "snapshot"):
+        rows = (definition.get(part) or {}).get("element")
+        if rows:
+            return [row for row in rows if type(row) is dict]
+    return []
+
+
+def _place(url: str, root: Constraint, row: Json, slices: dict[str, str]) -> None:
+    """Put one ElementDefinition where its path and slice names say."""
+    path = row.get("path")
+    if type(path) is not str or path.split(".")[0] != root.name:
+        raise BadProfile(f"{url}: an element's path must start with {root.name}")
+    steps = path.split(".")[1:]
+    _known(url, path, bool(steps))
+    named = row.get("sliceName")
+    for known in [known for known in slices if known == path or known.startswith(f"{path}.")]:
+        del slices[known]
+    if type(named) is str and "/" not in named:
+        slices[path] = named
+    node, walked = root, root.name
+    for step in steps:
+        walked = f"{walked}.{step}"
+        node = node.children.setdefault(step, Constraint(step))
+        if (own := slices.get(walked)) is not None:
+            node = node.slices.setdefault(own, Constraint(step))
+    _fill(node, row)
+
+
+def _known(url: str, path: str, below: bool) -> None:
+    if not below:
+        return
+    try:
+        element(path)
+    except UnknownElement as unknown:
+        raise BadProfile(f"{url}: {unknown}") from None
+    except UnknownType:
+        return  # a path through a choice or a resource whose type only the instance tells
+
+
+def _fill(node: Constraint, row: Json) -> None:
+    if type(least := row.get("min")) is int:
+        node.min = least
+    if type(most := row.get("max")) is str and most.isdigit():
+        node.max = int(most)
+    types = [one for one in row.get("type") or () if type(one) is dict]
+    if types:
+        node.types = frozenset(str(one.get("code")) for one in types)
+        node.targets = tuple(target for one in types for target in one.get("targetProfile") or ())
+    for name, value in row.items():
+        if name.startswith("fixed"):
+            node.fixed = value
+        elif name.startswith("pattern"):
+            node.pattern = value
+    binding = row.get("binding") or {}
+    if binding.get("strength") == "required" and type(binding.get("valueSet")) is str:
+        node.value_set = binding["valueSet"].split("|")[0]
+    node.keys += tuple(str(one.get("key")) for one in row.get("constraint") or ())
+    if type(slicing := row.get("slicing")) is dict:
+        found = slicing.get("discriminator") or ()
+        node.slicing = Slicing(
+            tuple((str(one.get("type")), str(one.get("path"))) for one in found),
+            slicing.get("rules") == "closed",
+        )

@@ -1,0 +1,136 @@
+"""What definitions are at hand: profiles, value sets, code systems and questionnaires by canonical.
+
+`shipped()` holds the dialects' profiles of `adapter/fhir/profiles`; a `Known` made from it can be
+given more (`adapter validate --with`). A canonical may end in `|version`; without one, the last
+definition given counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from adapter.fhir import definitions
+from adapter.fhir.constraints import BadProfile, Profile, parse
+
+Json = dict[str, Any]
+KINDS = frozenset({"StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire"})
+# A value set of value sets deeper than this is a mistake or an attack.
+MOST_NESTED = 8
+
+
+class Known:
+    """Definitions by canonical, on top of others."""
+
+    def __init__(self, below: Known | None = None) -> None:
+        self._below = below
+        self._resources: dict[tuple[str, str], Json] = {}
+        self._profiles: dict[tuple[str, str], Profile] = {}
+        self._codes: dict[str, Mapping[str, frozenset[str]] | None] = {}
+
+    def add(self, resource: Any) -> int:
+        """Take in a definition, or those of a Bundle; returns how many. Raises BadProfile."""
+        if type(resource) is not dict:
+            return 0
+        kind, url = resource.get("resourceType"), resource.get("url")
+        if kind == "Bundle":
+            entries = [one for one in resource.get("entry") or () if type(one) is dict]
+            return sum(self.add(entry.get("resource")) for entry in entries)
+        if kind not in KINDS or type(url) is not str:
+            return 0
+        if kind == "StructureDefinition":
+            profile = parse(resource)
+            self._profiles[url, profile.version] = self._profiles[url, ""] = profile
+        self._codes.clear()
+        self._resources[url, str(resource.get("version", ""))] = resource
+        self._resources[url, ""] = resource
+        return 1
+
+    def resource(self, canonical: str) -> Json | None:
+        """Return a definition as it was given, or None."""
+        url, _, version = canonical.partition("|")
+        own = self._resources.get((url, version))
+        return own or (self._below.resource(canonical) if self._below else None)
+
+    def profile(self, canonical: str) -> Profile | None:
+        """Return a profile, or None when it is not at hand."""
+        url, _, version = canonical.partition("|")
+        own = self._profiles.get((url, version))
+        return own or (self._below.profile(canonical) if self._below else None)
+
+    def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:
+        """Return {system: codes} of a value set that what is at hand can list, or None."""
+        url = value_set.partition("|")[0]
+        if url not in self._codes:
+            self._codes[url] = self._list(url, 0)
+        return self._codes[url]
+
+    def _list(self, value_set: str, depth: int) -> dict[str, frozenset[str]] | None:
+        held = self.resource(value_set)
+        if held is None or held.get("resourceType") != "ValueSet" or depth > MOST_NESTED:
+            found = definitions.codes(value_set)
+            return None if found is None else dict(found)
+        expansion = (held.get("expansion") or {}).get("contains")
+        if expansion:
+            return _gather(
+                (c.get("system", ""), c.get("code")) for c in _flat(expansion, "contains")
+            )
+        compose = held.get("compose") or {}
+        total: dict[str, frozenset[str]] = {}
+        for include in compose.get("include") or ():
+            part = self._included(include, depth)
+            if part is None:
+                return None
+            for system, codes in part.items():
+                total[system] = total.get(system, frozenset()) | codes
+        for exclude in compose.get("exclude") or ():
+            for system, codes in (self._included(exclude, depth) or {}).items():
+                total[system] = total.get(system, frozenset()) - codes
+        return total
+
+    def _included(self, include: Json, depth: int) -> dict[str, frozenset[str]] | None:
+        if include.get("filter"):
+            return None
+        system = include.get("system")
+        if type(system) is not str:
+            parts = [self._list(str(one), depth + 1) for one in include.get("valueSet") or ()]
+            pairs = [(s, c) for part in parts if part for s, codes in part.items() for c in codes]
+            return None if None in parts else _gather(pairs)
+        if concepts := include.get("concept"):
+            return _gather((system, one.get("code")) for one in concepts)
+        held = self.resource(system)
+        if held is None or held.get("content") != "complete":
+            return None
+        return _gather((system, one.get("code")) for one in _flat(held.get("concept"), "concept"))
+
+
+def _flat(concepts: Any, below: str) -> Iterable[Json]:
+    for one in concepts or ():
+        if type(one) is dict:
+            yield one
+            yield from _flat(one.get(below), below)
+
+
+def _gather(pairs: Iterable[tuple[str, Any]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for system, code in pairs:
+        if type(code) is str:
+            found.setdefault(system, set()).add(code)
+    return {system: frozenset(codes) for system, codes in found.items()}
+
+
+@cache
+def shipped() -> Known:
+    """Return the definitions that come with the adapter."""
+    known = Known()
+    folder = files("adapter.fhir") / "profiles"
+    for one in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if one.name.endswith(".json"):
+            known.add(json.loads(one.read_bytes()))
+    return known
+
+
+__all__ = ["BadProfile", "Known", "shipped"]
