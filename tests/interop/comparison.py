@@ -1,0 +1,151 @@
+"""What is compared: each input with our verdict and HAPI's, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from differences import Difference
+from hapi_server import FAILS, HapiServer
+
+from adapter.fhir.checks import check
+from adapter.fhir.outcome import Issue, failed
+from adapter.fhir.questionnaire import check_response
+
+TESTS = Path(__file__).resolve().parent.parent
+CASES = TESTS / "unit" / "questionnaires" / "cases"
+CORPUS = TESTS / "unit" / "fhir" / "corpus"
+DEFINITIONS = Path(__file__).resolve().parent / "definitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One resource to be judged by both: ours says which issues we have with it."""
+
+    name: str
+    resource: dict[str, Any]
+    ours: list[Issue]
+    profile: str | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """The comparison of one set of inputs."""
+
+    check: str
+    agreed: int = 0
+    same_place: int = 0
+    both_refused: int = 0
+    explained: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The row of build/interop.json."""
+        detail = f"{self.agreed} agree; both refuse {self.both_refused}"
+        if self.both_refused:
+            detail += f", {self.same_place} of them at the same place"
+        return {
+            "check": self.check,
+            "passed": self.agreed,
+            "failed": len(self.failed),
+            "explained": len(self.explained),
+            "detail": detail,
+        }
+
+
+def compare(
+    name: str, inputs: list[Input], server: HapiServer, explained: dict[str, Difference]
+) -> Result:
+    """Ask HAPI about each input and hold its verdict against ours."""
+    result = Result(name)
+    for each in inputs:
+        theirs = [i for i in server.validate(each.resource, each.profile) if i["severity"] in FAILS]
+        ours_refuse, hapi_refuses = failed(each.ours), bool(theirs)
+        known = explained.get(each.name)
+        if ours_refuse == hapi_refuses:
+            result.agreed += 1
+            if ours_refuse:
+                result.both_refused += 1
+                result.same_place += _same_place(each.ours, theirs)
+            if known is not None:
+                result.failed.append(f"{each.name}: both agree; take its row out of the table")
+        elif known is not None and known.refused_by == ("ours" if ours_refuse else "HAPI"):
+            result.explained.append(f"{each.name}: {known.reason}")
+        else:
+            said = [f"{i.expression}: {i.diagnostics}" for i in each.ours if i.fails]
+            said += [f"{_place(i)}: {i.get('diagnostics', '')[:300]}" for i in theirs]
+            by = "ours" if ours_refuse else "HAPI"
+            result.failed.append(f"{each.name}: refused by {by} alone: {' / '.join(said[:4])}")
+    return result
+
+
+def _place(issue: dict[str, Any]) -> str:
+    found = issue.get("expression") or issue.get("location") or [""]
+    return re.sub(r"\.ofType\(\w+\)|/\*.*?\*/", "", str(found[0]))
+
+
+def _same_place(ours: list[Issue], theirs: list[dict[str, Any]]) -> bool:
+    """Whether any place that we name and one that HAPI names are the same, or one holds the other.
+
+    HAPI often names the element around the wrong one.
+    """
+    for issue in ours:
+        for other in theirs:
+            first, second = sorted([issue.expression, _place(other)], key=len)
+            if second.startswith(first) and first.count(".") >= second.count(".") - 1:
+                return True
+    return False
+
+
+def response_cases(server: HapiServer) -> list[Input]:
+    """The QuestionnaireResponse cases; their Questionnaires are written to HAPI first."""
+    for file in sorted(DEFINITIONS.glob("*.json")):
+        server.put(json.loads(file.read_text("utf-8")))
+    inputs = []
+    for file in sorted(CASES.glob("*.json")):
+        content = json.loads(file.read_text("utf-8"))
+        # HAPI looks for a contained ValueSet by its url among the stored ones.
+        for contained in content["questionnaire"].get("contained", ()):
+            server.put(contained)
+        server.put(content["questionnaire"])
+        for case in content["cases"]:
+            response = case["response"]
+            ours = [*check_response(response, content["questionnaire"]), *check(response)]
+            inputs.append(Input(f"{file.stem}: {case['name']}", response, ours))
+    return inputs
+
+
+def corpus() -> list[Input]:
+    """The good and bad resources that our checks are tested with."""
+    return [Input(name, resource, check(resource)) for name, resource in _corpus_resources()]
+
+
+def _corpus_resources() -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted(CORPUS.rglob("*.json")):
+        content = json.loads(file.read_text("utf-8"))
+        name = str(file.relative_to(CORPUS).with_suffix(""))
+        yield from _named(name, content)
+
+
+def _named(name: str, content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the resources in a corpus file: one resource, or a list of cases with one each."""
+    if isinstance(content, dict) and "resourceType" in content:
+        yield name, content
+    elif isinstance(content, dict) and isinstance(content.get("resource"), dict):
+        yield name, content["resource"]
+    elif isinstance(content, list):
+        for number, part in enumerate(content):
+            yield from _named(f"{name}: {part.get('name', number)}", part)
+    elif isinstance(content, dict):
+        for key, part in content.items():
+            yield from _named(f"{name}: {key}", part)
+
+
+def own(resources: Callable[[], list[tuple[str, dict[str, Any]]]]) -> list[Input]:
+    """What we emit: both must accept it."""
+    return [Input(name, resource, check(resource)) for name, resource in resources()]
