@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop bench pins clean chromium
+.PHONY: help env demo test check interop bench docs pins clean chromium
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -35,6 +35,9 @@ interop: env ## check our messages and resources with other makers' software
 
 bench: env ## measure speed against the machine's own limits; writes build/bench.json
 	@$(PY) bench/run_bench.py $(ARGS)
+
+docs: env ## write the reference pages that follow from the program
+	@$(PY) scripts/build_reference.py
 
 pins: ## pin all third-party packages again (needs uv); ARGS=--upgrade takes the newest
 	@sh scripts/pin $(ARGS)

@@ -27,7 +27,8 @@ def serve(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
     log_level: Annotated[
-        str, typer.Option(help="What to log to stderr: DEBUG, INFO, WARNING or ERROR.")
+        str,
+        typer.Option(metavar="LEVEL", help="What to log to stderr: DEBUG, INFO, WARNING or ERROR."),
     ] = "INFO",
 ) -> None:
     """Run listeners, the FHIR API, secure-link pages and delivery, until SIGTERM or Ctrl-C.
