@@ -1,0 +1,106 @@
+"""Code tables: CSV files that say which code is which, both ways."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adapter.mapping.table import Fault, TableError, Where
+
+COLUMNS = (
+    "left_system", "left_code", "right_system", "right_code",
+    "relationship", "display_en", "display_fr",
+)  # fmt: skip
+RELATIONSHIPS = ("equivalent", "equal", "wider", "narrower", "inexact")
+_EXACT = ("equivalent", "equal")
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRow:
+    """One line of a code table."""
+
+    left_system: str
+    left_code: str
+    right_system: str
+    right_code: str
+    relationship: str
+    display_en: str
+    display_fr: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """A code table. `to_left` takes the exact row where several left codes share a right code."""
+
+    name: str
+    file: str
+    rows: tuple[CodeRow, ...]
+    to_right: Mapping[str, str]
+    to_left: Mapping[str, str]
+
+
+def read_codes(text: str, file: str, name: str) -> CodeTable:
+    """A code table out of CSV text.
+
+    Raises:
+        TableError: with every fault (`codes-columns`, `codes-ambiguous`, `codes-relationship`).
+    """
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        fault = Fault(
+            Where(file, 1, 1),
+            "codes-columns",
+            "the first line is not the columns of a code table",
+            f"write {','.join(COLUMNS)}",
+        )
+        raise TableError([fault])
+    rows = [
+        CodeRow(**{key: each[key] or "" for key in COLUMNS}, line=number)
+        for number, each in enumerate(reader, 2)
+    ]
+    faults: list[Fault] = []
+    for row in rows:
+        if row.relationship not in RELATIONSHIPS:
+            faults.append(
+                Fault(
+                    Where(file, row.line, 1),
+                    "codes-relationship",
+                    "the relationship is not a word of this language",
+                    f"use one of {', '.join(RELATIONSHIPS)}",
+                )
+            )
+    to_right = _chosen(rows, "left_code", "right_code", file, faults)
+    to_left = _chosen(rows, "right_code", "left_code", file, faults)
+    if faults:
+        raise TableError(faults)
+    return CodeTable(name, file, tuple(rows), to_right, to_left)
+
+
+def _chosen(
+    rows: list[CodeRow], source: str, target: str, file: str, faults: list[Fault]
+) -> dict[str, str]:
+    groups: dict[str, list[CodeRow]] = {}
+    for row in rows:
+        if getattr(row, source):
+            groups.setdefault(getattr(row, source), []).append(row)
+    chosen: dict[str, str] = {}
+    for code, group in groups.items():
+        exact = [row for row in group if row.relationship in _EXACT]
+        if len(group) > 1 and len(exact) != 1:
+            faults.append(
+                Fault(
+                    Where(file, group[1].line, 1),
+                    "codes-ambiguous",
+                    f"{len(group)} rows share the {source.replace('_', ' ')} {code}, and "
+                    f"{len(exact)} of them are equivalent",
+                    "mark exactly one of them equivalent; it is the way to go",
+                )
+            )
+            continue
+        row = exact[0] if exact else group[0]
+        if getattr(row, target):
+            chosen[code] = getattr(row, target)
+    return chosen

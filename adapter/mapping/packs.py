@@ -1,0 +1,279 @@
+"""Packs: folders of maps and code tables, found, inherited and bound.
+
+Lookup order: a site's own folders, plugins' packs, core packs. A pack of the same name replaces the
+one behind it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from adapter.mapping.bound import bind, split_condition
+from adapter.mapping.codes import CodeTable, read_codes
+from adapter.mapping.errors import NoMapError, PackError
+from adapter.mapping.reader import read_tables
+from adapter.mapping.run import Map
+from adapter.mapping.table import Fault, MapTable, TableError, Where, inherit
+from adapter.plugin.formats import Format
+
+CORE = "adapter_mappings"
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One folder: what it says of itself, its tables and codes as written."""
+
+    name: str
+    version: str
+    root: Traversable
+    about: Mapping[str, Any]
+    tables: Mapping[str, MapTable]
+    codes: Mapping[str, CodeTable]
+    extends: tuple[str, ...] = ()
+
+    def file(self, *names: str) -> Traversable:
+        """A file of the pack's folder."""
+        return self.root.joinpath(*names)
+
+
+@dataclass(slots=True)
+class Packs:
+    """All packs, with their maps bound and ready."""
+
+    packs: Mapping[str, Pack]
+    maps: Sequence[Map]
+    formats: Mapping[str, Format]
+    _found: dict[tuple[str, str, str, str | None], Map] = field(default_factory=dict)
+
+    def find(
+        self, left: str, kind: str, right: str = "referral", dialect: str | None = None
+    ) -> Map:
+        """The map for one kind of left message; a dialect's own map before the general one.
+
+        Raises:
+            NoMapError: there is none.
+        """
+        key = (left, kind, right, dialect)
+        if key not in self._found:
+            fitting = [m for m in self._between(left, right) if kind in m.table.left_kinds]
+            self._found[key] = self._chosen(fitting, left, kind, right, dialect)
+        return self._found[key]
+
+    def find_left(
+        self, left: str, event: str, right: str = "referral", dialect: str | None = None
+    ) -> Map:
+        """The map that writes an event of this kind (request, answer, …) to the left.
+
+        Raises:
+            NoMapError: there is none.
+        """
+        key = (left, f"<{event}", right, dialect)
+        if key not in self._found:
+            between = list(self._between(left, right))
+            fitting = [m for m in between if event in m.table.right_kinds]
+            fitting = fitting or [m for m in between if not m.table.right_kinds]
+            self._found[key] = self._chosen(fitting, left, event, right, dialect)
+        return self._found[key]
+
+    def pick(
+        self, left: str, tree: Any, right: str = "referral", dialect: str | None = None
+    ) -> Map:
+        """The map for a tree: by dialect, else by what a map's `detect` finds in it, else by kind.
+
+        Raises:
+            NoMapError: there is none.
+        """
+        source = self.formats[left]
+        kind = source.kind(tree)
+        if dialect is None:
+            for each in self._between(left, right):
+                if each.table.detect and kind in each.table.left_kinds and _detected(each, tree):
+                    return each
+        return self.find(left, kind, right, dialect)
+
+    def _between(self, left: str, right: str) -> Iterator[Map]:
+        for each in self.maps:
+            if each.left_format.name == left and each.right_format.name == right:
+                yield each
+
+    def _chosen(
+        self, fitting: list[Map], left: str, kind: str, right: str, dialect: str | None
+    ) -> Map:
+        for wanted in (dialect, None) if dialect else (None,):
+            for each in fitting:
+                if each.dialect == wanted:
+                    return each
+        known = sorted({k for m in self._between(left, right) for k in m.table.left_kinds})
+        raise NoMapError(left, kind, right, dialect, ", ".join(known))
+
+
+def _detected(candidate: Map, tree: Any) -> bool:
+    assert candidate.table.detect is not None
+    path, values, negated = split_condition(candidate.table.detect)
+    steps = candidate.bound.left.parse(path)
+    text = path_text(candidate.left_format, tree, steps)
+    return (text in values) != negated if values else (text is not None) != negated
+
+
+def path_text(source: Format, tree: Any, steps: Any) -> str | None:
+    """The raw text at the first place of a path without selectors."""
+    wanted = tuple(step.key for step in steps)
+    prefix = str(wanted[0])
+    for leaf in source.leaves(tree):
+        if leaf.path.startswith(prefix) and _under(leaf.where, wanted):
+            return leaf.raw
+    return None
+
+
+def _under(where: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
+    # The first step of an HL7 v2 place is the segment's position, which its path names already.
+    return where[1 : len(wanted)] == wanted[1:]
+
+
+def core_packs() -> Iterator[Traversable]:
+    """The packs of the installation."""
+    for entry in resources.files(CORE).iterdir():
+        if entry.is_dir() and entry.joinpath("pack.toml").is_file():
+            yield entry
+
+
+def load_packs(
+    formats: Mapping[str, Format],
+    *,
+    overrides: Iterable[Path | str] = (),
+    plugin_packs: Iterable[Traversable] = (),
+    core: Iterable[Traversable] | None = None,
+    functions: Mapping[str, Any] | None = None,
+) -> Packs:
+    """Every pack, read and bound. Maps of formats that are not at hand are left out.
+
+    `overrides` are folders: each a pack, or a folder of packs.
+
+    Raises:
+        PackError: with every fault, each with file and line.
+    """
+    faults: list[Fault] = []
+    packs: dict[str, Pack] = {}
+    roots = [*_folders(overrides), *plugin_packs, *(core_packs() if core is None else core)]
+    for root in roots:
+        try:
+            pack = read_pack(root)
+        except TableError as error:
+            faults.extend(error.faults)
+            continue
+        packs.setdefault(pack.name, pack)
+    maps: list[Map] = []
+    for pack in packs.values():
+        maps.extend(_bound(pack, packs, formats, functions or {}, faults))
+    if faults:
+        raise PackError(list(faults))
+    return Packs(packs, maps, formats)
+
+
+def _folders(overrides: Iterable[Path | str]) -> Iterator[Traversable]:
+    for each in overrides:
+        path = Path(each)
+        if path.joinpath("pack.toml").is_file():
+            yield path
+        else:
+            yield from (p.parent for p in sorted(path.glob("*/pack.toml")))
+
+
+def read_pack(root: Traversable) -> Pack:
+    """One pack as written.
+
+    Raises:
+        TableError: with the faults of its files.
+    """
+    file = root.joinpath("pack.toml")
+    name = root.name
+    try:
+        about = tomllib.loads(file.read_text(encoding="utf-8")).get("pack", {})
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        where = Where(str(file), 1, 1)
+        raise TableError([Fault(where, "pack", f"pack.toml: {error}", "write [pack] name = …")]) from None
+    faults: list[Fault] = []
+    tables: dict[str, MapTable] = {}
+    codes: dict[str, CodeTable] = {}
+    pack = str(about.get("name", name))
+    for entry in sorted(root.iterdir(), key=lambda e: e.name):
+        if not entry.name.endswith(".map.yaml"):
+            continue
+        try:
+            for table in read_tables(entry.read_text(encoding="utf-8"), str(entry), pack):
+                if table.dialect is None and about.get("dialect"):
+                    table = replace(table, dialect=str(about["dialect"]))
+                tables[table.name] = table
+        except TableError as error:
+            faults.extend(error.faults)
+    folder = root.joinpath("codes")
+    if folder.is_dir():
+        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+            if entry.name.endswith(".csv"):
+                try:
+                    text = entry.read_text(encoding="utf-8")
+                    codes[entry.name[:-4]] = read_codes(text, str(entry), entry.name[:-4])
+                except TableError as error:
+                    faults.extend(error.faults)
+    if faults:
+        raise TableError(faults)
+    extends = about.get("extends", ())
+    extends = (extends,) if isinstance(extends, str) else tuple(extends)
+    return Pack(pack, str(about.get("version", "0")), root, about, tables, codes, extends)
+
+
+def codes_of(pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:
+    """A pack's code tables and those that it inherits."""
+    found: dict[str, CodeTable] = {}
+    for name in pack.extends:
+        if name in packs:
+            found.update(codes_of(packs[name], packs))
+    found.update(pack.codes)
+    return found
+
+
+def resolved(table: MapTable, packs: Mapping[str, Pack], seen: tuple[str, ...] = ()) -> MapTable:
+    """A table with everything that it inherits.
+
+    Raises:
+        TableError: ``extends-unknown``, or inheritance in a circle.
+    """
+    if table.extends is None:
+        return table
+    pack, _, name = table.extends.rpartition("/")
+    parent = packs[pack or table.pack].tables.get(name) if (pack or table.pack) in packs else None
+    key = f"{table.pack}/{table.name}"
+    if parent is None or key in seen:
+        where = table.extends_where or table.where
+        reason = "inherits from itself" if parent is not None else f"there is no map {table.extends}"
+        raise TableError([Fault(where, "extends-unknown", reason, "name a map, or pack/map")])
+    return inherit(table, resolved(parent, packs, (*seen, key)))
+
+
+def _bound(
+    pack: Pack,
+    packs: Mapping[str, Pack],
+    formats: Mapping[str, Format],
+    functions: Mapping[str, Any],
+    faults: list[Fault],
+) -> Iterator[Map]:
+    codes = codes_of(pack, packs)
+    for table in pack.tables.values():
+        try:
+            whole = resolved(table, packs)
+            if whole.left.get("abstract"):
+                continue
+            sides = (str(whole.left.get("format")), str(whole.right.get("format")))
+            if not all(side in formats for side in sides):
+                continue
+            inherited = packs[table.extends.split("/")[0]] if table.extends and "/" in table.extends else None
+            known = {**codes_of(inherited, packs), **codes} if inherited else codes
+            yield Map(bind(whole, formats, known, functions)).compile()
+        except TableError as error:
+            faults.extend(error.faults)

@@ -1,0 +1,272 @@
+"""Paths into JSON objects: `name.given[0]`, `identifiers[type=JHN].value`, as text and as source.
+
+A format whose trees are dictionaries and lists takes `JsonNotation` as it is, or overrides
+`element` so that paths are checked against its definitions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from adapter.plugin.formats import Access, Element, Frame, Leaf, Match, Node, PathError, Step, selector
+
+_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
+_PART = re.compile(r"([A-Za-z_$][A-Za-z0-9_$-]*)((?:\[\d+\])*)")
+
+
+def parse_match(text: str, offset: int) -> tuple[Match, ...]:
+    """The conditions between brackets: ``type=JHN``, ``a=x|y,b!=z``."""
+    found = []
+    for condition in _split(text, ","):
+        name, values, negated, written = selector(condition, offset)
+        found.append(Match(_match_path(name), values, negated, written))
+    return tuple(found)
+
+
+def _split(text: str, mark: str) -> list[str]:
+    # A comma inside a value (a URL, a display) does not end it: only one before `name=` does.
+    return re.split(rf"{mark}(?=[\w.\[\]]+[!:]?=)", text)
+
+
+def _match_path(name: str) -> tuple[str | int, ...]:
+    steps: list[str | int] = []
+    for part in name.split("."):
+        found = _PART.fullmatch(part)
+        if found is None:
+            steps.append(part)
+            continue
+        steps.append(found[1])
+        steps.extend(int(index) for index in re.findall(r"\d+", found[2]))
+    return tuple(steps)
+
+
+def json_leaves(tree: Any, where: tuple[Any, ...] = (), path: str = "") -> Iterator[Leaf]:
+    """Every value of a JSON tree once; empty strings, lists, objects and nulls are no values."""
+    if isinstance(tree, dict):
+        for key, part in tree.items():
+            yield from json_leaves(part, (*where, key), f"{path}.{key}" if path else key)
+    elif isinstance(tree, list):
+        for index, part in enumerate(tree):
+            yield from json_leaves(part, (*where, index), f"{path}[{index}]")
+    elif tree is not None and tree != "":
+        yield Leaf(path, json_text(tree), where)
+
+
+def json_text(value: Any) -> str:
+    """A scalar as its JSON text, strings without quotes."""
+    if value is True:
+        return "true"
+    return "false" if value is False else str(value)
+
+
+class JsonNotation:
+    """Paths of one JSON tree, read and written."""
+
+    def parse(self, text: str, at: tuple[Step, ...] = (), *, each: bool = False) -> tuple[Step, ...]:
+        """See `adapter.plugin.formats.Notation.parse`."""
+        if text == ".":
+            return ()
+        steps: list[Step] = []
+        position = 0
+        while position < len(text):
+            position = self._step(text, position, steps)
+        if each:
+            steps = self._looped(steps, text)
+        return tuple(steps)
+
+    def _step(self, text: str, position: int, steps: list[Step]) -> int:
+        char = text[position]
+        if char == "." and steps and position + 1 < len(text):
+            position += 1
+        if text[position] == "[":
+            end = _closing(text, position)
+            inner = text[position + 1 : end]
+            if inner.isdigit():
+                steps.append(Step("index", int(inner)))
+            else:
+                steps.append(Step("match", None, parse_match(inner, position)))
+            return end + 1
+        found = _NAME.match(text, position)
+        if found is None:
+            raise PathError(
+                f"{text[position]!r} cannot stand here in a path",
+                fix="write names with dots, [n] or [key=value]",
+                offset=position,
+            )
+        steps.append(self.name_step(found.group(), steps))
+        return found.end()
+
+    def name_step(self, name: str, before: Sequence[Step]) -> Step:
+        """The step of a plain name; formats with typed roots override this."""
+        return Step("key", name)
+
+    def _looped(self, steps: list[Step], text: str) -> list[Step]:
+        if steps and steps[-1].kind == "match":
+            return [*steps[:-1], Step("items", None, steps[-1].match)]
+        if steps and steps[-1].kind == "index":
+            raise PathError("a loop goes over all items", fix="leave the [n] away")
+        return [*steps, Step("items")]
+
+    def element(self, steps: tuple[Step, ...]) -> Element:
+        """Nothing is known of a JSON tree without definitions: every place is allowed."""
+        return Element()
+
+    def required(self, steps: Sequence[tuple[Step, ...]]) -> Sequence[str]:
+        """Nothing is required without definitions."""
+        return ()
+
+    def runtime(self) -> Mapping[str, Any]:
+        """Names for the emitted source."""
+        return {"find": find}
+
+    def begin_read(self, trace: bool) -> Sequence[str]:
+        """The tree is the root."""
+        return ("root = tree", "root_w = ()") if trace else ("root = tree",)
+
+    def read(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
+        """See `Notation.read`."""
+        up = parent.var
+        where = f"({up}_w + ({step.key!r},))"
+        if step.kind == "key":
+            return Access((f"{out} = {up}.get({step.key!r})",), f"{out} is not None", (), where)
+        if step.kind == "index":
+            line = f"{out} = {up}[{step.key}] if len({up}) > {step.key} else None"
+            return Access((line,), f"{out} is not None", (), where)
+        if step.kind == "match":
+            lines = (
+                f"for {out} in {up}:",
+                f"    if {matching(out, step.match)}: break",
+                f"else: {out} = None",
+            )
+            where = f"({up}_w + (find({up}, {out}),))"
+            return Access(lines, f"{out} is not None", (), where)
+        raise AssertionError(step)
+
+    def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
+        """See `Notation.loop`."""
+        inside: tuple[str, ...] = ()
+        if step.match:
+            inside = (f"if not ({matching(out, step.match)}): continue",)
+        if trace:
+            header = f"for {out}_i, {out} in enumerate({parent.var}):"
+            return Access((), header, inside, f"({parent.var}_w + ({out}_i,))")
+        return Access((), f"for {out} in {parent.var}:", inside)
+
+    def begin_write(self, trace: bool) -> Sequence[str]:
+        """The root is one object."""
+        return ("out = {}",)
+
+    def shape(self, node: Node) -> None:
+        """See `Notation.shape`."""
+        if not node.children:
+            node.shape = "object" if node.parent is None else "value"
+        elif any(step.kind in ("index", "match", "items") for step in node.children):
+            node.shape = "list"
+        else:
+            node.shape = "object"
+
+    def declare(self, node: Node) -> Sequence[str]:
+        """See `Notation.declare`."""
+        return (f"{node.var} = []" if node.shape == "list" else f"{node.var} = {{}}",)
+
+    def filled(self, node: Node) -> str:
+        """See `Notation.filled`."""
+        return node.var
+
+    def absent(self, node: Node) -> str:
+        """See `Notation.absent`."""
+        up = _up(node)
+        return f"{node.step.key!r} not in {up}" if node.step.kind == "key" else f"not {up}"
+
+    def assign(self, node: Node, value: str) -> str:
+        """See `Notation.assign`."""
+        if node.step.kind == "key":
+            return f"{_up(node)}[{node.step.key!r}] = {value}"
+        return f"{_up(node)}.append({value})"
+
+    def spot(self, node: Node) -> str:
+        """See `Notation.spot`."""
+        up = _up(node)
+        key = repr(node.step.key) if node.step.kind == "key" else f"len({up}) - 1"
+        return f"{up}, {key}"
+
+    def attach(self, node: Node, trace: bool) -> Sequence[str]:
+        """See `Notation.attach`."""
+        lines = [*_selected(node), self.assign(node, node.var)]
+        if trace:
+            lines.append(f"L({node.var}, {self.spot(node)})")
+        return lines
+
+    def same(self, node: Node, source: Node) -> Sequence[str]:
+        """A plain JSON tree has one place for one fact."""
+        raise PathError("this format has no references", fix="use a path or a const")
+
+    def closes(self, step: Step) -> bool:
+        """No step of plain JSON is a resource of its own."""
+        return False
+
+    def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
+        """Items with an index come in the order of their index."""
+        return sorted(nodes, key=lambda n: n.step.key if n.step.kind == "index" else -1)  # type: ignore[arg-type, return-value]
+
+    def finish(self, trace: bool) -> Sequence[str]:
+        """The root is the tree."""
+        return ("result = out",)
+
+
+def _up(node: Node) -> str:
+    assert node.parent is not None
+    return node.parent.var
+
+
+def _selected(node: Node) -> list[str]:
+    """Writing through a selector writes its value, unless a row has written that place."""
+    lines = []
+    for match in node.step.match:
+        if match.negated:
+            continue
+        first, rest = match.path[0], match.path[1:]
+        literal: Any = match.values[0]
+        for key in reversed(rest):
+            literal = [literal] if isinstance(key, int) else {key: literal}
+        lines.append(f"if {first!r} not in {node.var}: {node.var}[{first!r}] = {literal!r}")
+    return lines
+
+
+def matching(var: str, matches: Sequence[Match]) -> str:
+    """The expression that is true when the object in `var` satisfies all conditions."""
+    asked = [_matching(var, match) for match in matches if not match.written_only]
+    return " and ".join(asked) or "True"
+
+
+def _matching(var: str, match: Match) -> str:
+    if len(match.path) == 1:
+        value = f"{var}.get({match.path[0]!r})"
+    else:
+        value = f"find({var}, None, {match.path!r})"
+    if len(match.values) == 1:
+        return f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}"
+    return f"{value} {'not in' if match.negated else 'in'} {match.values!r}"
+
+
+def find(parent: Any, item: Any, path: tuple[str | int, ...] = ()) -> Any:
+    """What is at a path under an object, or (without a path) the index of an item in a list."""
+    if not path:
+        return next((i for i, each in enumerate(parent) if each is item), None)
+    for key in path:
+        try:
+            parent = parent[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return parent
+
+
+def _closing(text: str, start: int) -> int:
+    depth = 0
+    for position in range(start, len(text)):
+        depth += {"[": 1, "]": -1}.get(text[position], 0)
+        if depth == 0:
+            return position
+    raise PathError("a bracket is not closed", fix="close it with ]", offset=start)

@@ -1,0 +1,149 @@
+"""The format `referral`: the canonical JSON of a referral event, as every other format's right side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from adapter.plugin.errors import DataError
+from adapter.plugin.formats import CodecMaker, Element, Finding, Leaf, PathError, Settings, Step
+from adapter.plugin.json_paths import JsonNotation, json_leaves
+from adapter.referral.document import DocumentError, field_kinds, from_document
+from adapter.referral.model import ReferralEvent
+
+_SHAPES = {str: "string", int: "integer", bool: "boolean", float: "decimal"}
+
+
+class ReferralNotation(JsonNotation):
+    """Paths of the canonical model, checked against its classes."""
+
+    def element(self, steps: tuple[Step, ...]) -> Element:
+        """See `adapter.plugin.formats.Notation.element`.
+
+        Types are ``string``, ``integer``, ``boolean``, ``strings`` or the name of a model class.
+
+        Raises:
+            PathError: ``unknown-path`` or ``list-needs-index``.
+        """
+        cls: type[Any] | None = ReferralEvent
+        shape, inner = "object", ReferralEvent
+        for position, step in enumerate(steps):
+            if step.kind == "key":
+                if shape in ("objects", "strings"):
+                    raise PathError(
+                        f"{steps[position - 1].key} is a list",
+                        fix="say which item: [0] or [key=value]",
+                        code="list-needs-index",
+                    )
+                cls, shape, inner = _field(cls, str(step.key))
+            else:
+                if shape not in ("objects", "strings"):
+                    raise PathError(
+                        "only a list has items",
+                        fix="leave the brackets away",
+                        code="list-needs-index",
+                    )
+                for match in step.match:
+                    _field(inner, str(match.path[0]))
+                if shape == "objects":
+                    shape, cls = "object", inner
+                else:
+                    shape, cls, inner = "plain", None, (str,)
+        if shape == "plain":
+            return Element((_SHAPES[inner[0]],))
+        if shape == "strings":
+            return Element(("string",), repeats=True)
+        return Element((inner.__name__,), repeats=shape == "objects")
+
+
+def _field(cls: type[Any] | None, name: str) -> tuple[type[Any] | None, str, Any]:
+    fields = field_kinds(cls) if cls is not None else {}
+    if name not in fields:
+        known = ", ".join(fields) or "no fields"
+        raise PathError(
+            f"{cls.__name__ if cls else 'a plain value'} has no field {name}",
+            fix=f"it has {known}",
+        )
+    shape, inner = fields[name]
+    return (inner if shape in ("object", "objects") else None), shape, inner
+
+
+class _Environment:
+    """Reading and writing canonical JSON needs nothing."""
+
+    def __init__(self) -> None:
+        self.reported: list[tuple[Any, ...]] = []
+
+
+class ReferralFormat:
+    """Canonical JSON: the form of `adapter.referral.document`."""
+
+    name = "referral"
+    media_type = "application/json"
+    suffix = ".json"
+    codecs: Mapping[str, CodecMaker] = {}
+
+    def split(self, data: bytes) -> Iterator[bytes]:
+        """One JSON object, or one a line."""
+        text = data.strip()
+        if not text:
+            return
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError:
+            yield from (line for line in text.splitlines() if line.strip())
+        else:
+            yield text
+
+    def parse(self, raw: bytes) -> Any:
+        """One event as JSON, checked against the model.
+
+        Raises:
+            DataError: not JSON, or not of the model.
+        """
+        try:
+            tree = orjson.loads(raw)
+            from_document(ReferralEvent, tree)
+        except orjson.JSONDecodeError:
+            raise DataError(
+                "mapping.unreadable", "this is no JSON", fix="send one canonical document"
+            ) from None
+        except DocumentError as error:
+            raise DataError(
+                "mapping.unreadable", str(error), fix="see adapter/referral/model.py"
+            ) from None
+        return tree
+
+    def dump(self, tree: Any) -> bytes:
+        """Canonical JSON on one line."""
+        return orjson.dumps(tree)
+
+    def kind(self, tree: Any) -> str:
+        """The event's kind: request, answer, outcome, …"""
+        return str(tree.get("kind", ""))
+
+    def leaves(self, tree: Any) -> Iterator[Leaf]:
+        """Every value once."""
+        return json_leaves(tree)
+
+    def notation(self, side: Mapping[str, Any]) -> ReferralNotation:
+        """Paths of the model."""
+        return ReferralNotation()
+
+    def reading(self, tree: Any, settings: Settings) -> _Environment:
+        """Nothing is needed."""
+        return _Environment()
+
+    def writing(self, document: Mapping[str, Any], settings: Settings, kind: str) -> _Environment:
+        """Nothing is needed."""
+        return _Environment()
+
+    def validate(self, raw: bytes) -> Sequence[Finding]:
+        """Whether the document is of the model."""
+        try:
+            self.parse(raw)
+        except DataError as error:
+            return (Finding("error", "", error.message),)
+        return ()

@@ -1,0 +1,162 @@
+"""What the source of a compiled HL7 v2 map calls: the index of a message, its parts, and joining.
+
+An indexed segment is its list of raw fields; position 0 holds the segments that follow it in its
+group (by id), and nothing if it leads none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from adapter_hl7v2.message import Message
+from adapter_hl7v2.segment import HEADERS, Segment
+
+Fields = list[Any]
+NUMBERED = frozenset(
+    {"PID", "NK1", "GT1", "IN1", "DG1", "DRG", "AL1", "PR1", "OBR", "OBX", "NTE", "PV1"}
+)
+"""Segments whose first field is their position (SI); it is written from the order."""
+
+
+class Groups(NamedTuple):
+    """`heads` lead a group; `under` says which heads a segment may follow."""
+
+    heads: frozenset[str]
+    under: Mapping[str, frozenset[str]]
+
+
+class Kids(dict[str, list[Fields]]):
+    """The followers of a segment, with its position in the message (for tracing)."""
+
+    __slots__ = ("at",)
+
+
+def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Fields]]:
+    """The segments of a message by id, in order, followers under their heads."""
+    root: dict[str, list[Fields]] = {}
+    heads, under = groups
+    separator = message.encoding.field
+    opened: list[tuple[str, Fields]] = []
+    for number, segment in enumerate(message.segments):
+        name = segment.id
+        fields: Fields = segment.raw.split(separator)
+        if name in HEADERS:
+            fields.insert(1, separator)
+        into = root
+        if name in under:
+            wanted = under[name]
+            while opened and opened[-1][0] not in wanted:
+                opened.pop()
+            if opened:
+                into = opened[-1][1][0]
+        elif opened:
+            opened = []
+        if trace:
+            kids = Kids()
+            kids.at = number
+            fields[0] = kids
+        elif name in heads:
+            fields[0] = {}
+        if name in heads:
+            opened.append((name, fields))
+        if name in into:
+            into[name].append(fields)
+        else:
+            into[name] = [fields]
+    return root
+
+
+def part(fields: Fields, path: Sequence[int], cs: str, ss: str) -> str:
+    """The raw part at (field, component, subcomponent) of the first repetition."""
+    raw = fields[path[0]] if len(fields) > path[0] else ""
+    if len(path) == 1:
+        return within(raw, (1,), cs, ss)
+    return within(raw, path[1:], cs, ss)
+
+
+def within(raw: str, path: Sequence[int], cs: str, ss: str) -> str:
+    """The raw part at (component, subcomponent) of one repetition."""
+    parts = raw.split(cs)
+    raw = parts[path[0] - 1] if len(parts) >= path[0] else ""
+    if ss in raw:
+        subs = raw.split(ss)
+        number = path[1] if len(path) > 1 else 1
+        return subs[number - 1] if len(subs) >= number else ""
+    return raw if len(path) < 2 or path[1] == 1 else ""
+
+
+def by(
+    segments: Sequence[Fields], path: Sequence[int], cs: str, ss: str
+) -> dict[str, list[Fields]]:
+    """Segments by the value that stands at a path."""
+    found: dict[str, list[Fields]] = {}
+    for fields in segments:
+        found.setdefault(part(fields, path, cs, ss), []).append(fields)
+    return found
+
+
+def rep_of(field: str, repetition: str, rs: str) -> int:
+    """Which repetition of a field this is, from 0."""
+    return field.split(rs).index(repetition)
+
+
+def comps(parts: Mapping[int, str], mark: str = "^") -> str:
+    """Components (or subcomponents) by number, joined."""
+    if len(parts) == 1 and 1 in parts:
+        return parts[1]
+    get = parts.get
+    return mark.join([get(number, "") for number in range(1, max(parts) + 1)])
+
+
+def reps(repetitions: Sequence[str]) -> str:
+    """Repetitions, joined."""
+    return repetitions[0] if len(repetitions) == 1 else "~".join(repetitions)
+
+
+def fill(raw: str | None, parts: Sequence[tuple[int, str]]) -> str:
+    """A field with these components set where it has none."""
+    found = dict(enumerate(raw.split("^"), 1)) if raw else {}
+    for number, value in parts:
+        if not found.get(number):
+            found[number] = value
+    return comps(found)
+
+
+Written = tuple[str, dict[int, str], Any]
+
+
+def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) -> Message:
+    """The message of collected segments: ordered by structure, numbered, joined."""
+    last = len(rank)
+    out.sort(key=lambda entry: rank.get(entry[0], last))
+    encoding = env.encoding
+    segments: list[Segment] = []
+    _append(out, segments, encoding, {}, env if trace else None)
+    return Message(segments, encoding)
+
+
+def _append(
+    entries: Sequence[Written],
+    segments: list[Segment],
+    encoding: Any,
+    numbers: dict[str, int],
+    env: Any,
+) -> None:
+    for name, fields, kids in entries:
+        if name in NUMBERED and 1 not in fields:
+            numbers[name] = numbers.get(name, 0) + 1
+            fields[1] = str(numbers[name])
+        get = fields.get
+        if name == "MSH":
+            values = [get(number, "") for number in range(3, max(fields, default=2) + 1)]
+            text = "MSH|" + "|".join([encoding.characters, *values])
+        else:
+            text = "|".join(
+                [name, *[get(number, "") for number in range(1, max(fields, default=0) + 1)]]
+            )
+        if env is not None:
+            env.placed.append((fields, name))
+        segments.append(Segment(text, encoding))
+        if kids:
+            _append(kids, segments, encoding, {}, env)
