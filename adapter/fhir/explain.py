@@ -22,7 +22,7 @@ from adapter.fhir.links import (
     reference_fault,
     target_fault,
 )
-from adapter.fhir.outcome import ERROR, FATAL, Issue
+from adapter.fhir.outcome import ERROR, FATAL, WARNING, Issue
 from adapter.fhir.shape import (
     Shape,
     doubled,
@@ -214,6 +214,9 @@ class Explainer:
             self._bound(owner, value, value_set, at)
 
     def _primitive(self, element: ElementDefinition, kind: str, value: Any, at: str) -> None:
+        if kind in {"string", "markdown"} and type(value) is str and value and not value.strip():
+            self._say("value", at, "holds only white space; leave it out", "blank", WARNING)
+            return
         if why := primitives.reason(kind, value):
             rule = "txt-1" if kind == "xhtml" else kind
             self._say("value", at, why, rule)

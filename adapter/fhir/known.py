@@ -49,6 +49,15 @@ class Known:
         self._resources[url, ""] = resource
         return 1
 
+    def add_questionnaires(self, bundle: Json) -> None:
+        """Take in the Questionnaires and terminology that travel in a Bundle, not its profiles."""
+        if bundle.get("resourceType") != "Bundle" or type(bundle.get("entry")) is not list:
+            return
+        for entry in bundle["entry"]:
+            held = entry.get("resource") if type(entry) is dict else None
+            if type(held) is dict and held.get("resourceType") != "StructureDefinition":
+                self.add(held)
+
     def resource(self, canonical: str) -> Json | None:
         """Return a definition as it was given, or None."""
         url, _, version = canonical.partition("|")
@@ -60,6 +69,11 @@ class Known:
         url, _, version = canonical.partition("|")
         own = self._profiles.get((url, version))
         return own or (self._below.profile(canonical) if self._below else None)
+
+    def named(self, name: str) -> Profile | None:
+        """Return the profile whose canonical ends in this name, or None."""
+        own = next((one for one in self._profiles.values() if one.name == name), None)
+        return own or (self._below.named(name) if self._below else None)
 
     def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:
         """Return {system: codes} of a value set that what is at hand can list, or None."""
