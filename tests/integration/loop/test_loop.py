@@ -1,4 +1,4 @@
-"""The road from an EMR of another maker to an agency with a browser, and back, over real sockets."""
+"""From an EMR of another maker to an agency with a browser, and back, over real sockets."""
 
 from __future__ import annotations
 
@@ -124,4 +124,3 @@ async def _command(loop: Loop, *words: str) -> Any:
     out, _ = await process.communicate()
     assert process.returncode == 0
     return json.loads(out)
-

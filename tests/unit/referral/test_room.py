@@ -124,7 +124,9 @@ def test_outputs_are_appended_never_replaced() -> None:
 
     second = move(
         first,
-        Move(fulfilment="f1", to="completed", actor="performer", outcome=Outcome(activities=(two,))),
+        Move(
+            fulfilment="f1", to="completed", actor="performer", outcome=Outcome(activities=(two,))
+        ),
         TABLE,
         NOW,
     ).case
