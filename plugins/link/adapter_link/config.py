@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -52,6 +53,8 @@ class LinkConfig(SystemConfig):
         smtp_host, smtp_port: the mail server that takes our mail.
         smtp_tls: ``starttls``, ``tls`` (from the first byte), or ``none``, which is refused unless
             the server is this machine.
+        smtp_ca_file: a PEM file of the authority that the mail server's certificate is from, if it
+            is not one of the public ones.
         smtp_username, smtp_password: if the server wants a login.
         smtp_timeout: seconds for each step of the conversation.
         sender: the From address, with or without a name.
@@ -66,6 +69,7 @@ class LinkConfig(SystemConfig):
     smtp_host: str
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca_file: Path | None = None
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_timeout: float = Field(default=30, gt=0, le=300)

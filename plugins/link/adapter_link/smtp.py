@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email.message import EmailMessage
@@ -50,6 +51,7 @@ class Post:
             timeout=config.smtp_timeout,
             use_tls=config.smtp_tls == "tls",
             start_tls=config.smtp_tls == "starttls",
+            cert_bundle=str(config.smtp_ca_file) if config.smtp_ca_file else None,
             username=config.smtp_username if login else None,
             password=(
                 config.smtp_password.get_secret_value() if login and config.smtp_password else None
@@ -67,7 +69,13 @@ def classed(error: Exception) -> AdapterError:
     if isinstance(error, errors.SMTPRecipientsRefused):
         codes = [each.code for each in error.recipients]
         return _by_code(min(codes, default=0), "link.recipient-refused", error)
-    if isinstance(error, errors.SMTPNotSupported):
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return TransientError(
+            "link.smtp-certificate",
+            "The mail server's certificate is not from an authority that is trusted here.",
+            fix="Set smtp_ca_file to the authority's PEM file, or renew the server's certificate.",
+        )
+    if isinstance(error, errors.SMTPNotSupported) or type(error) is errors.SMTPException:
         return ConfigError(
             "link.smtp-not-supported",
             "The mail server does not offer what the settings ask for (STARTTLS or login).",
@@ -76,7 +84,7 @@ def classed(error: Exception) -> AdapterError:
         )
     if isinstance(error, errors.SMTPResponseException):
         return _by_code(error.code, "link.smtp-refused", error)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
         return DataError(
             "link.mail-invalid",
             "The mail cannot be built: an address or a header is not valid.",

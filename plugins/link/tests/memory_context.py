@@ -1,4 +1,4 @@
-"""The core in memory, as a `link` site sees it: a clock that is set, counted randomness, a state."""
+"""The core in memory, as a `link` site sees it: a clock that is set, and a state in a dict."""
 
 from __future__ import annotations
 

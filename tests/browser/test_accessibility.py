@@ -1,0 +1,72 @@
+"""axe-core finds nothing on any page, in either language (WCAG 2.2 A and AA, best practices)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from test_agency_page import enter
+
+pytestmark = pytest.mark.browser
+
+OPEN = "document.querySelectorAll('details').forEach(each => each.open = true)"
+
+
+def violations(tab, axe):
+    tab.add_script_tag(content=axe)
+    found = tab.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
+    assert len(found["passes"]) > 10, "axe looked at nothing"
+    return [
+        (rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in found["violations"]
+    ]
+
+
+@pytest.fixture
+def tab(page):
+    return page(java_script_enabled=True, bypass_csp=True)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_axe_finds_nothing_on_the_way_in(stage, tab, axe, language):
+    tab.goto(stage.deliver(language=language))
+    assert violations(tab, axe) == []
+    tab.locator("button.go").click()
+    assert violations(tab, axe) == []
+    tab.locator("#code").fill("1")
+    tab.locator("button.go").click()
+    assert tab.get_by_role("alert").is_visible()
+    assert violations(tab, axe) == []
+    tab.goto(tab.url.replace("/l/", "/l/x"))
+    assert violations(tab, axe) == []
+
+
+@pytest.mark.parametrize("width", [320, 1024])
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_axe_finds_nothing_on_the_referral_in_any_state(stage, tab, axe, language, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    enter(stage, tab, language=language)
+    for status in ("requested", "accepted", "in-progress", "on-hold", "completed", "cancelled"):
+        work = replace(stage.desk.work, status=status)
+        stage.desk.case = stage.desk.case.with_fulfilment(work)
+        tab.reload()
+        tab.evaluate(OPEN)
+        assert violations(tab, axe) == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_axe_finds_nothing_on_a_form_with_faults(stage, tab, axe, language):
+    work = replace(stage.desk.work, status="accepted")
+    stage.desk.case = stage.desk.case.with_fulfilment(work)
+    enter(stage, tab, language=language)
+    tab.locator("details:has(#form-complete) summary").click()
+    tab.locator("#form-complete button.go").click()
+    assert tab.get_by_role("alert").is_visible()
+    assert violations(tab, axe) == []
+
+
+def test_axe_would_find_a_fault(stage, tab, axe):
+    enter(stage, tab)
+    tab.evaluate(OPEN)
+    tab.evaluate("document.documentElement.removeAttribute('lang')")
+    tab.evaluate("document.querySelector('#decline-words').labels[0].remove()")
+    assert {rule for rule, _ in violations(tab, axe)} >= {"html-has-lang", "label"}
