@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adapter.plugin import SystemSpec, hookimpl
+
+if TYPE_CHECKING:
+    from adapter.plugin.formats import Format
 
 
 @hookimpl
@@ -15,3 +20,11 @@ def register_systems() -> list[SystemSpec]:
             summary="HL7 v2.3 to 2.9 over MLLP: REF, RRI, ORU, OMG, OSU, SIU",
         )
     ]
+
+
+@hookimpl
+def register_formats() -> list[Format]:
+    """The format ``hl7v2``: messages in their delimiter encoding (ER7)."""
+    from adapter_hl7v2.format import Hl7v2Format
+
+    return [Hl7v2Format()]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from adapter_hl7v2.framing import Deframer, Frame, frame
@@ -55,12 +55,12 @@ class Listening:
     grace: float = 8.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Connection:
     """One peer; `busy` while a message of it is in hand."""
 
     task: asyncio.Task[None]
-    busy: bool = field(default=False)
+    busy: bool = False
 
 
 class MllpServer:

@@ -73,6 +73,7 @@ class Hl7v2(System):
             "modify-answer": "RRI^I13",
             "cancel-answer": "RRI^I14",
             "status-answer": "RRI^I15",
+            "error-answer": "RRI^I12",
             "note": "RRI^I12",
             "outcome": "ORU^R01",
         },
