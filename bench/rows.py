@@ -1,0 +1,108 @@
+"""The work that is measured: the adapter's own road, on the REF^I12 that the repository ships."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import orjson
+from limits import seconds_each
+
+from adapter.cli import init
+from adapter.cli.demonstration import messages
+from adapter.exchange.config import load_config
+from adapter.exchange.service import Service
+from adapter.plugin.formats import Settings
+from adapter.portal.pages import Pages
+from adapter.referral.identity import assign_ids
+from adapter.store.inbox import InboxRow
+
+MESSAGE = "ref-i12-20-segments.hl7"
+SITE = "clinic"
+TIMEZONE = "America/Toronto"
+
+
+class Road:
+    """A service on a store of its own, with nothing listening and nothing delivered."""
+
+    def __init__(self, folder: Path) -> None:
+        init.write(folder, example=True, answers_port=9, smtp_port=9)
+        config = load_config(folder / "adapter.toml")
+        self.service = Service.open(config, pages=Pages())
+        self.message = messages.shipped(MESSAGE)
+        self.loop = asyncio.new_event_loop()
+        self.hl7v2 = self.service.formats["hl7v2"]
+        self.packs = self.service.packs
+        self.settings = Settings(site=SITE, timezone=TIMEZONE)
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.loop.run_until_complete(self.service.stop(0.1))
+        self.loop.close()
+
+    def bundle(self) -> bytes:
+        """The output Bundle: what the limits are measured on."""
+        return self.read_map_dump(self.message.encode())
+
+    def read_map_dump(self, raw: bytes) -> bytes:
+        """Bytes of a message to bytes of a Bundle, through both tables."""
+        tree = self.hl7v2.parse(raw)
+        document = self.packs.pick("hl7v2", tree).to_right(tree, self.settings).document
+        assign_ids(document, SITE)
+        made = self.packs.find("fhir", "Bundle").to_left(document, self.settings)
+        return orjson.dumps(made.tree)
+
+    def alone(self, times: int) -> float:
+        """Seconds of read, map and dump."""
+        raw = self.message.encode()
+        return seconds_each(lambda _: self.read_map_dump(raw), times)
+
+    def received(self, count: int) -> list[InboxRow]:
+        """New messages of other referrals, received and waiting; not measured here."""
+        fresh = [messages.renewed(self.message).encode() for _ in range(count)]
+        store, organization = self.service.store, self.service.config.organization
+        return store.write_now(
+            lambda tx: [
+                tx.inbox.add(
+                    organization=organization,
+                    site=SITE,
+                    key=messages.get(raw.decode(), "MSH", 10),
+                    format="hl7v2",
+                    kind="REF^I12",
+                    raw=raw,
+                )
+                for raw in fresh
+            ]
+        )
+
+    def one_at_a_time(self, times: int) -> float:
+        """Seconds from a received message to its durable commit: read, map, check, journal."""
+        rows = self.received(times)
+        return self.loop.run_until_complete(self._each(rows))
+
+    def in_flight(self, times: int, together: int = 32) -> float:
+        """The same per message, with so many at once that share their commits."""
+        rows = self.received(times)
+        return self.loop.run_until_complete(self._groups(rows, together))
+
+    async def _each(self, rows: list[InboxRow]) -> float:
+        started = self.loop.time()
+        for row in rows:
+            await self._process(row)
+        return (self.loop.time() - started) / len(rows)
+
+    async def _groups(self, rows: list[InboxRow], together: int) -> float:
+        started = self.loop.time()
+        waiting = iter(rows)
+
+        async def worker() -> None:
+            for row in waiting:
+                await self._process(row)
+
+        await asyncio.gather(*(worker() for _ in range(together)))
+        return (self.loop.time() - started) / len(rows)
+
+    async def _process(self, row: InboxRow) -> None:
+        done = await self.service.store.write(lambda tx: self.service.engine.process(tx, row))
+        if done.state != "processed":
+            raise RuntimeError(f"the message was not processed: {done.error}")
