@@ -40,10 +40,11 @@ def run(server: HapiServer) -> tuple[list[dict[str, Any]], list[str]]:
     """Run every comparison; return the rows of the report, and what is not explained."""
     known = explained()
     ours = emitted()
+    comparison.give_definitions(server)
     sets = [
         ("QuestionnaireResponses against their Questionnaires", comparison.response_cases(server)),
         ("good and bad resources", comparison.corpus()),
-        ("what the adapter emits", comparison.own(lambda: ours)),
+        ("what the adapter emits", comparison.own(ours, server)),
     ]
     rows, problems, unused = [], [], set(known)
     for name, inputs in sets:
