@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapter.fhir.checks import check
 from adapter.fhir.instruments import (
     UnknownInstrumentError,
     instrument,
     instruments,
     translated,
 )
+from adapter.fhir.scoring import scoring
 
 
 def items_of(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for item in node.get("item", ()):
         yield item
         yield from items_of(item)
-
-
-def words_of(node: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(node, list):
-        for part in node:
-            yield from words_of(part)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key in ("title", "text", "display") and isinstance(value, str):
-                yield key, value
-            yield from words_of(value)
 
 
 def test_program_outcome_has_the_questions_an_agency_answers_when_it_closes_a_referral() -> None:
@@ -79,3 +71,26 @@ def test_every_item_has_its_own_link_id(name: str) -> None:
     links = [item["linkId"] for item in items_of(instrument(name))]
     assert links
     assert len(links) == len(set(links))
+
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "instruments.md"
+
+
+def test_the_page_has_a_row_for_each_instrument_with_its_words_and_scores() -> None:
+    lines = PAGE.read_text("utf-8").splitlines()
+    rows = {line.split("`")[1]: line for line in lines if line.startswith("| `")}
+    assert list(rows) == instruments()
+    for name, row in rows.items():
+        rules = scoring(name)
+        assert rules.source["holder"] in row
+        assert rules.source["licence"] in row
+        assert ("not shipped" in row) == (rules.permission != "open")
+        assert ("(unvalidated)" in row) == (rules.translations.get("fr") == "unvalidated")
+        for rule in rules.rules:
+            assert f"{rule.name} {rule.low} to {rule.high}, {rule.better} is better" in row
+
+
+@pytest.mark.parametrize("name", instruments())
+def test_every_instrument_passes_the_checks_in_both_languages(name: str) -> None:
+    for questionnaire in (instrument(name), translated(instrument(name), "fr")):
+        assert [issue for issue in check(questionnaire) if issue.fails] == []
