@@ -1,0 +1,1 @@
+"""How this adapter proves to others who it is."""
