@@ -92,7 +92,7 @@ class Audit:
 
     def verify(self) -> Problems:
         """Every place where an event was changed, removed, moved, or cut off."""
-        return CHAIN.verify(self._session)
+        return list(CHAIN.verify(self._session))
 
     def flush(self) -> None:
         """Write what waits; the writer does this just before it commits."""

@@ -1,5 +1,9 @@
 """Hash chains: each entry's hash covers the hash before it, so that no past can be rewritten.
 
+Hashes are HMAC-SHA256 under a key that is not in the database: who can write the database still
+cannot make a link. The head says how many entries there are, and is sealed the same way, so that
+cutting off the end shows too.
+
 Entries wait in memory until their transaction is about to commit, and are then numbered and linked
 while the chain's head is locked. So the lock is held for the shortest time, always last and always
 in the same order, and entries of one group commit are written together.
@@ -7,93 +11,127 @@ in the same order, and entries of one group commit are written together.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from adapter.store import schema
+from adapter.store.errors import StoreError
 from adapter.store.session import Parameters, Session
 from adapter.store.statement import Statement, insert_all
 
+START = bytes(32)
 _PAGE = 1000
-_chains = schema.chains
-_look = sa.select(_chains.c.sequence, _chains.c.hash).where(_chains.c.name == sa.bindparam("chain"))
+_t = schema.chains
+_look = sa.select(_t.c.sequence, _t.c.hash, _t.c.seal).where(_t.c.name == sa.bindparam("chain"))
 _LOOK = Statement(_look)
 _LOCK = Statement(_look.with_for_update())
 _MOVE = Statement(
-    sa.update(_chains)
-    .where(_chains.c.name == sa.bindparam("chain"))
-    .values(sequence=sa.bindparam("to_sequence"), hash=sa.bindparam("to_hash"))
+    sa.update(_t)
+    .where(_t.c.name == sa.bindparam("chain"))
+    .values(
+        sequence=sa.bindparam("to_sequence"),
+        hash=sa.bindparam("to_hash"),
+        seal=sa.bindparam("to_seal"),
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class ChainProblem:
-    """Where a chain does not hold: `sequence` is the first entry concerned, `what` a word code."""
+    """Where a chain does not hold; `sequence` is the entry concerned.
+
+    ``changed``: the entry is not what was written there. ``missing``: it is gone. ``truncated``: it
+    and all after it are gone. ``head``: the record of the chain's end is not genuine.
+    """
 
     chain: str
     sequence: int
-    what: str
+    what: Literal["changed", "missing", "truncated", "head"]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last entry's number and hash, and the seal of both."""
+
+    sequence: int
+    hash: bytes
+    seal: bytes
 
 
 class Chain:
-    """One chained table: its columns but `sequence` and `hash` are what a hash covers."""
+    """One chained table: its columns but `hash` are what a hash covers."""
 
     def __init__(self, table: sa.Table) -> None:
         self.name = table.name
+        self._link_purpose = f"chain link {table.name}"
+        self._head_purpose = f"chain head {table.name}"
+        self._names = [c.name for c in table.columns]
+        self._covered = [name for name in self._names if name not in ("sequence", "hash")]
         self._insert = insert_all(table)
-        self._columns = [c.name for c in table.columns if c.name not in ("sequence", "hash")]
         self._after = Statement(
             sa.select(table)
             .where(table.c.sequence > sa.bindparam("after"))
             .order_by(table.c.sequence)
             .limit(_PAGE)
         )
-        self._names = [c.name for c in table.columns]
 
     def write(self, session: Session, entries: Sequence[Parameters]) -> None:
         """Number and link entries after the head, and move the head."""
         if not entries:
             return
-        sequence, previous = self.head(session)
+        head = self.head(session)
+        sequence, previous = head.sequence, head.hash
         for entry in entries:
             sequence += 1
-            previous = self._link(previous, sequence, entry)
+            previous = self._link(session, previous, sequence, entry)
             entry["sequence"] = sequence
             entry["hash"] = previous
-        session.many(self._insert, entries)
-        session.run(_MOVE, {"chain": self.name, "to_sequence": sequence, "to_hash": previous})
+        if len(entries) == 1:
+            session.run(self._insert, entries[0])
+        else:
+            session.many(self._insert, entries)
+        seal = self._seal(session, sequence, previous)
+        session.run(
+            _MOVE,
+            {"chain": self.name, "to_sequence": sequence, "to_hash": previous, "to_seal": seal},
+        )
 
-    def head(self, session: Session) -> tuple[int, bytes]:
-        """The last entry's number and hash; in a write, locked until the commit."""
+    def head(self, session: Session) -> Head:
+        """The end of the chain; in a write, locked until the commit.
+
+        Raises:
+            StoreError: the record of it is gone.
+        """
         row = session.row(_LOCK if session.writes else _LOOK, {"chain": self.name})
         if row is None:
-            raise LookupError(f"the chain {self.name} has no head")
-        return int(row[0]), bytes(row[1])
+            raise StoreError(
+                "store.no-chain-head",
+                f"The record of the end of the {self.name} chain is gone.",
+                fix="Restore from a backup: the database was changed by something else.",
+            )
+        return Head(int(row[0]), bytes(row[1]), bytes(row[2]))
 
-    def verify(self, session: Session) -> list[ChainProblem]:
-        """Every place where the chain does not hold; empty if it does."""
-        return list(self._problems(session))
-
-    def _problems(self, session: Session) -> Iterator[ChainProblem]:
-        expected, previous = 0, bytes(32)
+    def verify(self, session: Session) -> Iterator[ChainProblem]:
+        """Every place where the chain does not hold, in order; nothing if it does."""
+        expected, previous = 0, START
         for entry in self._entries(session):
             expected += 1
-            if entry["sequence"] != expected:
+            if entry["sequence"] > expected:
                 yield ChainProblem(self.name, expected, "missing")
                 expected = entry["sequence"]
-            link = self._link(previous, expected, entry)
-            previous = bytes(entry["hash"])
-            if link != previous:
+            elif self._link(session, previous, expected, entry) != entry["hash"]:
                 yield ChainProblem(self.name, expected, "changed")
-        sequence, last = self.head(session)
-        if sequence > expected:
+            previous = bytes(entry["hash"])
+        head = self.head(session)
+        if head.sequence > expected:
             yield ChainProblem(self.name, expected + 1, "truncated")
-        elif sequence < expected or last != previous:
-            yield ChainProblem(self.name, sequence, "head-changed")
+        elif head.sequence < expected or head.hash != previous:
+            yield ChainProblem(self.name, head.sequence, "head")
+        elif head.seal != self._seal(session, head.sequence, head.hash) and head.hash != START:
+            yield ChainProblem(self.name, head.sequence + 1, "truncated")
 
     def _entries(self, session: Session) -> Iterator[dict[str, Any]]:
         after = 0
@@ -102,15 +140,17 @@ class Chain:
                 yield dict(zip(self._names, row, strict=True))
             after = rows[-1][0]
 
-    def _link(self, previous: bytes, sequence: int, entry: Parameters) -> bytes:
-        digest = hashlib.sha256(previous)
-        digest.update(_canonical(sequence, (entry[name] for name in self._columns)))
-        return digest.digest()
+    def _link(self, session: Session, previous: bytes, sequence: int, entry: Parameters) -> bytes:
+        content = _canonical(previous, sequence, (entry[name] for name in self._covered))
+        return session.keyring.lookup_hash(self._link_purpose, content)
+
+    def _seal(self, session: Session, sequence: int, last: bytes) -> bytes:
+        return session.keyring.lookup_hash(self._head_purpose, b"%d|%b" % (sequence, last))
 
 
-def _canonical(sequence: int, values: Iterable[Any]) -> bytes:
+def _canonical(previous: bytes, sequence: int, values: Iterable[Any]) -> bytes:
     """Every value with its kind and length, so that no two entries have the same bytes."""
-    parts = [b"%d" % sequence]
+    parts = [previous, b"%d" % sequence]
     for value in values:
         if value is None:
             parts.append(b"n")

@@ -11,27 +11,26 @@ import sqlalchemy as sa
 from adapter.store import schema
 from adapter.store.session import Session
 from adapter.store.statement import Statement
+from adapter.store.times import to_micros
 
 _t = schema.identifiers
 _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
         .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns})
         .on_conflict_do_nothing()
     )
 )
 _FIND = Statement(
     sa.select(_t.c.owner_type, _t.c.owner_id, _t.c.site, _t.c.organization)
     .where(_t.c.value_hash == sa.bindparam("of_value"))
-    .order_by(_t.c.sequence)
+    .order_by(_t.c.added_at, _t.c.owner_id)
 )
 _OF = Statement(
-    sa.select(
-        _t.c.sequence, _t.c.site, _t.c.owner_type, _t.c.system, _t.c.value_hash, _t.c.value_sealed
-    )
+    sa.select(_t.c.site, _t.c.owner_type, _t.c.system, _t.c.value_hash, _t.c.value_sealed)
     .where(_t.c.owner_id == sa.bindparam("of_owner"))
-    .order_by(_t.c.sequence)
+    .order_by(_t.c.added_at, _t.c.owner_id)
 )
 
 
@@ -88,6 +87,7 @@ class Identifiers:
     ) -> None:
         """Keep several; `referral` is whose key encrypts them (without: the owner's own)."""
         rows = []
+        now = to_micros(self._session.now())
         for each in identifiers:
             hashed = self._hash(each.system, each.value)
             owner = referral or each.owner_id
@@ -100,6 +100,7 @@ class Identifiers:
                     "owner_id": each.owner_id,
                     "system": each.system,
                     "value_hash": hashed,
+                    "added_at": now,
                     "value_sealed": self._session.seal(
                         organization, owner, place, each.value.encode()
                     ),
@@ -135,11 +136,11 @@ class Identifiers:
         rows = self._session.rows(_OF, {"of_owner": owner_id})
         return [
             KnownIdentifier(
-                site=row[1],
-                owner_type=row[2],
-                system=row[3],
+                site=row[0],
+                owner_type=row[1],
+                system=row[2],
                 value=self._session.open(
-                    f"identifiers|value|{owner_id}|{bytes(row[4]).hex()}", row[5]
+                    f"identifiers|value|{owner_id}|{bytes(row[3]).hex()}", row[4]
                 ).decode(),
             )
             for row in rows

@@ -18,6 +18,7 @@ from adapter.store.times import from_micros, maybe_time, to_micros
 State = Literal["accepted", "refused", "quarantined", "discarded"]
 
 _t = schema.inbox
+_b = schema.inbox_bodies
 _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
@@ -26,21 +27,22 @@ _ADD = Statement(
         .returning(_t.c.sequence)
     )
 )
-_ADD_REFUSED = insert_all(_t, without=["sequence"])
+_ADD_BODY = insert_all(_b)
 _FIND = Statement(
-    sa.select(_t.c.id, _t.c.content_hash, _t.c.answer_sealed, _t.c.state).where(
-        _t.c.site == sa.bindparam("of_site"), _t.c.key_hash == sa.bindparam("of_key")
-    )
+    sa.select(_t.c.id, _t.c.content_hash, _b.c.answer_sealed, _t.c.state)
+    .join(_b, _b.c.sequence == _t.c.sequence)
+    .where(_t.c.site == sa.bindparam("of_site"), _t.c.key_hash == sa.bindparam("of_key"))
 )
 _LISTED = [
     _t.c.sequence, _t.c.id, _t.c.organization, _t.c.site, _t.c.key_sealed, _t.c.format, _t.c.kind,
     _t.c.dialect, _t.c.test, _t.c.state, _t.c.pending, _t.c.code, _t.c.error, _t.c.fix,
     _t.c.referral, _t.c.received_at, _t.c.done_at,
 ]  # fmt: skip
-_FULL = [*_LISTED, _t.c.raw_sealed, _t.c.answer_sealed]
+_full = sa.select(*_LISTED, _b.c.raw_sealed, _b.c.answer_sealed).join(
+    _b, _b.c.sequence == _t.c.sequence
+)
 _NEXT = Statement(
-    sa.select(*_FULL)
-    .where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
+    _full.where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
     .order_by(_t.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
@@ -63,7 +65,7 @@ _REPLAY = Statement(
     .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["quarantined", "accepted"]))
     .values(state="accepted", pending=1, code=None, error=None, fix=None, done_at=None)
 )
-_GET = Statement(sa.select(*_FULL).where(_t.c.id == sa.bindparam("row")))
+_GET = Statement(_full.where(_t.c.id == sa.bindparam("row")))
 _LIST = Statement(
     sa.select(*_LISTED)
     .where(_t.c.sequence > sa.bindparam("after"))
@@ -171,8 +173,6 @@ class Inbox:
                 "format": format,
                 "kind": kind,
                 "dialect": dialect,
-                "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
-                "answer_sealed": seal(organization, None, f"inbox|answer|{row_id}", answer),
                 "test": test,
                 "state": "accepted",
                 "pending": 1,
@@ -186,6 +186,7 @@ class Inbox:
         )
         if found is None:
             raise RaceError("store.key-used", "This key was used before.", fix="Look it up again.")
+        self._add_bodies(found[0], organization, row_id, raw, answer)
         return InboxRow(
             sequence=found[0], id=row_id, organization=organization, site=site, key=key,
             format=format, kind=kind, dialect=dialect, test=test, state="accepted",
@@ -210,8 +211,8 @@ class Inbox:
         row_id, now = new_id(), to_micros(self._session.now())
         seal = self._session.seal
         sealed = None if key is None else key.encode()
-        self._session.run(
-            _ADD_REFUSED,
+        added = self._session.row(
+            _ADD,
             {
                 "id": row_id,
                 "organization": organization,
@@ -222,8 +223,6 @@ class Inbox:
                 "format": format,
                 "kind": kind,
                 "dialect": None,
-                "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
-                "answer_sealed": None,
                 "test": False,
                 "state": "refused",
                 "pending": None,
@@ -235,6 +234,9 @@ class Inbox:
                 "done_at": now,
             },
         )
+        if added is None:
+            raise RaceError("store.key-used", "This id was used before.", fix="Try again.")
+        self._add_bodies(added[0], organization, row_id, raw, b"")
         return row_id
 
     def next_pending(self, site: str, limit: int) -> list[InboxRow]:
@@ -297,6 +299,21 @@ class Inbox:
         else:
             rows = self._session.rows(_LIST_STATE, wanted | {"of_state": state})
         return [self._listed(row) for row in rows]
+
+    def _add_bodies(
+        self, sequence: int, organization: str, row_id: str, raw: bytes, answer: bytes
+    ) -> None:
+        seal = self._session.seal
+        self._session.run(
+            _ADD_BODY,
+            {
+                "sequence": sequence,
+                "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
+                "answer_sealed": seal(organization, None, f"inbox|answer|{row_id}", answer)
+                if answer
+                else None,
+            },
+        )
 
     def _key_hash(self, site: str, key: str) -> bytes:
         return self._session.keyring.lookup_hash("inbox key", f"{site}\x1f{key}")

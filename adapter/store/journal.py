@@ -109,7 +109,7 @@ class Journal:
 
     def verify(self) -> list[ChainProblem]:
         """Every place where an entry was changed, removed, moved, or cut off."""
-        return CHAIN.verify(self._session)
+        return list(CHAIN.verify(self._session))
 
     def flush(self) -> None:
         """Write what waits; the writer does this just before it commits."""

@@ -19,21 +19,26 @@ from adapter.store import schema
 from adapter.store.errors import RaceError, missing
 from adapter.store.ids import new_id
 from adapter.store.session import Row, Session
-from adapter.store.statement import Statement, one_of
+from adapter.store.statement import Statement, insert_all, one_of
 from adapter.store.times import from_micros, maybe_time, to_micros
 
 State = Literal["due", "sending", "delivered", "waiting", "dead", "quarantined", "discarded"]
 Lane = tuple[str, str]
 
 _t = schema.outbox
+_b = schema.outbox_bodies
 _OPEN = ("due", "sending", "dead", "quarantined")
 _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
-        .inline()
         .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
         .on_conflict_do_nothing()
+        .returning(_t.c.sequence)
     )
+)
+_ADD_BODY = insert_all(_b)
+_BODIES = Statement(
+    sa.select(_b.c.document_sealed, _b.c.notice_sealed).where(_b.c.sequence == sa.bindparam("row"))
 )
 _lane = sa.and_(
     _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
@@ -67,7 +72,7 @@ _COLUMNS = [
     _t.c.created_at, _t.c.next_at, _t.c.due_at, _t.c.done_at, _t.c.code, _t.c.error, _t.c.fix,
     _t.c.reason,
 ]  # fmt: skip
-_FULL = [*_COLUMNS, _t.c.document_sealed, _t.c.notice_sealed, _t.c.external_ids_sealed]
+_FULL = [*_COLUMNS, _t.c.external_ids_sealed]
 _DESTINATIONS = Statement(
     sa.select(sa.func.min(_t.c.destination)).where(
         _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
@@ -239,8 +244,7 @@ class Outbox:
         lane = {"of_referral": referral, "of_destination": destination}
         last, open_rows = self._session.row(_TAIL, lane) or (0, 0)
         at = now if not_before is None else to_micros(not_before)
-        seal = self._session.seal_json
-        added = self._session.run(
+        added = self._session.row(
             _ADD,
             {
                 "id": row_id,
@@ -251,12 +255,6 @@ class Outbox:
                 "lane_sequence": last + 1,
                 "event": event,
                 "kind": kind,
-                "document_sealed": seal(
-                    organization, referral, f"outbox|document|{row_id}", document
-                ),
-                "notice_sealed": None
-                if notice is None
-                else seal(organization, referral, f"outbox|notice|{row_id}", notice),
                 "test": test,
                 "state": "due",
                 "attempts": 0,
@@ -273,8 +271,21 @@ class Outbox:
                 "reason": None,
             },
         )
-        if added != 1:
+        if added is None:
             raise RaceError("store.lane", "Another writer used this place.", fix="Try again.")
+        seal = self._session.seal_json
+        self._session.run(
+            _ADD_BODY,
+            {
+                "sequence": added[0],
+                "document_sealed": seal(
+                    organization, referral, f"outbox|document|{row_id}", document
+                ),
+                "notice_sealed": None
+                if notice is None
+                else seal(organization, referral, f"outbox|notice|{row_id}", notice),
+            },
+        )
         return row_id
 
     def claim_due(
@@ -453,12 +464,13 @@ class Outbox:
 
     def _full(self, row: Row) -> OutboxRow:
         opened = self._session.open_json
+        document, notice = self._session.row(_BODIES, {"row": row[0]}) or (None, None)
         return self._listed(
             row,
             to_micros(self._session.now()),
-            document=opened(f"outbox|document|{row[1]}", row[20]) or {},
-            notice=opened(f"outbox|notice|{row[1]}", row[21]),
-            external_ids=opened(f"outbox|external_ids|{row[1]}", row[22]) or {},
+            document=opened(f"outbox|document|{row[1]}", document) or {},
+            notice=opened(f"outbox|notice|{row[1]}", notice),
+            external_ids=opened(f"outbox|external_ids|{row[1]}", row[20]) or {},
         )
 
     def _listed(

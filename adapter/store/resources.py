@@ -51,7 +51,7 @@ _SUPERSEDE = Statement(
 _PLACES = (1, 4, 16, 64)
 _VERSIONS = {
     size: Statement(
-        sa.select(_t.c.type, _t.c.id, _t.c.version).where(
+        sa.select(_t.c.type, _t.c.id, _t.c.version, _t.c.content_hash).where(
             _t.c.id.in_(places(size)), _t.c.current_at >= 0
         )
     )
@@ -124,23 +124,37 @@ class Resources:
         organization: str,
         referral: str | None = None,
         last_updated: datetime | None = None,
+        unless_same: bool = False,
     ) -> list[int]:
         """Store the next version of several different resources; their numbers, in their order.
+
+        With `unless_same` a resource whose newest version has the same content is left alone, and
+        its number is that of this version.
 
         Raises:
             RaceError: somebody stored the same version first; the writer runs the work again.
         """
         at = to_micros(last_updated or self._session.now())
         seen = self._versions([each.id for each in resources])
-        before = [seen.get((each.type, each.id), 0) for each in resources]
-        self._supersede(resources, before)
-        rows, keys = [], []
-        for each, version in zip(resources, before, strict=True):
-            rows.append(self._row(each, version + 1, organization, referral, at))
+        rows: list[dict[str, Any]] = []
+        keys: list[dict[str, Any]] = []
+        older: list[dict[str, Any]] = []
+        numbers: list[int] = []
+        for each in resources:
+            plain = orjson.dumps(each.content)
+            hashed = self._session.keyring.lookup_hash("resource content", plain)[:16]
+            version, before = seen.get((each.type, each.id), (0, None))
+            if unless_same and before == hashed:
+                numbers.append(version)
+                continue
+            if version:
+                older.append({"of_id": each.id, "of_type": each.type, "of_version": version})
+            rows.append(self._row(each, version + 1, organization, referral, at, plain, hashed))
             keys += self._keys(each, version + 1)
-        self._insert(rows)
+            numbers.append(version + 1)
+        self._insert(older, rows)
         self._session.many(_ADD_KEY, keys)
-        return [version + 1 for version in before]
+        return numbers
 
     def delete(
         self,
@@ -152,11 +166,12 @@ class Resources:
     ) -> int:
         """Store a version that says the resource is gone; its number."""
         gone = NewResource(type=type, id=id, content={})
-        before = self._versions([id]).get((type, id), 0)
-        self._supersede([gone], [before])
-        row = self._row(gone, before + 1, organization, referral, to_micros(self._session.now()))
-        self._insert([row | {"deleted": True, "content_sealed": None}])
-        return before + 1
+        version, _ = self._versions([id]).get((type, id), (0, None))
+        at = to_micros(self._session.now())
+        row = self._row(gone, version + 1, organization, referral, at, b"", b"")
+        older = [{"of_id": id, "of_type": type, "of_version": version}] if version else []
+        self._insert(older, [row | {"deleted": True, "content_sealed": None}])
+        return version + 1
 
     def get(
         self,
@@ -210,53 +225,64 @@ class Resources:
         `search_keys.parameters`, an identifier as ``system|value`` or ``|value``. Pass the last
         sequence as `after` for the next page.
         """
-        hashed = self._session.keyring.lookup_hash
+        keyring = self._session.keyring
         given: dict[str, Any] = {
             "organization": organization,
             "status": status,
             "code": code,
-            "subject": None if subject is None else hashed("resource subject", subject),
+            "subject": None if subject is None else search_keys.subject_key(keyring, subject),
             "date_from": date_from,
             "date_before": date_before,
             "updated_from": None if updated_from is None else to_micros(updated_from),
             "updated_before": None if updated_before is None else to_micros(updated_before),
         }
         given = {f"by_{name}": value for name, value in given.items() if value is not None}
+        systems: list[tuple[str, str, str]] = []
         for place, (name, value) in enumerate((keys or {}).items()):
-            given[f"key_{place}"] = self._key_hash(type, search_keys.key(name, value))
+            system, bar, plain = value.rpartition("|")
+            given[f"key_{place}"] = search_keys.key(keyring, type, name, plain)
+            if bar and system:
+                systems.append((name, system, plain))
         statement = _search(tuple(sorted(given)))
         wanted = given | {"of_type": type, "after": after, "most": limit}
-        rows = self._session.rows(statement, wanted)
-        return [(row[0], self._resource(row[1:])) for row in rows]
+        rows = [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
+        return [
+            (sequence, row)
+            for sequence, row in rows
+            if all(search_keys.has_identifier(row.content, *each) for each in systems)
+        ]
 
-    def _versions(self, ids: list[str]) -> dict[tuple[str, str], int]:
-        """The newest version of each of these ids that is there."""
-        found: dict[tuple[str, str], int] = {}
+    def _versions(self, ids: list[str]) -> dict[tuple[str, str], tuple[int, bytes | None]]:
+        """The newest version of each of these ids that is there, and the hash of its content."""
+        found: dict[tuple[str, str], tuple[int, bytes | None]] = {}
         for start in range(0, len(ids), _PLACES[-1]):
             part = ids[start : start + _PLACES[-1]]
             size = next(size for size in _PLACES if size >= len(part))
             for row in self._session.rows(_VERSIONS[size], padded(part, size)):
-                found[row[0], row[1]] = row[2]
+                found[row[0], row[1]] = (row[2], row[3])
         return found
 
-    def _supersede(self, resources: Sequence[NewResource], before: list[int]) -> None:
-        older = [
-            {"of_id": each.id, "of_type": each.type, "of_version": version}
-            for each, version in zip(resources, before, strict=True)
-            if version
-        ]
-        if self._session.many(_SUPERSEDE, older) != len(older):
-            raise _race()
-
-    def _insert(self, rows: list[dict[str, Any]]) -> None:
-        if self._session.many(_ADD, rows) != len(rows):
-            raise _race()
+    def _insert(self, older: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+        """Add versions, and say of those before them that they are not the newest any more."""
+        if self._session.many(_SUPERSEDE, older) != len(older) or (
+            self._session.many(_ADD, rows) != len(rows)
+        ):
+            raise RaceError(
+                "store.version-used", "Another writer stored this version first.", fix="Try again."
+            )
 
     def _row(
-        self, new: NewResource, version: int, organization: str, referral: str | None, at: int
+        self,
+        new: NewResource,
+        version: int,
+        organization: str,
+        referral: str | None,
+        at: int,
+        plain: bytes,
+        hashed: bytes,
     ) -> dict[str, Any]:
-        plain = search_keys.columns(new.content)
-        subject = plain.subject
+        session = self._session
+        shown = search_keys.columns(new.content)
         place = f"resources|content|{new.type}/{new.id}/{version}"
         return {
             "type": new.type,
@@ -265,31 +291,21 @@ class Resources:
             "current_at": at,
             "organization": organization,
             "referral": referral,
-            "status": plain.status,
-            "code": plain.code,
-            "date": plain.date,
-            "subject_hash": subject
-            and self._session.keyring.lookup_hash("resource subject", subject),
+            "status": shown.status,
+            "code": shown.code,
+            "date": shown.date,
+            "subject": shown.subject and search_keys.subject_key(session.keyring, shown.subject),
             "deleted": False,
             "last_updated": at,
-            "content_sealed": self._session.seal(
-                organization, referral, place, orjson.dumps(new.content)
-            ),
+            "content_hash": hashed,
+            "content_sealed": session.seal(organization, referral, place, plain),
         }
 
     def _keys(self, new: NewResource, version: int) -> list[dict[str, Any]]:
         return [
-            {
-                "hash": self._key_hash(new.type, key),
-                "id": new.id,
-                "type": new.type,
-                "version": version,
-            }
-            for key in search_keys.keys(new.content)
+            {"key": key, "id": new.id, "type": new.type, "version": version}
+            for key in search_keys.keys(self._session.keyring, new.type, new.content)
         ]
-
-    def _key_hash(self, type: str, key: str) -> bytes:
-        return self._session.keyring.lookup_hash("resource key", f"{type}\x1f{key}")[:16]
 
     def _resource(self, row: Row) -> ResourceRow:
         place = f"resources|content|{row[0]}/{row[1]}/{row[2]}"
@@ -307,7 +323,7 @@ def _search(given: tuple[str, ...]) -> Statement:
         "by_organization": _t.c.organization == sa.bindparam("by_organization"),
         "by_status": _t.c.status == sa.bindparam("by_status"),
         "by_code": _t.c.code == sa.bindparam("by_code"),
-        "by_subject": _t.c.subject_hash == sa.bindparam("by_subject"),
+        "by_subject": _t.c.subject == sa.bindparam("by_subject"),
         "by_date_from": _t.c.date >= sa.bindparam("by_date_from"),
         "by_date_before": _t.c.date < sa.bindparam("by_date_before"),
         "by_updated_from": _t.c.last_updated >= sa.bindparam("by_updated_from"),
@@ -332,16 +348,10 @@ def _search(given: tuple[str, ...]) -> Statement:
         query = query.join(
             alias,
             sa.and_(
-                alias.c.hash == sa.bindparam(name, type_=sa.LargeBinary),
+                alias.c.key == sa.bindparam(name, type_=sa.LargeBinary),
                 alias.c.id == _t.c.id,
                 alias.c.type == _t.c.type,
                 alias.c.version == _t.c.version,
             ),
         )
     return Statement(query)
-
-
-def _race() -> RaceError:
-    return RaceError(
-        "store.version-used", "Another writer stored this version first.", fix="Try again."
-    )

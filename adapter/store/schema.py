@@ -68,10 +68,12 @@ data_keys = _Table(
     _number("created_at"),
     _number("destroyed_at", null=True),
     Index("data_keys_owner", "owner"),
-    Index("data_keys_key_id", "key_id"),
+    sqlite_with_rowid=False,
 )
 
-chains = _Table("chains", metadata, _text("name", key=True), _number("sequence"), _bytes("hash"))
+chains = _Table(
+    "chains", metadata, _text("name", key=True), _number("sequence"), _bytes("hash"), _bytes("seal")
+)
 
 inbox = _Table(
     "inbox",
@@ -86,8 +88,6 @@ inbox = _Table(
     _text("format"),
     _text("kind", null=True),
     _text("dialect", null=True),
-    _bytes("raw_sealed", null=True),
-    _bytes("answer_sealed", null=True),
     _flag("test"),
     _text("state"),
     _number("pending", null=True),  # 1 while nothing was done with it, then NULL
@@ -101,6 +101,15 @@ inbox = _Table(
     Index("inbox_key", "site", "key_hash", unique=True, **_where("key_hash IS NOT NULL")),
     Index("inbox_pending", "site", "sequence", **_where("pending IS NOT NULL")),
     Index("inbox_referral", "referral", **_where("referral IS NOT NULL")),
+)
+
+# Bytes that never change stand apart from a row that does: a mark must not write a megabyte again.
+inbox_bodies = _Table(
+    "inbox_bodies",
+    metadata,
+    _number("sequence", key=True),
+    _bytes("raw_sealed", null=True),
+    _bytes("answer_sealed", null=True),
 )
 
 journal = _Table(
@@ -158,16 +167,16 @@ fulfilments = _Table(
 identifiers = _Table(
     "identifiers",
     metadata,
-    _sequence(),
+    _bytes("value_hash", key=True),
+    _text("owner_type", key=True),
+    _text("owner_id", key=True),
+    _text("site", key=True),
     _text("organization"),
-    _text("site"),
-    _text("owner_type"),
-    _text("owner_id"),
     _text("system"),
-    _bytes("value_hash"),
+    _number("added_at"),
     _bytes("value_sealed", null=True),
-    Index("identifiers_value", "value_hash", "owner_type", "owner_id", "site", unique=True),
     Index("identifiers_owner", "owner_id"),
+    sqlite_with_rowid=False,
 )
 
 resources = _Table(
@@ -183,19 +192,23 @@ resources = _Table(
     _text("status", null=True),
     _text("code", null=True),
     _text("date", null=True),
-    _bytes("subject_hash", null=True),
+    _bytes("subject", null=True),
     _flag("deleted"),
     _number("last_updated"),
+    _bytes("content_hash", null=True),
     _bytes("content_sealed", null=True),
     Index("resources_version", "id", "type", "version", unique=True),
-    Index("resources_current", "type", "current_at", **_where("current_at IS NOT NULL")),
+    # Not led by type: a message writes a dozen types, and each would touch a page of its own.
+    Index("resources_current", "sequence", "type", **_where("current_at IS NOT NULL")),
+    Index("resources_updated", "current_at", "type", **_where("current_at IS NOT NULL")),
+    Index("resources_subject", "subject", "sequence", **_where("subject IS NOT NULL")),
     Index("resources_referral", "referral", **_where("referral IS NOT NULL")),
 )
 
 resource_keys = _Table(
     "resource_keys",
     metadata,
-    _bytes("hash", key=True),
+    _bytes("key", key=True),
     _text("id", key=True),
     _text("type", key=True),
     _number("version", key=True),
@@ -214,8 +227,6 @@ outbox = _Table(
     _number("lane_sequence"),
     _text("event"),
     _text("kind"),
-    _bytes("document_sealed", null=True),
-    _bytes("notice_sealed", null=True),
     _flag("test"),
     _text("state"),
     _number("attempts"),
@@ -234,6 +245,14 @@ outbox = _Table(
     Index("outbox_lane", "referral", "destination", "lane_sequence", unique=True),
     Index("outbox_due", "destination", "due_at", **_where("due_at IS NOT NULL")),
     Index("outbox_claimed", "claimed_by", **_where("claimed_by IS NOT NULL")),
+)
+
+outbox_bodies = _Table(
+    "outbox_bodies",
+    metadata,
+    _number("sequence", key=True),
+    _bytes("document_sealed", null=True),
+    _bytes("notice_sealed", null=True),
 )
 
 sites = _Table(

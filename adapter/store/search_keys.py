@@ -1,53 +1,62 @@
-"""By what a stored FHIR resource can be found: plain columns without PHI, and keyed hashes.
+"""By what a stored FHIR resource can be found: plain columns without PHI, and keys.
 
-Only equality can be asked of a keyed hash. Names of parameters are those of FHIR R4 3.2.1.
+A key is a few bytes that stand for a parameter and a value, so that only equality can be asked.
+What may name a person is a keyed hash. A reference to a record of our own is its id, which says
+nothing about anybody; as ids of one referral begin alike, its keys then lie together in the index.
+
+Names of parameters are those of FHIR R4 3.2.1.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from adapter.store.identifiers import normalised
+from adapter.store.keys import Keyring
 
 Kind = Literal["identifier", "reference", "text"]
+Parameter = tuple[str, tuple[str, ...], Kind]
 
-_EVERY: tuple[tuple[str, str, Kind], ...] = (("identifier", "identifier", "identifier"),)
-_OF_TYPE: dict[str, tuple[tuple[str, str, Kind], ...]] = {
+_EVERY: tuple[Parameter, ...] = (("identifier", ("identifier",), "identifier"),)
+_OF_TYPE: dict[str, tuple[Parameter, ...]] = {
     "Task": (
-        ("owner", "owner", "reference"),
-        ("requester", "requester", "reference"),
-        ("focus", "focus", "reference"),
-        ("based-on", "basedOn", "reference"),
-        ("part-of", "partOf", "reference"),
+        ("owner", ("owner",), "reference"),
+        ("requester", ("requester",), "reference"),
+        ("focus", ("focus",), "reference"),
+        ("based-on", ("basedOn",), "reference"),
+        ("part-of", ("partOf",), "reference"),
     ),
     "ServiceRequest": (
-        ("requester", "requester", "reference"),
-        ("performer", "performer", "reference"),
-        ("based-on", "basedOn", "reference"),
-        ("requisition", "requisition", "identifier"),
+        ("requester", ("requester",), "reference"),
+        ("performer", ("performer",), "reference"),
+        ("based-on", ("basedOn",), "reference"),
+        ("requisition", ("requisition",), "identifier"),
     ),
     "Patient": (
-        ("family", "name.family", "text"),
-        ("given", "name.given", "text"),
-        ("birthdate", "birthDate", "text"),
-        ("telecom", "telecom.value", "text"),
+        ("family", ("name", "family"), "text"),
+        ("birthdate", ("birthDate",), "text"),
     ),
     "QuestionnaireResponse": (
-        ("based-on", "basedOn", "reference"),
-        ("questionnaire", "questionnaire", "text"),
+        ("based-on", ("basedOn",), "reference"),
+        ("questionnaire", ("questionnaire",), "text"),
     ),
-    "Procedure": (("based-on", "basedOn", "reference"),),
-    "Communication": (("about", "about", "reference"), ("based-on", "basedOn", "reference")),
+    "Questionnaire": (("url", ("url",), "text"),),
+    "Procedure": (("based-on", ("basedOn",), "reference"),),
+    "Communication": (
+        ("about", ("about",), "reference"),
+        ("based-on", ("basedOn",), "reference"),
+    ),
     "PractitionerRole": (
-        ("practitioner", "practitioner", "reference"),
-        ("organization", "organization", "reference"),
+        ("practitioner", ("practitioner",), "reference"),
+        ("organization", ("organization",), "reference"),
     ),
-    "Organization": (("name", "name", "text"),),
+    "Organization": (("name", ("name",), "text"),),
     "HealthcareService": (
-        ("name", "name", "text"),
-        ("organization", "providedBy", "reference"),
+        ("name", ("name",), "text"),
+        ("organization", ("providedBy",), "reference"),
     ),
 }
 _SUBJECTS = ("subject", "patient", "for")
@@ -66,45 +75,91 @@ class Columns:
 
 def columns(content: dict[str, Any]) -> Columns:
     """The searchable plain parts of a resource."""
-    subject = next((content[name] for name in _SUBJECTS if name in content), None)
+    status = content.get("status")
+    date = subject = None
+    for name in _DATES:
+        if name in content:
+            date = content[name]
+            break
+    for name in _SUBJECTS:
+        if name in content:
+            subject = content[name]
+            break
+    reference = subject.get("reference") if isinstance(subject, dict) else None
     return Columns(
-        status=_text(content.get("status")),
-        code=_first_code(content.get("code")),
-        date=next((_text(content[name]) for name in _DATES if name in content), None),
-        subject=_text(subject.get("reference")) if isinstance(subject, dict) else None,
+        status if isinstance(status, str) else None,
+        _first_code(content.get("code")),
+        date if isinstance(date, str) else None,
+        reference if isinstance(reference, str) else None,
     )
-
-
-def key(parameter: str, value: str) -> str:
-    """The text whose keyed hash stands for a search by `parameter`.
-
-    An identifier is ``system|value`` or ``|value`` for any system.
-    """
-    return f"{parameter}\x1f{normalised(value)}"
-
-
-def keys(content: dict[str, Any]) -> set[str]:
-    """The keys of every value by which this resource can be found."""
-    found: set[str] = set()
-    for parameter, path, kind in (*_EVERY, *_OF_TYPE.get(content.get("resourceType", ""), ())):
-        for value in _at(content, path.split(".")):
-            if kind == "identifier" and isinstance(value, dict) and value.get("value"):
-                found.add(key(parameter, f"|{value['value']}"))
-                if value.get("system"):
-                    found.add(key(parameter, f"{value['system']}|{value['value']}"))
-            elif kind == "reference" and isinstance(value, dict) and value.get("reference"):
-                found.add(key(parameter, value["reference"]))
-            elif kind == "text" and isinstance(value, str) and value:
-                found.add(key(parameter, value))
-    return found
 
 
 def parameters(resource_type: str) -> tuple[str, ...]:
     """The names that `keys` knows for a type."""
-    return tuple(name for name, _, _ in (*_EVERY, *_OF_TYPE.get(resource_type, ())))
+    return tuple(name for name, _, _ in _known(resource_type))
 
 
-def _at(value: Any, path: list[str]) -> Iterator[Any]:
+def keys(keyring: Keyring, resource_type: str, content: dict[str, Any]) -> set[bytes]:
+    """The key of every value by which this resource can be found."""
+    found: set[bytes] = set()
+    for parameter, path, kind in _known(resource_type):
+        if path[0] not in content:
+            continue
+        for value in _at(content, path):
+            if kind == "text":
+                text = value
+            else:
+                text = value.get(_INSIDE[kind]) if isinstance(value, dict) else None
+            if isinstance(text, str) and text:
+                found.add(key(keyring, resource_type, parameter, text))
+    return found
+
+
+def key(keyring: Keyring, resource_type: str, parameter: str, value: str) -> bytes:
+    """The key of one value; of an identifier, its value without its system."""
+    own = _own_id(value)
+    if own is None:
+        text = f"{resource_type}\x1f{parameter}\x1f{normalised(value)}"
+        return keyring.lookup_hash("resource key", text)[:16]
+    target = value.partition("/")[0]
+    return own + keyring.derive(f"resource key {resource_type} {parameter} {target}")[:4]
+
+
+def subject_key(keyring: Keyring, reference: str) -> bytes:
+    """What stands for a subject in the plain columns."""
+    return _own_id(reference) or keyring.lookup_hash("resource subject", reference)[:16]
+
+
+def has_identifier(content: dict[str, Any], parameter: str, system: str, value: str) -> bool:
+    """True if a resource found by an identifier's value has it under this system."""
+    path = next(p for n, p, _ in _known(content.get("resourceType", "")) if n == parameter)
+    wanted = normalised(value)
+    return any(
+        isinstance(each, dict)
+        and each.get("system", "") == system
+        and normalised(str(each.get("value", ""))) == wanted
+        for each in _at(content, path)
+    )
+
+
+_INSIDE = {"identifier": "value", "reference": "reference"}
+
+
+def _known(resource_type: str) -> tuple[Parameter, ...]:
+    return _EVERY + _OF_TYPE.get(resource_type, ())
+
+
+def _own_id(reference: str) -> bytes | None:
+    """The bytes of the id in ``Type/uuid``; None for every other text."""
+    if len(reference) < 38 or reference[-37] != "/" or reference.count("/") != 1:
+        return None
+    try:
+        return uuid.UUID(reference[-36:]).bytes
+    except ValueError:
+        return None
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:
     if isinstance(value, list):
         for each in value:
             yield from _at(each, path)
@@ -114,14 +169,12 @@ def _at(value: Any, path: list[str]) -> Iterator[Any]:
         yield from _at(value[path[0]], path[1:])
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _first_code(concept: Any) -> str | None:
-    if not isinstance(concept, dict):
-        return None
-    codings = concept.get("coding")
+    codings = concept.get("coding") if isinstance(concept, dict) else None
     if not isinstance(codings, list):
         return None
-    return next((_text(c.get("code")) for c in codings if isinstance(c, dict)), None)
+    for coding in codings:
+        code = coding.get("code") if isinstance(coding, dict) else None
+        if isinstance(code, str):
+            return code
+    return None

@@ -18,9 +18,11 @@ from adapter.store.statement import Statement
 _facts = schema.facts
 _PROOF = Statement(sa.select(_facts.c.value).where(_facts.c.name == sa.bindparam("of_name")))
 _ADD_FACT = Statement(
-    lambda dialect: dialect.insert(_facts)
-    .values(name=sa.bindparam("name"), value=sa.bindparam("value"))
-    .on_conflict_do_nothing()
+    lambda dialect: (
+        dialect.insert(_facts)
+        .values(name=sa.bindparam("name"), value=sa.bindparam("value"))
+        .on_conflict_do_nothing()
+    )
 )
 _PROOF_PLACE = b"facts|value|keyring"
 

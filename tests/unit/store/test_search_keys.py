@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.store.identifiers import normalised
-from adapter.store.search_keys import Columns, columns, key, keys, parameters
+from adapter.security.keyring import Keyring
+from adapter.store import search_keys
+from adapter.store.search_keys import Columns, columns, has_identifier, parameters
 
 TASK = {
     "resourceType": "Task",
@@ -22,18 +24,43 @@ def test_plain_columns_hold_codes_and_dates() -> None:
     assert columns(TASK) == Columns("requested", "fulfill", "2026-03-01", "Patient/1")
 
 
-def test_an_identifier_is_found_with_and_without_its_system() -> None:
+KEYRING = Keyring.generate()
+
+
+def key(type_name: str, parameter: str, value: str) -> bytes:
+    return search_keys.key(KEYRING, type_name, parameter, value)
+
+
+def keys(content: dict[str, object]) -> set[bytes]:
+    return search_keys.keys(KEYRING, str(content["resourceType"]), content)
+
+
+def test_an_identifier_is_found_by_its_value_and_told_apart_by_its_system() -> None:
     found = keys(TASK)
-    assert key("identifier", "urn:a|T1") in found
-    assert key("identifier", "|t 1") in found
-    assert key("identifier", "|only") in found
+    assert key("Task", "identifier", "t1") in found
+    assert key("Task", "identifier", "only") in found
+    assert has_identifier(TASK, "identifier", "urn:a", "T1")
+    assert not has_identifier(TASK, "identifier", "urn:b", "T1")
 
 
 def test_every_reference_of_a_list_is_a_key() -> None:
     found = keys(TASK)
-    assert key("based-on", "ServiceRequest/3") in found
-    assert key("based-on", "ServiceRequest/4") in found
-    assert key("owner", "Organization/2") in found
+    assert key("Task", "based-on", "ServiceRequest/3") in found
+    assert key("Task", "based-on", "ServiceRequest/4") in found
+    assert key("Task", "owner", "Organization/2") in found
+
+
+def test_keys_of_references_to_our_own_records_lie_together_and_stay_apart() -> None:
+    own = "0190a5c3-0000-5000-8000-000000000001"
+    kinds = [
+        key("Task", "focus", f"ServiceRequest/{own}"),
+        key("Task", "based-on", f"ServiceRequest/{own}"),
+        key("Task", "focus", f"Patient/{own}"),
+        key("Procedure", "based-on", f"ServiceRequest/{own}"),
+    ]
+    assert len(set(kinds)) == 4
+    assert len({each[:16] for each in kinds}) == 1
+    assert key("Task", "focus", f"https://elsewhere.example/{own}")[:16] != kinds[0][:16]
 
 
 def test_names_are_found_through_every_repetition() -> None:
@@ -42,8 +69,8 @@ def test_names_are_found_through_every_repetition() -> None:
         "name": [{"family": "Gagné", "given": ["Zoé", "Ana"]}, {"family": "Roy"}],
     }
     found = keys(patient)
-    assert {key("family", "GAGNÉ"), key("family", "roy"), key("given", "ana")} <= found
-    assert "given" in parameters("Patient")
+    assert {key("Patient", "family", "GAGNÉ"), key("Patient", "family", "roy")} <= found
+    assert "family" in parameters("Patient")
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(), lambda x: st.lists(x), max_leaves=8))

@@ -17,4 +17,6 @@ def upgrade() -> None:
     for name in schema.APPEND_ONLY:
         for statement in dialect.append_only(name):
             op.execute(statement)
-        op.bulk_insert(schema.chains, [{"name": name, "sequence": 0, "hash": bytes(32)}])
+        op.bulk_insert(
+            schema.chains, [{"name": name, "sequence": 0, "hash": bytes(32), "seal": b""}]
+        )
