@@ -16,7 +16,7 @@ from typing import Any
 
 from adapter.mapping.bound import BoundBlock, BoundMap, BoundRow, Condition, Path, Steps
 from adapter.mapping.table import Const, Fault, Lost, Same, TableError
-from adapter.plugin.formats import Codec, DomainError, Frame, Node, Notation, Step
+from adapter.plugin.formats import Access, Codec, DomainError, Frame, Node, Notation, Step
 
 ROOT = Step("/root")
 
@@ -67,6 +67,12 @@ class Emitter:
         for line in lines:
             self.lines.append("    " * self.indent + line)
             self.rows[len(self.lines) + 1] = self.current
+
+    def leave(self) -> None:
+        """End an indented block; an empty one says so."""
+        if self.lines[-1].endswith(":"):
+            self.put("pass")
+        self.indent -= 1
 
     def fresh(self, letter: str) -> str:
         self.counter += 1
@@ -123,9 +129,10 @@ class Emitter:
 
     def node(self, scope: _Scope, path: Path) -> Node:
         node = scope.node
-        for step in path.rel:
+        start = len(path.full) - len(path.rel)
+        for position, step in enumerate(path.rel, start + 1):
             node = node.child(step)
-        self.known.setdefault(path.full, node)
+            self.known.setdefault(path.full[:position], node)
         return node
 
     def declare(self, scope: _Scope, node: Node) -> None:
@@ -336,6 +343,8 @@ class Emitter:
     def inherit(self, block: BoundBlock, node: Node) -> None:
         assert block.inherits is not None
         other = self.known.get(block.inherits.full)
+        if other is None and block.inherits.full[-1].kind == "index":
+            other = self.known.get(block.inherits.full[:-1])
         if other is not None and node.parent is not None:
             self.put(f"if not {self.target.filled(node)}:")
             self.indent += 1
@@ -362,7 +371,7 @@ class Emitter:
         self.indent += 1
         self.put(*access.inside)
         if self.trace:
-            self.put(f"{out}_w = {access.where}")
+            self.put(f"{out}_w = {access.where}", *self.used(access))
         saved, self.block_prefix = self.block_prefix, ()
         inner = _Scope(Frame(out), item, self.indent)
         fresh = Node(item.step, item.parent, item.var)
@@ -370,7 +379,7 @@ class Emitter:
         self.current = block.number
         self.body(inner, block.rows)
         self.block_prefix = saved
-        self.indent -= 1
+        self.leave()
 
     # -- guards -----------------------------------------------------------------------------
 
@@ -398,10 +407,14 @@ class Emitter:
             self.push(scope, step)
         return scope.stack[-1][1] if scope.stack else scope.frame
 
+    def used(self, access: Access) -> list[str]:
+        return [f"U({self.current}, {where}, {values})" for where, values in access.uses]
+
     def pop_to(self, scope: _Scope, depth: int) -> None:
         while len(scope.stack) > depth:
             _, _, indented = scope.stack.pop()
-            self.indent -= indented
+            if indented:
+                self.leave()
 
     def push(self, scope: _Scope, step: Step) -> None:
         parent = scope.stack[-1][1] if scope.stack else scope.frame
@@ -428,7 +441,7 @@ class Emitter:
             self.indent += 1
         self.put(*access.inside)
         if self.trace:
-            self.put(f"{out}_w = {access.where}")
+            self.put(f"{out}_w = {access.where}", *self.used(access))
         scope.stack.append((step, Frame(out), bool(access.guard)))
 
     def condition(self, scope: _Scope, name: str, condition: Condition) -> None:

@@ -39,12 +39,21 @@ class _Reader:
         self.pack = pack
         self.faults: list[Fault] = []
         self.shapes: dict[str, yaml.SequenceNode] = {}
+        self.names: dict[str, str] = {}
 
     def where(self, node: yaml.Node) -> Where:
         return Where(self.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
     def fault(self, node: yaml.Node, message: str, fix: str, code: str = "yaml") -> None:
         self.faults.append(Fault(self.where(node), code, message, fix))
+
+    def named(self, text: str) -> str:
+        """Text with `$name` replaced by what the map's `names` say."""
+        if "$" not in text:
+            return text
+        for name, value in self.names.items():
+            text = text.replace(f"${name}", value)
+        return text
 
     # -- maps -------------------------------------------------------------------------------
 
@@ -53,6 +62,9 @@ class _Reader:
             self.fault(node, "a map is a set of keys", "begin with map: name")
             return None
         keys = self._keys(node)
+        names = keys.get("names")
+        if isinstance(names, yaml.MappingNode):
+            self.names = {k: str(v.value) for k, v in self._keys(names).items()}
         shapes = keys.get("shapes")
         if isinstance(shapes, yaml.MappingNode):
             self.shapes = {
@@ -223,11 +235,12 @@ class _Reader:
     def _end(self, node: yaml.Node) -> End | None:
         where = self.where(node)
         if isinstance(node, yaml.ScalarNode):
-            return Place(node.value, where)
+            return Place(self.named(node.value), where)
         if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
             key, value = node.value[0]
             if key.value == "const":
-                return Const(_plain(value), where)
+                plain = _plain(value)
+                return Const(self.named(plain) if isinstance(plain, str) else plain, where)
             if key.value == "same":
                 return Same(str(value.value), where)
             if key.value == "lost":
@@ -247,7 +260,7 @@ class _Reader:
         return When(_text(keys.get("left")), _text(keys.get("right")))
 
 
-_MAP_KEYS = ("map", "left", "right", "rows", "shapes", "dialect", "detect", "extends", "drop", "title")
+_MAP_KEYS = ("map", "left", "right", "rows", "shapes", "names", "dialect", "detect", "extends", "drop", "title")
 
 
 def _with_else(row: Row, otherwise: str) -> Row:

@@ -169,13 +169,15 @@ class Access(NamedTuple):
 
     `setup` runs before the guard and sets the variable; `inside` runs when the guard holds; `where`
     is an expression for the place, used only when tracing. For a loop, `guard` is the ``for``
-    line and `inside` its first lines.
+    line and `inside` its first lines. `uses` are the places that reaching the step consumes, each
+    as an expression, with the raw values that it may have there (or ``None``).
     """
 
     setup: tuple[str, ...]
     guard: str
     inside: tuple[str, ...] = ()
     where: str = ""
+    uses: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(slots=True)

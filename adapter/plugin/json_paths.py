@@ -141,7 +141,7 @@ class JsonNotation:
                 f"else: {out} = None",
             )
             where = f"({up}_w + (find({up}, {out}),))"
-            return Access(lines, f"{out} is not None", (), where)
+            return Access(lines, f"{out} is not None", (), where, uses_of(out, step.match))
         raise AssertionError(step)
 
     def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
@@ -151,7 +151,8 @@ class JsonNotation:
             inside = (f"if not ({matching(out, step.match)}): continue",)
         if trace:
             header = f"for {out}_i, {out} in enumerate({parent.var}):"
-            return Access((), header, inside, f"({parent.var}_w + ({out}_i,))")
+            where = f"({parent.var}_w + ({out}_i,))"
+            return Access((), header, inside, where, uses_of(out, step.match))
         return Access((), f"for {out} in {parent.var}:", inside)
 
     def begin_write(self, trace: bool) -> Sequence[str]:
@@ -194,7 +195,7 @@ class JsonNotation:
 
     def attach(self, node: Node, trace: bool) -> Sequence[str]:
         """See `Notation.attach`."""
-        lines = [*_selected(node), self.assign(node, node.var)]
+        lines = [*selected(node), self.assign(node, node.var)]
         if trace:
             lines.append(f"L({node.var}, {self.spot(node)})")
         return lines
@@ -221,18 +222,38 @@ def _up(node: Node) -> str:
     return node.parent.var
 
 
-def _selected(node: Node) -> list[str]:
+def selected(node: Node) -> list[str]:
     """Writing through a selector writes its value, unless a row has written that place."""
-    lines = []
+    wanted: dict[str | int, Any] = {}
     for match in node.step.match:
-        if match.negated:
-            continue
-        first, rest = match.path[0], match.path[1:]
-        literal: Any = match.values[0]
-        for key in reversed(rest):
-            literal = [literal] if isinstance(key, int) else {key: literal}
-        lines.append(f"if {first!r} not in {node.var}: {node.var}[{first!r}] = {literal!r}")
-    return lines
+        if not match.negated:
+            _merge(wanted, match.path, match.values[0])
+    return [
+        f"if {key!r} not in {node.var}: {node.var}[{key!r}] = {_closed(value)!r}"
+        for key, value in wanted.items()
+    ]
+
+
+def uses_of(out: str, matches: Sequence[Match]) -> tuple[tuple[str, str], ...]:
+    """The places that selectors look at: they are written again through the same selector."""
+    return tuple(
+        (f"({out}_w + {match.path!r})", repr(match.values)) for match in matches if not match.negated
+    )
+
+
+def _merge(into: dict[str | int, Any], path: Sequence[str | int], value: str) -> None:
+    for key in path[:-1]:
+        into = into.setdefault(key, {})
+    into[path[-1]] = value
+
+
+def _closed(value: Any) -> Any:
+    """Dictionaries by number become lists."""
+    if not isinstance(value, dict):
+        return value
+    if all(isinstance(key, int) for key in value):
+        return [_closed(value[key]) for key in sorted(value)]
+    return {key: _closed(part) for key, part in value.items()}
 
 
 def matching(var: str, matches: Sequence[Match]) -> str:

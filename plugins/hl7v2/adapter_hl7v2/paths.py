@@ -172,7 +172,7 @@ class Er7Notation:
         )
         if not rest:
             loop = (f"{out} = {source}", f"{out} = {out}[0] if {out} else None")
-        return Access((*setup, *loop), out, inside, where)
+        return Access((*setup, *loop), out, inside, where, _uses(out, step.match))
 
     def _selected(
         self, step: Step, parent: Frame
@@ -205,7 +205,8 @@ class Er7Notation:
             f"    if {_all(out, step.match, 'within')}: break",
             f"else: {out} = ''",
         )
-        return Access(loop, out, (), f"({up}_w + (rep_of({up}, {out}, RS),))")
+        where = f"({up}_w + (rep_of({up}, {out}, RS),))"
+        return Access(loop, out, (), where, _uses(out, step.match, within=True))
 
     def _read_part(self, step: Step, parent: Frame, out: str, mark: str, where: str) -> Access:
         split = f"{parent.var}_{mark}"
@@ -226,13 +227,15 @@ class Er7Notation:
             setup, source, rest = self._selected(step, parent)
             inside = [f"if not ({_all(out, rest)}): continue"] if rest else []
             inside.append(f"{out}_n = len({out})")
-            return Access(setup, f"for {out} in {source}:", tuple(inside), f"({out}[0].at,)")
+            uses = _uses(out, step.match)
+            return Access(setup, f"for {out} in {source}:", tuple(inside), f"({out}[0].at,)", uses)
         inside = [f"if not {out}: continue"]
         if step.match:
             inside.append(f"if not ({_all(out, step.match, 'within')}): continue")
         if trace:
             header = f"for {out}_i, {out} in enumerate({parent.var}.split(RS)):"
-            return Access((), header, tuple(inside), f"({parent.var}_w + ({out}_i,))")
+            where = f"({parent.var}_w + ({out}_i,))"
+            return Access((), header, tuple(inside), where, _uses(out, step.match, within=True))
         return Access((), f"for {out} in {parent.var}.split(RS):", tuple(inside))
 
     # -- writing ------------------------------------------------------------------------------
@@ -333,8 +336,8 @@ class Er7Notation:
         raise PathError("HL7 v2 has no references", fix="use a path or a const")
 
     def closes(self, step: Step) -> bool:
-        """Segments are closed with their message."""
-        return False
+        """Segments of a block come in the order of the blocks."""
+        return step.kind in ("seg", "kid")
 
     def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Repetitions with a number come in that order."""
@@ -361,6 +364,23 @@ def _all(var: str, matches: Sequence[Match], function: str = "part") -> str:
         else:
             tests.append(f"{value} {'not in' if match.negated else 'in'} {match.values!r}")
     return " and ".join(tests) or "True"
+
+
+def _uses(
+    out: str, matches: Sequence[Match], *, within: bool = False
+) -> tuple[tuple[str, str], ...]:
+    """The leaves that selectors look at: they are written again through the same selector."""
+    found = []
+    for match in matches:
+        if match.negated:
+            continue
+        path = tuple(int(number) for number in match.path)
+        if not within:
+            path = (path[0], 0, *path[1:])
+        full = 2 if within else 4
+        path = (*path, *(1,) * (full - len(path)))
+        found.append((f"({out}_w + {path!r})", repr(match.values)))
+    return tuple(found)
 
 
 def _filled_in(node: Node) -> list[str]:

@@ -1,0 +1,116 @@
+"""The format `fhir`: R4 resources and Bundles as JSON, for mapping tables and the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from adapter.fhir.codecs import CODECS
+from adapter.fhir.graph import Graph, anchor_of
+from adapter.fhir.paths import FhirNotation
+from adapter.plugin.errors import DataError
+from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
+from adapter.plugin.json_paths import json_leaves
+
+# A number that a float may change: with a fraction or an exponent.
+_FRACTION = re.compile(rb"[:\[,]\s*-?\d+(?:\.\d|[eE])")
+
+
+class FhirFormat:
+    """FHIR R4 (4.0.1) JSON. Decimals keep their zeros both ways."""
+
+    name = "fhir"
+    media_type = "application/fhir+json"
+    suffix = ".json"
+    codecs: Mapping[str, CodecMaker] = CODECS
+
+    def split(self, data: bytes) -> Iterator[bytes]:
+        """One resource, or one a line (NDJSON)."""
+        text = data.strip().removeprefix(b"\xef\xbb\xbf")
+        if not text:
+            return
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError:
+            lines = [line for line in text.splitlines() if line.strip()]
+            if len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines):
+                yield from lines
+                return
+        yield text
+
+    def parse(self, raw: bytes) -> Any:
+        """One resource.
+
+        Raises:
+            DataError: not JSON, or not a resource.
+        """
+        try:
+            if _FRACTION.search(raw):
+                tree = json.loads(raw, parse_float=Decimal)
+            else:
+                tree = orjson.loads(raw)
+        except (ValueError, RecursionError):
+            raise DataError(
+                "mapping.unreadable", "this is no JSON", fix="send one FHIR resource as JSON"
+            ) from None
+        if not isinstance(tree, dict) or not isinstance(tree.get("resourceType"), str):
+            raise DataError(
+                "mapping.unreadable", "this is no FHIR resource", fix="send one with resourceType"
+            )
+        return tree
+
+    def dump(self, tree: Any) -> bytes:
+        """JSON on one line."""
+        return orjson.dumps(tree, default=_number)
+
+    def kind(self, tree: Any) -> str:
+        """The resource type."""
+        return str(tree["resourceType"])
+
+    def leaves(self, tree: Any) -> Iterator[Leaf]:
+        """Every value once; in a Bundle, paths begin with the resource's type and number."""
+        if tree.get("resourceType") != "Bundle":
+            for leaf in json_leaves(tree):
+                yield leaf._replace(path=f"{tree['resourceType']}.{leaf.path}")
+            return
+        head = {key: value for key, value in tree.items() if key != "entry"}
+        for leaf in json_leaves(head):
+            yield leaf._replace(path=f"Bundle.{leaf.path}")
+        seen: dict[str, int] = {}
+        for number, entry in enumerate(tree.get("entry", ())):
+            resource = entry.get("resource") or {}
+            kind = str(resource.get("resourceType", "entry"))
+            count = seen[kind] = seen.get(kind, 0) + 1
+            for leaf in json_leaves(resource, ("entry", number, "resource")):
+                yield leaf._replace(path=f"{kind}[{count - 1}].{leaf.path}")
+            rest = {key: value for key, value in entry.items() if key != "resource"}
+            for leaf in json_leaves(rest, ("entry", number)):
+                yield leaf._replace(path=f"Bundle.entry[{number}].{leaf.path}")
+
+    def notation(self, side: Mapping[str, Any]) -> FhirNotation:
+        """R4 paths."""
+        return FhirNotation()
+
+    def reading(self, tree: Any, settings: Settings) -> Graph:
+        """The Bundle's resources and references."""
+        return Graph(settings)
+
+    def writing(self, document: Mapping[str, Any], settings: Settings, kind: str) -> Graph:
+        """The Bundle that is built; a map that writes another kind writes that one resource."""
+        return Graph(settings, anchor_of(document), "" if kind in ("", "Bundle") else kind)
+
+    def validate(self, raw: bytes) -> Sequence[Finding]:
+        """Whether the bytes are one resource."""
+        self.parse(raw)
+        return ()
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value).encode())
+    raise TypeError
