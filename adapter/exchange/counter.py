@@ -93,6 +93,7 @@ class Counter:
             received=kept.received_at,
             reply_by=datetime.fromisoformat(found.reply_by) if found.reply_by else None,
             test=kept.test,
+            timezone=facts.timezone,
         )
 
     def _act(self, tx: Transaction, wanted: Move, site: str, actor: str, key: str) -> Acted:

@@ -7,7 +7,7 @@ every act runs in one transaction with its journal, its projection and its deliv
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Literal, Protocol
 
 from adapter.referral.model import Fulfilment, Referral, TaskStatus
@@ -24,7 +24,7 @@ class AgencyView:
         choices: the statuses that the agency may set now.
         received: when the referral came in.
         reply_by: when an answer is wanted.
-        site_language: the agency's own language.
+        timezone: the agency's own, in which times are shown.
     """
 
     reference: str
@@ -36,6 +36,7 @@ class AgencyView:
     received: datetime
     reply_by: datetime | None
     test: bool
+    timezone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ PROBLEMS: Mapping[str, str] = {
 }
 """The problems that a visit may name, and the pages' own."""
 
+NEWS = frozenset({"code-sent", "session-expired"})
+"""Those that are no fault, but good to know."""
+
 
 def in_words(problem: str, spoken: Words) -> str:
     """A problem in the reader's language."""
@@ -33,6 +36,11 @@ def in_words(problem: str, spoken: Words) -> str:
 def problem_of(visit: Visit) -> str | None:
     """The problem that a visit comes with, in words; None if there is none."""
     return in_words(visit.problem, words(visit.language)) if visit.problem else None
+
+
+def is_fault(visit: Visit) -> bool:
+    """True if the visit comes with a problem that is a fault."""
+    return visit.problem is not None and visit.problem not in NEWS
 
 
 def message_of(visit: Visit) -> tuple[int, str, list[str]]:

@@ -10,6 +10,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
@@ -19,7 +20,7 @@ from adapter.portal.actions import BY_NAME, Action, offered
 from adapter.portal.catalogue import known
 from adapter.portal.closing import outcome
 from adapter.portal.forms import Draft, Problem, Wanted, check
-from adapter.portal.notices import in_words, message_of, problem_of
+from adapter.portal.notices import in_words, is_fault, message_of, problem_of
 from adapter.portal.questions import QuestionForm, shipped
 from adapter.portal.render import page, see_other
 from adapter.portal.standing import (
@@ -36,6 +37,8 @@ from adapter.referral.reasons import reasons, reasons_for
 from adapter.referral.room import Move
 
 _WAITING = ("requested", "received", "ready")
+_HIDDEN = ("rejected", "cancelled", "entered-in-error")
+"""The agency has nothing more to do with the person, so the details are not shown any more."""
 
 
 class Pages:
@@ -137,13 +140,13 @@ class Pages:
         return shipped(self.questionnaire, known(visit.language))
 
     def _entry(self, visit: Visit) -> Page:
-        status = 200 if visit.problem in (None, "code-sent", "session-expired") else 422
+        status = 422 if is_fault(visit) else 200
         status = 503 if visit.problem == "mail-failed" else status
         return page(
             f"{visit.name}.html",
             known(visit.language),
             status,
-            {"visit": visit, "problem": problem_of(visit)},
+            {"visit": visit, "problem": problem_of(visit), "faulty": is_fault(visit)},
         )
 
     def _message(self, visit: Visit) -> Page:
@@ -177,6 +180,7 @@ class Pages:
             **_facts(view, desk, spoken),
             "visit": visit,
             "problem": problem_of(visit),
+            "faulty": is_fault(visit),
             "problems": problems,
             "faults_by_field": defaultdict(str, {each.field: each.text for each in problems}),
             "faultless": defaultdict(str),
@@ -196,13 +200,18 @@ def _facts(view: AgencyView, desk: Desk, spoken: Words) -> dict[str, Any]:
     """What the referral page says, apart from its forms."""
     work, referral, now = view.fulfilment, view.referral, desk.now()
     waiting = work.status in _WAITING
+    reply_by = _local(view.reply_by, view.timezone) if view.reply_by else None
     coded = reasons().get(work.reason.code or "") if work.reason else None
     consent = referral.consent
     return {
         "view": view,
         "now": now,
         "waiting": waiting,
-        "late": waiting and view.reply_by is not None and view.reply_by < now,
+        "late": waiting and reply_by is not None and reply_by < now,
+        "hidden": work.status in _HIDDEN,
+        "received": _local(view.received, view.timezone),
+        "reply_by": reply_by,
+        "moment": partial(spoken.moment, zone=view.timezone),
         "state": standing(work.status, spoken),
         "reason_text": coded.text[spoken.language] if coded else "",
         "consent": consent_lines(consent, spoken),
@@ -214,6 +223,11 @@ def _facts(view: AgencyView, desk: Desk, spoken: Words) -> dict[str, Any]:
         "clinic_phones": _telecoms(referral.requester),
         "notes": _in_order((*referral.notes, *work.notes)),
     }
+
+
+def _local(time: datetime, zone: tzinfo) -> datetime:
+    """A time as the agency's clock shows it; without an offset it is the agency's own."""
+    return time.replace(tzinfo=zone) if time.tzinfo is None else time.astimezone(zone)
 
 
 def _telecoms(party: Party | None) -> tuple[Telecom, ...]:

@@ -52,7 +52,6 @@ def environment(language: str) -> Environment:
     spoken = words(language)
     made.filters.update(
         day=spoken.day,
-        moment=spoken.moment,
         tongue=spoken.tongue,
         concept=concept,
         person=person,

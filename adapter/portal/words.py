@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from functools import cache
 from gettext import GNUTranslations
 
@@ -50,8 +50,8 @@ class Words:
             return self._first(format_date(whole, "long", locale=self.locale))
         return format_date(whole, "LLLL y", locale=self.locale) if month else year
 
-    def moment(self, value: datetime | str) -> str:
-        """A date and, if one was given, the time of day, in the offset that it came with."""
+    def moment(self, value: datetime | str, zone: tzinfo | None = None) -> str:
+        """A date and, if one was given, the time of day; in `zone` if the offset is known."""
         if isinstance(value, str):
             if "T" not in value:
                 return self.day(value)
@@ -59,6 +59,8 @@ class Words:
                 value = datetime.fromisoformat(value)
             except ValueError:
                 return str(value)
+        if zone is not None and value.tzinfo is not None:
+            value = value.astimezone(zone)
         time = format_time(value, "short", locale=self.locale)
         return self.say(
             "%(day)s at %(time)s",

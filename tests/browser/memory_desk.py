@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from adapter.exchange.desk import Acted, AgencyView
 from adapter.referral.disclosure import disclose, policy
@@ -123,6 +124,7 @@ class MemoryDesk:
             received=NOW - timedelta(days=2),
             reply_by=self.reply_by,
             test=bool(self.case.referral.test),
+            timezone=ZoneInfo("America/Toronto"),
         )
 
     async def act(self, wanted: Move, *, site: str, actor: str, key: str) -> Acted:

@@ -12,17 +12,17 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-import uvicorn
-from adapter_link.config import LinkConfig
-from adapter_link.system import Link
 from mail_server import Mailroom, mail_server
 from memory_context import MemoryContext
 from memory_desk import NOW, MemoryDesk
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from web_server import web_server
 
 from adapter.plugin import Notice, Outbound
 from adapter.portal.pages import Pages
+from adapter_link.config import LinkConfig
+from adapter_link.system import Link
 
 
 class Stage:
@@ -95,16 +95,7 @@ class Stage:
             self.link = Link(settings, self.context)
             [endpoint] = self.link.endpoints()
             app = Starlette(routes=[Mount("/sites/agency", endpoint.app)])
-            server = uvicorn.Server(
-                uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none")
-            )
-            server.install_signal_handlers = lambda: None
-            serving = asyncio.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            address = server.servers[0].sockets[0].getsockname()
-            self.context.base = f"http://127.0.0.1:{address[1]}/sites/agency/"
-            self._ready.set()
-            await self._end.wait()
-            server.should_exit = True
-            await serving
+            async with web_server(app) as web:
+                self.context.base = f"http://127.0.0.1:{web}/sites/agency/"
+                self._ready.set()
+                await self._end.wait()

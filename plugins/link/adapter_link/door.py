@@ -11,6 +11,7 @@ Nothing but a POST changes anything, because mail scanners open links. The addre
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -66,7 +67,8 @@ class Door:
                 Route("/l/{token}/code", self._check, methods=["POST"]),
                 Route("/l/{token}/referral", self._referral, methods=["GET"]),
                 Route("/l/{token}/referral", self._submit, methods=["POST"]),
-            ]
+            ],
+            exception_handlers={AdapterError: self._trouble},
         )
 
     def path(self, token: str, step: str = "") -> str:
@@ -135,11 +137,7 @@ class Door:
             return self._go(request, "")
         if not genuine:
             return await self._show(request, "referral", link, problem="form-expired")
-        try:
-            page = await self.context.submit(self._visit(request, "referral", link), form)
-        except AdapterError as error:
-            return await self._trouble(request, link, error)
-        return _response(page)
+        return _response(await self.context.submit(self._visit(request, "referral", link), form))
 
     async def _open(self, request: Request) -> Link | Response:
         """The link that the address names, if it still works; else the page that says so."""
@@ -208,15 +206,14 @@ class Door:
         wait: int = 0,
     ) -> Response:
         visit = self._visit(request, name, link, problem=problem, wait=wait)
-        try:
-            return _response(await self.context.page(visit))
-        except AdapterError as error:
-            return await self._trouble(request, link, error)
+        return _response(await self.context.page(visit))
 
-    async def _trouble(self, request: Request, link: Link | None, error: AdapterError) -> Response:
-        self.context.log.error("link.page-failed", code=error.code)
-        page = await self.context.page(self._visit(request, "busy", link, wait=60))
-        return _response(page)
+    async def _trouble(self, request: Request, error: Exception) -> Response:
+        """The core could not do it now, for example because its store is full: say so."""
+        code = error.code if isinstance(error, AdapterError) else ""
+        self.context.log.error("link.page-failed", code=code)
+        page = await self.context.page(self._visit(request, "busy", None, wait=60))
+        return _response(replace(page, status=503))
 
     def _visit(
         self,

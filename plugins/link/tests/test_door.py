@@ -430,3 +430,19 @@ def test_neither_token_nor_code_nor_cookie_is_logged(run, context):
 
     run(scene)
     assert context.log.lines
+
+
+@pytest.mark.parametrize("broken", ["get", "put", "add"])
+def test_a_store_that_fails_is_said_and_tried_again_later(run, context, monkeypatch, broken):
+    async def fail(*_, **__):
+        raise TransientError("store.full", "no room")
+
+    async def scene(visitor):
+        path = await visitor.invited()
+        monkeypatch.setattr(context.state, broken, fail)
+        answer = await visitor.client.post(path)
+        assert answer.status_code == 503
+
+    run(scene)
+    assert context.visits[-1].name == "busy"
+    assert ("link.page-failed", {"code": "store.full"}) in context.log.lines

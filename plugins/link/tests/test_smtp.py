@@ -7,13 +7,13 @@ import re
 
 import httpx
 import pytest
-import uvicorn
-from adapter_link.config import LinkConfig
-from adapter_link.system import Link
 from mail_server import Mailroom, certificate, mail_server
 from pydantic import ValidationError
+from web_server import web_server
 
 from adapter.plugin import AuthError, ConfigError, DataError, TransientError
+from adapter_link.config import LinkConfig
+from adapter_link.system import Link
 
 pytestmark = pytest.mark.network
 
@@ -184,19 +184,9 @@ def test_the_whole_way_in_over_real_sockets(context, outbound):
         async with mail_server(room) as port:
             link = Link(settings(port), context)
             [endpoint] = link.endpoints()
-            server = uvicorn.Server(
-                uvicorn.Config(endpoint.app, port=0, log_config=None, lifespan="off", ws="none")
-            )
-            running = asyncio.create_task(server.serve())
-            while not server.started:
-                await asyncio.sleep(0.01)
-            address = server.servers[0].sockets[0].getsockname()
-            context.base = f"http://127.0.0.1:{address[1]}/"
-            try:
+            async with web_server(endpoint.app) as web:
+                context.base = f"http://127.0.0.1:{web}/"
                 return await visit(link)
-            finally:
-                server.should_exit = True
-                await running
 
     async def visit(link):
         await link.deliver(outbound())
