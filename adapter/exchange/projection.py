@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from adapter.fhir.bundles import relink
 from adapter.fhir.checks import check
 from adapter.mapping.packs import Packs
 from adapter.plugin.errors import DataError
@@ -45,8 +46,16 @@ class Projector:
         return bundle
 
     def resources(self, case: Case) -> list[Resource]:
-        """The resources of the case, each with its id."""
-        return [entry["resource"] for entry in self.bundle(case)["entry"]]
+        """The resources of the case, each with its id, and references by type and id."""
+        entries = self.bundle(case)["entry"]
+        ids = {entry["fullUrl"]: entry["fullUrl"].removeprefix("urn:uuid:") for entry in entries}
+        urls = {
+            entry["fullUrl"]: f"{entry['resource']['resourceType']}/{ids[entry['fullUrl']]}"
+            for entry in entries
+        }
+        return [
+            {**relink(entry["resource"], urls), "id": ids[entry["fullUrl"]]} for entry in entries
+        ]
 
     def write(self, tx: Transaction, organization: str, case: Case, at: datetime) -> None:
         """Store a new version of each resource that is new or has changed."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
 import hl7
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "integration" / "loop"))
-from harness import Loop, referral
 from hl7.mllp import open_hl7_connection
+
+from tests.integration.loop.harness import Loop, referral
 
 pytestmark = pytest.mark.network
 

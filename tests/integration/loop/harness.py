@@ -49,6 +49,7 @@ language = "{language}"
 [sites.agency.settings]
 smtp_host = "127.0.0.1"
 smtp_port = {smtp}
+smtp_tls = "none"
 sender = "referrals@adapter.example"
 recipient = "intake@agency.example"
 """
@@ -165,7 +166,7 @@ class Loop:
         )
         self.service = await Child.start(
             "service",
-            "adapter",
+            "adapter.cli",
             ["serve", "--config", str(self.config), "--json"],
             self.folder / "service.log",
         )

@@ -12,9 +12,9 @@ from typing import Any
 import hl7
 import httpx
 import pytest
-from harness import Loop, exchange, referral
 
 from adapter.cli.demonstration.agency import Visitor, link_from
+from tests.integration.loop.harness import Loop, exchange, referral
 
 pytestmark = pytest.mark.network
 
@@ -118,7 +118,7 @@ def test_a_message_that_cannot_be_mapped_is_told_and_kept(tmp_path: Path) -> Non
 
 async def _command(loop: Loop, *words: str) -> Any:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "adapter", *words, "--config", str(loop.config), "--json",
+        sys.executable, "-m", "adapter.cli", *words, "--config", str(loop.config), "--json",
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, _ = await process.communicate()
