@@ -8,7 +8,7 @@ questionnaire-unitOption and questionnaire-referenceResource.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -22,14 +22,15 @@ from adapter.fhir.questionnaire_answers import (
 )
 from adapter.fhir.questionnaire_form import Limits, Question
 from adapter.fhir.questionnaire_options import Resolver, in_value_set, offered
-from adapter.fhir.questionnaire_patterns import PatternError, matches
+from adapter.fhir.questionnaire_patterns import PatternError, Patterns
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCheck:
-    """Checks answers; holds how ValueSets are found."""
+    """Checks the answers of one response; holds how ValueSets are found."""
 
     resolve: Resolver
+    patterns: Patterns = field(default_factory=Patterns)
 
     def check(self, question: Question, answers: Sequence[Any], path: str) -> list[Issue]:
         """Return what is wrong with the answers in the item at `path`; their number apart."""
@@ -66,6 +67,8 @@ class AnswerCheck:
             return
         yield from self._check_choice(question, kind, value, here)
         yield from _check_limits(question.limits, kind, value, here)
+        if isinstance(value, str):
+            yield from self._check_text(question.limits, value, here)
 
     def _check_choice(
         self, question: Question, kind: str, value: Any, here: str
@@ -92,6 +95,23 @@ class AnswerCheck:
                     f"not checked: ValueSet {question.value_set} is not at hand or not listed",
                 )
 
+    def _check_text(self, limits: Limits, text: str, here: str) -> Iterator[Issue]:
+        if not text.strip():
+            # R4, data types: a string SHOULD hold more than white space; it is not forbidden.
+            yield Issue("warning", "value", here, "the text is blank: leave the answer out instead")
+        if limits.max_length is not None and len(text) > limits.max_length:
+            yield Issue("error", "value", here, f"longer than {limits.max_length} characters")
+        if limits.min_length is not None and len(text) < limits.min_length:
+            yield Issue("error", "value", here, f"shorter than {limits.min_length} characters")
+        if limits.pattern is not None:
+            try:
+                if not self.patterns.matches(limits.pattern, text):
+                    yield Issue(
+                        "error", "value", here, "the text does not have the form that is asked"
+                    )
+            except PatternError as error:
+                yield Issue("warning", "not-supported", here, f"form not checked: {error}")
+
 
 def _check_exclusive(question: Question, answers: Sequence[Any], path: str) -> Iterator[Issue]:
     if len(answers) < 2:
@@ -113,8 +133,6 @@ def _check_limits(limits: Limits, kind: str, value: Any, here: str) -> Iterator[
         yield Issue("error", "value", here, "the value is below the smallest that is allowed")
     if limits.maximum is not None and compare(kind, value, *limits.maximum) == 1:
         yield Issue("error", "value", here, "the value is above the largest that is allowed")
-    if isinstance(value, str):
-        yield from _check_text(limits, value, here)
     if kind == "Quantity":
         yield from _check_unit(limits, value, here)
     if kind == "Reference" and limits.targets:
@@ -122,22 +140,6 @@ def _check_limits(limits: Limits, kind: str, value: Any, here: str) -> Iterator[
     number = value.get("value") if kind == "Quantity" else value if kind == "decimal" else None
     if limits.decimal_places is not None and number is not None:
         yield from _check_places(limits.decimal_places, number, here)
-
-
-def _check_text(limits: Limits, text: str, here: str) -> Iterator[Issue]:
-    if not text.strip():
-        # R4, data types: a string SHOULD hold more than white space; it is not forbidden.
-        yield Issue("warning", "value", here, "the text is blank: leave the answer out instead")
-    if limits.max_length is not None and len(text) > limits.max_length:
-        yield Issue("error", "value", here, f"longer than {limits.max_length} characters")
-    if limits.min_length is not None and len(text) < limits.min_length:
-        yield Issue("error", "value", here, f"shorter than {limits.min_length} characters")
-    if limits.pattern is not None:
-        try:
-            if not matches(limits.pattern, text):
-                yield Issue("error", "value", here, "the text does not have the form that is asked")
-        except PatternError as error:
-            yield Issue("warning", "not-supported", here, f"form not checked: {error}")
 
 
 def _check_places(places: int, number: Any, here: str) -> Iterator[Issue]:

@@ -117,13 +117,10 @@ class HapiServer:
             say(f"HAPI does not take {path}: {answer.status_code} {answer.text[:400]}")
             sys.exit(1)
 
-    def validate(self, resource: Any, profile: str | None = None) -> list[dict[str, Any]]:
+    def validate(self, resource: Any) -> list[dict[str, Any]]:
         """Return the issues of $validate; a refused request counts as its OperationOutcome."""
         kind = resource.get("resourceType", "Basic") if isinstance(resource, dict) else "Basic"
-        query = {"profile": profile} if profile else {}
-        answer = self.client.post(
-            f"{self.base}/{kind}/$validate", json=resource, params=query, headers=HEADERS
-        )
+        answer = self.client.post(f"{self.base}/{kind}/$validate", json=resource, headers=HEADERS)
         issues: list[dict[str, Any]] = answer.json().get("issue", [])
         if answer.status_code != 200 and not any(i["severity"] in FAILS for i in issues):
             issues.append({"severity": "fatal", "diagnostics": f"HTTP {answer.status_code}"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from adapter.fhir.questionnaire import check_response
 from adapter.fhir.questionnaire_answers import compare
-from adapter.fhir.questionnaire_patterns import PatternError, matches
+from adapter.fhir.questionnaire_patterns import ALL_TOGETHER, PatternError, Patterns
 
 DATES = st.dates(date(1900, 1, 1), date(2100, 1, 1)).flatmap(
     lambda day: st.sampled_from([day.isoformat(), day.isoformat()[:7], day.isoformat()[:4]])
@@ -75,14 +76,34 @@ def test_values_compare_as_their_types_do(
 
 
 def test_a_pattern_must_match_the_whole_text() -> None:
-    assert matches("[A-Z]+", "ABC")
-    assert not matches("[A-Z]+", "ABCd")
+    assert Patterns().matches("[A-Z]+", "ABC")
+    assert not Patterns().matches("[A-Z]+", "ABCd")
 
 
 @pytest.mark.parametrize("pattern", ["(", "x" * 1001, "(a|a)+b"])
 def test_a_pattern_that_cannot_be_used_is_said(pattern: str) -> None:
     with pytest.raises(PatternError):
-        matches(pattern, "a" * 60 + "!")
+        Patterns().matches(pattern, "a" * 60 + "!")
+
+
+def test_all_patterns_of_a_response_together_have_an_end() -> None:
+    url = "http://hl7.org/fhir/StructureDefinition/regex"
+    item = {
+        "linkId": "a",
+        "type": "string",
+        "repeats": True,
+        "extension": [{"url": url, "valueString": "(a|a)+b"}],
+    }
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "status": "completed",
+        "item": [{"linkId": "a", "answer": [{"valueString": "a" * 60 + "!"}] * 1000}],
+    }
+    started = time.perf_counter()
+    issues = check_response(response, {"resourceType": "Questionnaire", "item": [item]})
+    assert len(issues) == 1000
+    assert {issue.code for issue in issues} == {"not-supported"}
+    assert time.perf_counter() - started < 10 * ALL_TOGETHER  # without an end: 50 s
 
 
 A = {"linkId": "a", "type": "boolean"}
