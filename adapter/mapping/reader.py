@@ -28,6 +28,7 @@ from adapter.mapping.table import (
     Where,
 )
 
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is at hand: 10 x faster
 _ROW_FIX = "write - [left, arrow, right], then a codec, then options, on one line"
 _OPTIONS = ("loses", "default", "fallback", "when", "else", "inherits", "codec")
 _BLOCK_KEYS = ("rows", "when", "loses", "inherits")
@@ -275,9 +276,9 @@ def _text(node: yaml.Node | None) -> str | None:
 
 def _plain(node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
-        if node.style is None and node.tag == "tag:yaml.org,2002:bool":
+        if not node.style and node.tag == "tag:yaml.org,2002:bool":
             return node.value.lower() in ("true", "yes", "on")
-        if node.style is None and node.tag == "tag:yaml.org,2002:int":
+        if not node.style and node.tag == "tag:yaml.org,2002:int":
             return int(node.value) if node.value.lstrip("-").isdigit() else node.value
         if node.tag == "tag:yaml.org,2002:null":
             return None
@@ -296,7 +297,7 @@ def read_tables(text: str, file: str, pack: str) -> list[MapTable]:
     reader = _Reader(file, pack)
     tables = []
     try:
-        for node in yaml.compose_all(text, Loader=yaml.SafeLoader):
+        for node in yaml.compose_all(text, Loader=_Loader):
             table = reader.map(node)
             if table is not None:
                 tables.append(table)
