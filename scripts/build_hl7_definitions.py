@@ -34,7 +34,7 @@ STRUCTURES = ("REF_I12", "RRI_I12", "ORU_R01", "OMG_O19", "SIU_S12", "ACK")
 # Segments that are met in these messages without being in their structures, and batch segments.
 EXTRA_SEGMENTS = ("PD1", "ROL", "PRT", "CON", "REL", "TXA", "ARV", "FHS", "BHS", "BTS", "FTS")
 TABLES = {
-    "0001", "0003", "0008", "0038", "0078", "0085", "0103", "0104", "0119", "0123", "0155", "0200",
+    "0001", "0003", "0008", "0038", "0078", "0085", "0103", "0119", "0123", "0155", "0200",
     "0201", "0203", "0280", "0281", "0282", "0283", "0284", "0286", "0301", "0357", "0516",
 }  # fmt: skip
 # Version 2.9, chapter 2: three fields on confidentiality close the header.
@@ -45,6 +45,11 @@ ADDED_2_9 = {
         [28, "Special Access Restriction Instructions", "ST", 0, -1, None],
     ]
 }
+# hl7apy marks these required in some versions; the standard has them C (OBX-4, 'conditional') or O.
+NOT_REQUIRED = {("OBX", 4), ("OBR", 27)}
+# Components that a version withdrew are still sent and read (OSCAR writes XTN.1 in 2.6), so they
+# stay, not required; hl7apy drops this one from 2.6 altogether.
+XTN_1 = [1, "Telephone Number", "ST", 0, 1, None]
 # hl7apy holds OSU^O51 under the name OSU_O41, and with MSA required: an order status that
 # nobody asked for has none (360X sends it so).
 OSU_SOURCE, OSU_NAME, OSU_SINCE = "OSU_O41", "OSU_O51", "2.8"
@@ -66,9 +71,12 @@ def words(name: str) -> str:
 def row(child: Any, facts: Any) -> list[Any]:
     """[number, name, data type, least, most (-1: no limit), table]."""
     name, _, (least, most), _ = child
+    owner, number = name.rsplit("_", 1)
     table = facts[4]
+    if (owner, int(number)) in NOT_REQUIRED:
+        least = 0
     return [
-        int(name.rsplit("_", 1)[1]),
+        int(number),
         words(facts[3] or ""),
         facts[2],
         least,
@@ -127,6 +135,10 @@ def datatypes(package: str, wanted: set[str]) -> dict[str, Any]:
         if name in found or name not in structs:
             continue
         found[name] = [row(child, child[1]) for child in structs[name]]
+        for component in found[name]:
+            component[4] = component[4] or 1
+        if name == "XTN" and found[name][0][0] != 1:
+            found[name].insert(0, list(XTN_1))
         todo |= {component[2] for component in found[name]}
     return found
 

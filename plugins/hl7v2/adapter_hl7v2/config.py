@@ -81,7 +81,9 @@ class Hl7v2Config(SystemConfig):
     connect_timeout: Seconds = 10.0
     reply_timeout: Seconds = 30.0
     verify_outbound: bool = Field(
-        default=True, description="check the structure of what is sent, in a worker process"
+        default=False,
+        description="have hl7apy check the structure of what is sent, in a worker process, and log "
+        "what it says; for setting a site up",
     )
 
     @model_validator(mode="after")

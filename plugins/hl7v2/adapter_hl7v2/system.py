@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -29,6 +30,7 @@ from adapter_hl7v2.batch import unterminated
 from adapter_hl7v2.charset import codec_of
 from adapter_hl7v2.checks import Checked, Policy, check
 from adapter_hl7v2.config import Hl7v2Config, is_loopback, split_address
+from adapter_hl7v2.conformance import verify
 from adapter_hl7v2.framing import Frame
 from adapter_hl7v2.limits import Limits
 from adapter_hl7v2.message import Message
@@ -95,6 +97,7 @@ class Hl7v2(System):
         )
         self._server: MllpServer | None = None
         self._client: MllpClient | None = None
+        self._verifying: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Read the certificates, so that a wrong one is told before anything is taken."""
@@ -105,6 +108,8 @@ class Hl7v2(System):
 
     async def close(self) -> None:
         """Close listener and connection."""
+        for task in self._verifying:
+            task.cancel()
         if self._server is not None:
             await self._server.stop()
         if self._client is not None:
@@ -172,6 +177,10 @@ class Hl7v2(System):
                 "this site has nowhere to deliver to",
                 fix="set deliver_to to the host:port of the peer's MLLP listener",
             )
+        if self.config.verify_outbound and message.attempt == 1:
+            task = asyncio.create_task(self._verify(message))
+            self._verifying.add(task)
+            task.add_done_callback(self._verifying.discard)
         control_id = Message.parse(message.body).control_id
         reply = await self._client.send(message.body)
         try:
@@ -180,6 +189,17 @@ class Hl7v2(System):
             await self._client.close()  # what follows on this connection may be of another too
             raise
         return Delivered(response=reply)
+
+    async def _verify(self, message: Outbound) -> None:
+        """A second opinion on what was sent. It delays nothing and stops nothing."""
+        for finding in await self.context.offload(verify, message.body):
+            self.context.log.warning(
+                "message.not-conformant",
+                kind=message.kind,
+                severity=finding.severity,
+                where=finding.where,
+                said=finding.message,
+            )
 
     async def _take(self, raw: bytes, checked: Checked) -> bytes:
         if checked.problem is not None:
