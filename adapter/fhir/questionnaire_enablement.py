@@ -34,6 +34,9 @@ class Enablement:
     form: Form
     _known: dict[tuple[str, int], bool] = field(default_factory=dict)
     _asking: set[tuple[str, int]] = field(default_factory=set)
+    _found: dict[tuple[str, int], list[tuple[list[Frame], Mapping[str, Any]]]] = field(
+        default_factory=dict
+    )
     _lookup: dict[int, dict[str, list[Mapping[str, Any]]]] = field(default_factory=dict)
 
     def enabled(self, question: Question, frames: Sequence[Frame]) -> bool:
@@ -93,7 +96,19 @@ class Enablement:
             depth = question.ancestors.index(target.link_id)
             return list(frames[: depth + 1]), frames[depth + 1].item
         shared = _shared_depth(question.ancestors, target.ancestors)
-        spots: list[list[Frame]] = [list(frames[: shared + 1])]
+        found = self._occurrences(target, list(frames[: shared + 1]), shared)
+        if not found:
+            return None
+        return found[-1] if self._comes_before(target, question, shared) else found[0]
+
+    def _occurrences(
+        self, target: Question, frames: list[Frame], shared: int
+    ) -> list[tuple[list[Frame], Mapping[str, Any]]]:
+        """Return each place of the target inside the last of the frames, in the order of items."""
+        key = (target.link_id, id(frames[-1].container))
+        if key in self._found:
+            return self._found[key]
+        spots = [frames]
         for link_id in target.ancestors[shared:]:
             parent = self.form.questions[link_id]
             spots = [
@@ -104,9 +119,8 @@ class Enablement:
             ]
         wanted = target.link_id
         found = [(spot, item) for spot in spots for item in self.items(spot[-1].container, wanted)]
-        if not found:
-            return None
-        return found[-1] if self._comes_before(target, question, shared) else found[0]
+        self._found[key] = found
+        return found
 
     def _comes_before(self, target: Question, question: Question, shared: int) -> bool:
         def branch(item: Question) -> int:

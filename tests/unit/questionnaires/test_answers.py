@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from datetime import date, timedelta
 from typing import Any
@@ -169,3 +170,23 @@ def test_an_item_with_an_expression_is_not_demanded_but_warned_about() -> None:
         {"resourceType": "Questionnaire", "item": [item]},
     )
     assert [(issue.severity, issue.code) for issue in issues] == [("warning", "not-supported")]
+
+
+def test_many_items_that_ask_about_one_group_take_time_in_proportion() -> None:
+    def group(link: str, *items: dict[str, Any]) -> dict[str, Any]:
+        return {"linkId": link, "type": "group", "repeats": True, "item": list(items)}
+
+    when = {"question": "x", "operator": "=", "answerBoolean": True}
+    asking = {"linkId": "y", "type": "string", "enableWhen": [when]}
+    form = group("g", {"linkId": "x", "type": "boolean"}), group("h", asking)
+
+    def seconds(count: int) -> float:
+        yes = {"linkId": "g", "item": [{"linkId": "x", "answer": [{"valueBoolean": True}]}]}
+        word = {"linkId": "h", "item": [{"linkId": "y", "answer": [{"valueString": "a"}]}]}
+        items = [copy.deepcopy(item) for item in (yes, word) for _ in range(count)]
+        response = {"resourceType": "QuestionnaireResponse", "status": "completed", "item": items}
+        started = time.perf_counter()
+        assert check_response(response, {"resourceType": "Questionnaire", "item": list(form)}) == []
+        return time.perf_counter() - started
+
+    assert min(seconds(2000) for _ in range(3)) < 40 * min(seconds(200) for _ in range(3))
