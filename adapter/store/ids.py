@@ -13,6 +13,7 @@ _SEPARATOR = "\x1f"
 _lock = threading.Lock()
 _last = 0
 _pid = 0
+_last_number = 0
 
 
 def new_id() -> str:
@@ -40,6 +41,16 @@ def new_id() -> str:
     )
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def new_number() -> int:
+    """A 63-bit number that grows with time: microseconds and 11 random bits, as `new_id` does."""
+    global _last_number
+    random = int.from_bytes(os.urandom(2), "big") & 0x7FF
+    now = time.time_ns() // 1_000 << 11 | random
+    with _lock:
+        _last_number = max(_last_number + 1, now)
+        return _last_number
 
 
 def mapped_id(site: str, *parts: str) -> str:

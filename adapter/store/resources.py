@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema, search_keys
 from adapter.store.errors import RaceError
+from adapter.store.ids import new_number
 from adapter.store.session import Row, Session
 from adapter.store.statement import Statement, padded, places
 from adapter.store.times import from_micros, to_micros
@@ -27,7 +28,7 @@ _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
         .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns})
         .on_conflict_do_nothing()
     )
 )
@@ -150,7 +151,7 @@ class Resources:
             if version:
                 older.append({"of_id": each.id, "of_type": each.type, "of_version": version})
             rows.append(self._row(each, version + 1, organization, referral, at, plain, hashed))
-            keys += self._keys(each, version + 1)
+            keys += self._keys(each, rows[-1]["sequence"])
             numbers.append(version + 1)
         self._insert(older, rows)
         self._session.many(_ADD_KEY, keys)
@@ -285,6 +286,7 @@ class Resources:
         shown = search_keys.columns(new.content)
         place = f"resources|content|{new.type}/{new.id}/{version}"
         return {
+            "sequence": new_number(),
             "type": new.type,
             "id": new.id,
             "version": version,
@@ -301,9 +303,9 @@ class Resources:
             "content_sealed": session.seal(organization, referral, place, plain),
         }
 
-    def _keys(self, new: NewResource, version: int) -> list[dict[str, Any]]:
+    def _keys(self, new: NewResource, sequence: int) -> list[dict[str, Any]]:
         return [
-            {"key": key, "id": new.id, "type": new.type, "version": version}
+            {"key": key, "sequence": sequence}
             for key in search_keys.keys(self._session.keyring, new.type, new.content)
         ]
 
@@ -349,9 +351,7 @@ def _search(given: tuple[str, ...]) -> Statement:
             alias,
             sa.and_(
                 alias.c.key == sa.bindparam(name, type_=sa.LargeBinary),
-                alias.c.id == _t.c.id,
-                alias.c.type == _t.c.type,
-                alias.c.version == _t.c.version,
+                alias.c.sequence == _t.c.sequence,
             ),
         )
     return Statement(query)

@@ -100,7 +100,6 @@ inbox = _Table(
     Index("inbox_id", "id", unique=True),
     Index("inbox_key", "site", "key_hash", unique=True, **_where("key_hash IS NOT NULL")),
     Index("inbox_pending", "site", "sequence", **_where("pending IS NOT NULL")),
-    Index("inbox_referral", "referral", **_where("referral IS NOT NULL")),
 )
 
 # Bytes that never change stand apart from a row that does: a mark must not write a megabyte again.
@@ -182,7 +181,7 @@ identifiers = _Table(
 resources = _Table(
     "resources",
     metadata,
-    _sequence(),
+    _number("sequence", key=True),  # made by the store, so that keys can be written with it
     _text("type"),
     _text("id"),
     _number("version"),
@@ -209,9 +208,7 @@ resource_keys = _Table(
     "resource_keys",
     metadata,
     _bytes("key", key=True),
-    _text("id", key=True),
-    _text("type", key=True),
-    _number("version", key=True),
+    _number("sequence", key=True),
     sqlite_with_rowid=False,
 )
 

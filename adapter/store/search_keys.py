@@ -1,8 +1,8 @@
 """By what a stored FHIR resource can be found: plain columns without PHI, and keys.
 
 A key is a few bytes that stand for a parameter and a value, so that only equality can be asked.
-What may name a person is a keyed hash. A reference to a record of our own is its id, which says
-nothing about anybody; as ids of one referral begin alike, its keys then lie together in the index.
+A key is a keyed hash. That of a reference to a record of our own begins as its id does, which says
+nothing about anybody: ids of one referral may begin alike, and its keys then lie together.
 
 Names of parameters are those of FHIR R4 3.2.1.
 """
@@ -59,6 +59,8 @@ _OF_TYPE: dict[str, tuple[Parameter, ...]] = {
         ("organization", ("providedBy",), "reference"),
     ),
 }
+_HASH = 12
+_ALIKE = 6  # bytes of an id that a referral's records share
 _SUBJECTS = ("subject", "patient", "for")
 _DATES = ("authoredOn", "authored", "recordedDate", "effectiveDateTime", "performedDateTime")
 
@@ -120,9 +122,9 @@ def key(keyring: Keyring, resource_type: str, parameter: str, value: str) -> byt
     own = _own_id(value)
     if own is None:
         text = f"{resource_type}\x1f{parameter}\x1f{normalised(value)}"
-        return keyring.lookup_hash("resource key", text)[:16]
-    target = value.partition("/")[0]
-    return own + keyring.derive(f"resource key {resource_type} {parameter} {target}")[:4]
+        return keyring.lookup_hash("resource key", text)[:_HASH]
+    text = f"{resource_type}\x1f{parameter}\x1f{value}"
+    return own[:_ALIKE] + keyring.lookup_hash("resource key", text)[:_HASH]
 
 
 def subject_key(keyring: Keyring, reference: str) -> bytes:
