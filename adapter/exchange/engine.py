@@ -100,7 +100,7 @@ class Engine:
         Unless the sender wants none (MSH-16 NE), or its system has no way to say it.
         """
         asked = self.mapper.envelope(row.raw, format=row.format) or Envelope()
-        if asked.reply == "NE":
+        if asked.application_ack == "NE":
             return
         said = Acknowledgement(code="AE", message_id=asked.id, text=error.message, error_code="207")
         self.ledger.dispatch.error(
@@ -194,7 +194,7 @@ class Engine:
             ),
         ]
         told = [Told(event="request", to="performer", fulfilment=fulfilment.id)]
-        if event.envelope and event.envelope.reply in ("AL", "SU"):
+        if event.envelope and event.envelope.application_ack in ("AL", "SU"):
             told.append(Told(event="request-answer", fulfilment=fulfilment.id))
         self.ledger.create(
             tx,
@@ -315,7 +315,7 @@ class Engine:
         for each in told:
             if not each.event.endswith("-answer"):
                 answered.append(each)
-            elif asked.reply != "NE":
+            elif asked.application_ack != "NE":
                 answered.append(replace(each, acknowledges=said))
         return answered
 

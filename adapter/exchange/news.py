@@ -42,6 +42,14 @@ EVENT_KINDS: Mapping[str, EventKind] = {
 }
 
 
+REPLIES: Mapping[str, str] = {
+    "request-answer": "request",
+    "modify-answer": "modify",
+    "cancel-answer": "cancel",
+    "status-answer": "status-request",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """One thing to tell one side: the event's name, and the acknowledgement that it carries."""
@@ -108,6 +116,7 @@ def reply_envelope(request: Envelope | None, told: Told, sent_at: str) -> Envelo
         receiver=asked.sender,
         processing=asked.processing,
         version=asked.version,
+        reply=REPLIES.get(told.event),
         acknowledges=told.acknowledges
         or Acknowledgement(code="AA", message_id=asked.id if asked.id else None),
     )

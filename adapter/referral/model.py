@@ -517,7 +517,11 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The message's own facts, as its sender stated them (HL7 v2 MSH, FHIR MessageHeader)."""
+    """The message's own facts, as its sender stated them (HL7 v2 MSH, FHIR MessageHeader).
+
+    `accept_ack` and `application_ack` say which answers the sender wants (MSH-15, MSH-16: AL, NE,
+    ER, SU). `reply` says what kind of message this one answers.
+    """
 
     id: str | None = None
     type: str | None = None
@@ -528,6 +532,8 @@ class Envelope:
     version: str | None = None
     language: str | None = None
     character_set: str | None = None
+    accept_ack: str | None = None
+    application_ack: str | None = None
     reply: str | None = None
     acknowledges: Acknowledgement | None = None
 

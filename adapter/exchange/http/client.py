@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
@@ -26,6 +27,8 @@ from adapter.plugin.http import Call, HttpSettings, NextLink, Params
 
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 MAX_HOPS = 3
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_HEADER_VALUE = re.compile(r"[\t -~]{0,8192}")
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -212,7 +215,7 @@ class SiteClient:
                 "http.unreachable", f"{host} cannot be reached", detail=type(error).__name__
             )
         except (httpx.LocalProtocolError, httpx.InvalidURL):
-            return DataError("http.request-malformed", "the request has a header that no HTTP has")
+            return _malformed()
         except (TimeoutError, httpx.HTTPError) as error:
             return TransientError(
                 unknown, f"{host} gave no whole answer", detail=type(error).__name__
@@ -221,7 +224,7 @@ class SiteClient:
     def _built(self, method: str, url: str, call: Call) -> httpx.Request:
         address = _address(self._base, url, call.get("params"))
         origin = self._check(address)
-        headers = httpx.Headers(call.get("headers"))
+        headers = _headers(call)
         if origin != self._rules.home:
             for name in self._credentials:
                 headers.pop(name, None)
@@ -333,6 +336,22 @@ def _address(base: str, url: str, params: Params | None) -> str:
 
 
 _KEPT = "/?&=%:@!$'()*,;~-._|+#"
+
+
+def _headers(call: Call) -> httpx.Headers:
+    given = call.get("headers", {})
+    for name, value in given.items():
+        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+            raise _malformed()
+    return httpx.Headers(dict(given))
+
+
+def _malformed() -> DataError:
+    return DataError(
+        "http.request-malformed",
+        "the request has a header that HTTP does not allow",
+        fix="A header holds printable ASCII on one line: encode other text.",
+    )
 
 
 def _body(headers: httpx.Headers, call: Call) -> bytes | None:

@@ -5,6 +5,7 @@ that speaks through python-hl7, a library of another maker.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -71,7 +72,8 @@ def referral(number: str, *, control: str | None = None, text: str = "lonely sin
     """A synthetic REF^I12 that names the program by its provider number."""
     return "\r".join(
         [
-            f"MSH|^~\\&|TESTEMR|CLINIC|ADAPTER|HUB|20260302100000-0500||REF^I12^REF_I12|{control or number}|T|2.5.1",
+            "MSH|^~\\&|TESTEMR|CLINIC|ADAPTER|HUB|20260302100000-0500||REF^I12^REF_I12"
+            f"|{control or number}|T|2.5.1",
             f"RF1|P|R|||A|{number}|20260302||20260302",
             "PRD|RP|Synthetic^Clinician|||||99001^^^SYNTH",
             "PRD|RT|Walking^Group|||||WALK-1^^^SYNTH",
@@ -91,6 +93,7 @@ class Emr:
         self.port = 0
         self._news = asyncio.Condition()
         self._server: Any = None
+        self._writers: list[Any] = []
 
     async def open(self) -> None:
         """Listen on a free port."""
@@ -98,10 +101,15 @@ class Emr:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and let go of every connection."""
         self._server.close()
+        for writer in self._writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _take(self, reader: Any, writer: Any) -> None:
+        self._writers.append(writer)
         try:
             while not writer.is_closing():
                 message = await reader.readmessage()
@@ -130,6 +138,7 @@ async def exchange(address: str, *messages: str) -> list[hl7.Message]:
         await writer.drain()
         answers.append(await asyncio.wait_for(reader.readmessage(), 20))
     writer.close()
+    await writer.wait_closed()
     return answers
 
 

@@ -19,6 +19,14 @@ from tests.integration.loop.harness import Loop, exchange, referral
 pytestmark = pytest.mark.network
 
 
+OUTCOME = {
+    "q.what-mattered-met": "yes",
+    "q.wellbeing-change": "a-little-better",
+    "q.enrolment": "enrolled",
+    "q.summary": "Eight walks and two new friends.",
+}
+
+
 def with_loop(work: Callable[[Loop], Coroutine[Any, Any, None]], folder: Path) -> None:
     async def run() -> None:
         loop = Loop(folder)
@@ -51,7 +59,7 @@ def test_accepted_completed_and_back_in_the_emr(tmp_path: Path) -> None:
         assert field(accepted, "RF1", 1) == "A"
         assert "R-1" in field(accepted, "RF1", 6)
 
-        await visitor.do("complete", {"summary": "Eight walks and two new friends."})
+        await visitor.do("complete", OUTCOME)
         _, outcome = await loop.emr.wait_for(2)
         assert field(outcome, "MSH", 9).startswith("ORU^R01")
         assert "Eight walks and two new friends." in outcome
