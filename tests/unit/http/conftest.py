@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from adapter_conformance.fakes.memory import MemoryClock, MemoryLog, MemoryState
 
 from adapter.exchange.http.client import SiteClient
 from adapter.exchange.http.factory import Wiring, site_client
 from adapter.plugin.context import Site
 from adapter.plugin.http import HttpSystemConfig
+from adapter_conformance.fakes.memory import MemoryClock, MemoryLog, MemoryState
 
 HOST = "https://ehr.example.org"
 

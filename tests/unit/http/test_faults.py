@@ -9,8 +9,6 @@ from email.utils import format_datetime
 import httpx
 import pytest
 import respx
-from adapter_conformance.fakes.memory import MemoryClock
-from adapter_conformance.fakes.rest_host import RestHost
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +23,8 @@ from adapter.plugin.errors import (
     SystemFault,
     TransientError,
 )
+from adapter_conformance.fakes.memory import MemoryClock
+from adapter_conformance.fakes.rest_host import RestHost
 
 pytestmark = pytest.mark.anyio
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
