@@ -1,8 +1,8 @@
 """One input into its messages: MLLP frames, batch files (FHS, BHS, BTS, FTS), or one after another.
 
 A message ends where the next header segment begins. The counts that trailers give are checked
-(chapter 2, batch protocol); what cannot be a message is given back as the error that it is, in its
-place, so that nothing of a file is skipped in silence.
+(chapter 2, batch protocol). What is no message is given in its place as the bytes that it is, and
+`Message.parse` refuses it by name, so that nothing of a file is skipped in silence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from adapter_hl7v2 import charset
 from adapter_hl7v2.errors import ReadError
 from adapter_hl7v2.framing import START, Deframer
-from adapter_hl7v2.limits import LIMITS, Limits
 
 # Header segments carry their delimiters; trailers may stand alone.
 _MARK = re.compile(
@@ -25,49 +24,33 @@ _MARK = re.compile(
 _BLANK = b" \t\r\n\x1a"  # with the end-of-file mark of old systems
 
 
-def split(data: bytes, limits: Limits = LIMITS) -> Iterator[bytes | ReadError]:
-    """The messages of one input, in order; a `ReadError` where something is not a message.
+def split(data: bytes) -> Iterator[bytes]:
+    """The messages of one input, in order, and in their place bytes that are none.
 
-    Errors: ``no-message`` (nothing here, or text that belongs to no message),
-    ``frame-unterminated``, ``too-large``, ``charset-mismatch``, ``batch-count`` (a trailer counts
-    otherwise), ``batch-unfinished`` (no trailer). A wrong count takes no message back.
+    Those are: text that belongs to no message; a frame without its end (with its 0x0B); a trailer
+    that counts otherwise; the header of a batch that has no trailer; nothing at all. A count that
+    is wrong does not take back the messages before it.
     """
     found = False
-    for piece in _pieces(data, limits):
+    for piece in _pieces(data):
         found = True
         yield piece
     if not found:
-        yield _stray()
+        yield b""
 
 
-def _pieces(data: bytes, limits: Limits) -> Iterator[bytes | ReadError]:
+def _pieces(data: bytes) -> Iterator[bytes]:
     if data.lstrip(_BLANK)[:1] != START:
         yield from _Batch().read(data)
         return
-    deframer = Deframer(limits.size)
+    deframer = Deframer(len(data))
     for frame in [*deframer.feed(data), *deframer.close()]:
-        if frame.fault == "too-large":
-            yield ReadError(
-                "too-large",
-                f"a frame has {frame.size:,} bytes; at most {limits.size:,} are taken",
-                fix="send large documents by reference, or raise max_bytes",
-                condition="207",
-            )
-        elif frame.fault:
-            yield unterminated()
+        if frame.fault:
+            yield START + frame.data
         else:
             yield from _Batch().read(frame.data)
     if deframer.stray:
-        yield _stray()
-
-
-def unterminated() -> ReadError:
-    """The error of a frame without its end."""
-    return ReadError(
-        "frame-unterminated",
-        "an MLLP frame has no end (0x1C 0x0D)",
-        fix="the message may be cut: send it again, whole",
-    )
+        yield b"?"
 
 
 @dataclass(slots=True)
@@ -77,60 +60,51 @@ class _Batch:
     separator: bytes = b"|"
     messages: int = 0
     batches: int = 0
-    in_batch: bool = False
-    in_file: bool = False
+    file: bytes = b""  # the header of a file or a batch that has no trailer yet
+    batch: bytes = b""
 
-    def read(self, data: bytes) -> Iterator[bytes | ReadError]:
+    def read(self, data: bytes) -> Iterator[bytes]:
         try:
-            data, proven = charset.unwrap(data)
-        except ReadError as error:
-            yield error
+            narrow, proven = charset.unwrap(data)
+        except ReadError:
+            yield data
             return
-        marks = [found.start() for found in _MARK.finditer(data)]
-        before = data[: marks[0] if marks else len(data)]
+        marks = [found.start() for found in _MARK.finditer(narrow)]
+        before = narrow[: marks[0] if marks else len(narrow)]
         if before.strip(_BLANK):
-            yield _stray()
-        for start, end in zip(marks, [*marks, len(data)][1:], strict=True):
-            piece = data[start:end]
+            yield before
+        for start, end in zip(marks, [*marks, len(narrow)][1:], strict=True):
+            piece = narrow[start:end]
             if piece.startswith(b"MSH"):
                 self.messages += 1
                 yield _wrapped(piece.rstrip(b"\x1a"), proven)
             else:
                 yield from self._mark(piece)
-        if self.in_batch or self.in_file:
-            yield ReadError(
-                "batch-unfinished",
-                "the batch has no end (BTS or FTS)",
-                fix="the file may be cut: compare its messages with what was sent",
-            )
+        if self.batch or self.file:
+            yield self.batch or self.file
 
-    def _mark(self, piece: bytes) -> Iterator[ReadError]:
+    def _mark(self, piece: bytes) -> Iterator[bytes]:
         name = piece[:3]
         line, *rest = re.split(rb"[\r\n]+", piece.strip(_BLANK), maxsplit=1)
-        if rest:
-            yield _stray()
         if name in (b"FHS", b"BHS"):
             self.separator = piece[3:4]
         if name == b"FHS":
-            self.in_file, self.batches = True, 0
+            self.file, self.batches = line, 0
         elif name == b"BHS":
-            self.in_batch, self.messages = True, 0
+            self.batch, self.messages = line, 0
             self.batches += 1
         elif name == b"BTS":
-            self.in_batch = False
-            yield from self._count(line, self.messages, "messages")
+            self.batch = b""
+            yield from self._count(line, self.messages)
         else:
-            self.in_file = False
-            yield from self._count(line, self.batches, "batches")
+            self.file = b""
+            yield from self._count(line, self.batches)
+        yield from rest
 
-    def _count(self, line: bytes, found: int, what: str) -> Iterator[ReadError]:
-        said = [*line.split(self.separator), b""][1].strip()
+    def _count(self, trailer: bytes, found: int) -> Iterator[bytes]:
+        said = [*trailer.split(self.separator), b""][1].strip()
         if said and (not said.isdigit() or len(said) > 9 or int(said) != found):
-            yield ReadError(
-                "batch-count",
-                f"the trailer does not count {found} {what}, which is what there is",
-                fix="the file may be cut: compare its messages with what was sent",
-            )
+            yield trailer
 
 
 def _wrapped(piece: bytes, proven: str | None) -> bytes:
@@ -140,11 +114,3 @@ def _wrapped(piece: bytes, proven: str | None) -> bytes:
     if proven == "utf-8":
         return codecs.BOM_UTF8 + piece
     return piece.decode("utf-8").encode(proven)
-
-
-def _stray() -> ReadError:
-    return ReadError(
-        "no-message",
-        "there is text that belongs to no HL7 v2 message",
-        fix="send HL7 v2 in its delimiter encoding (ER7); each message begins with MSH",
-    )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from adapter.plugin import DataError
 from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
-from adapter_hl7v2 import codecs
+from adapter_hl7v2 import batch, codecs
 from adapter_hl7v2.message import Message
 from adapter_hl7v2.paths import Er7Notation
-
-_START = re.compile(rb"(?:\A|(?<=[\r\n]))[ \t]*MSH(?=[^A-Za-z0-9\r\n])")
-_BATCH = re.compile(rb"(?:\A|(?<=[\r\n]))(?:FHS|BHS|BTS|FTS)[^\r\n]*[\r\n]*")
-_FRAME = re.compile(rb"\x0b|\x1c\r?\n?")
 
 GROUPS: Mapping[str, Sequence[str]] = {
     "PRD": ("CTD",), "AUT": ("CTD",), "OBR": ("NTE", "OBX"), "OBX": ("NTE",),
@@ -33,19 +29,9 @@ class Hl7v2Format:
     suffix = ".hl7"
     codecs: Mapping[str, CodecMaker] = codecs.CODECS
 
-    def split(self, data: bytes) -> Iterator[bytes]:
-        """Each message of a file: batch headers, MLLP frames and line ends between them are dropped.
-
-        Bytes that hold no MSH are given as one message, so that they can be refused by name.
-        """
-        data = _FRAME.sub(b"\r", data)
-        starts = [found.start() for found in _START.finditer(data)]
-        if not starts:
-            if data.strip():
-                yield data
-            return
-        for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
-            yield _BATCH.sub(b"", data[start:end])
+    def split(self, data: bytes) -> Iterator[bytes | DataError]:
+        """Each message of a file: one after another, in batches, or in MLLP frames."""
+        return batch.split(data)
 
     def parse(self, raw: bytes) -> Message:
         """One message; ReadError if the bytes are none."""

@@ -15,6 +15,7 @@ from adapter_hl7v2 import charset
 from adapter_hl7v2.dialects import GENERIC, Dialect
 from adapter_hl7v2.encoding import Encoding, encoding_of
 from adapter_hl7v2.errors import ReadError, WriteError
+from adapter_hl7v2.framing import START
 from adapter_hl7v2.leaves import Leaf, leaves
 from adapter_hl7v2.limits import LIMITS, Limits
 from adapter_hl7v2.segment import Segment
@@ -42,7 +43,8 @@ class Message:
         """Read exactly one message, without transport framing.
 
         Raises:
-            ReadError: ``no-message`` (no MSH first), ``several-messages``, ``too-large``,
+            ReadError: ``no-message`` (no MSH first), ``batch-header``, ``batch-count``,
+                ``frame-unterminated``, ``several-messages``, ``too-large``,
                 ``too-many-segments``, ``too-many-elements``, ``encoding-characters``,
                 ``charset-unknown``, ``charset-mismatch``.
         """
@@ -188,14 +190,11 @@ def read_header(data: bytes) -> tuple[str, str, str]:
     """MSH-1, MSH-2 and MSH-18 (first repetition) of bytes that begin with MSH.
 
     Raises:
-        ReadError: ``no-message``.
+        ReadError: ``no-message``, or what else begins so: ``batch-header``, ``batch-count``,
+            ``frame-unterminated``.
     """
     if data[:3] != b"MSH" or len(data) < 5:
-        raise ReadError(
-            "no-message",
-            "the bytes do not begin with an MSH segment",
-            fix="send HL7 v2 in its delimiter encoding (ER7), MSH first",
-        )
+        raise _no_message(data[:3])
     end = _HEADER_END.search(data)
     line = data[: end.start() if end else len(data)].decode("latin-1")
     field = line[3]
@@ -205,6 +204,38 @@ def read_header(data: bytes) -> tuple[str, str, str]:
     if declared and len(characters) > 1:
         declared = declared.split(characters[1])[0]
     return field, characters, declared.strip()
+
+
+def _no_message(start: bytes) -> ReadError:
+    if start[:1] == START:
+        return frame_unterminated()
+    if start in (b"BTS", b"FTS"):
+        return ReadError(
+            "batch-count",
+            "the trailer of a batch does not count what came before it",
+            fix="the file may be cut: compare its messages with what was sent",
+        )
+    if start in (b"FHS", b"BHS"):
+        return ReadError(
+            "batch-header",
+            "a batch begins where a message should, or has no trailer (BTS, FTS)",
+            fix="send one message in each frame; of a file, see whether its end was cut",
+        )
+    return ReadError(
+        "no-message",
+        "the bytes do not begin with an MSH segment",
+        fix="send HL7 v2 in its delimiter encoding (ER7), MSH first",
+    )
+
+
+def frame_unterminated() -> ReadError:
+    """The error of a frame that began and did not end."""
+    return ReadError(
+        "frame-unterminated",
+        "an MLLP frame has no end (0x1C 0x0D)",
+        fix="the message may be cut: send it again, whole",
+        condition="207",
+    )
 
 
 def with_cr(text: str, field: str) -> str:

@@ -25,6 +25,8 @@ CONDITIONS = {
 # The sender can correct what AE answers; AR answers what no correction of this message helps.
 _REJECTED = {
     "hl7v2.no-message",
+    "hl7v2.batch-header",
+    "hl7v2.batch-count",
     "hl7v2.encoding-characters",
     "hl7v2.too-large",
     "hl7v2.too-many-segments",

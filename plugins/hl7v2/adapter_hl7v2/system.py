@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 from adapter.plugin import (
     FULL,
@@ -26,14 +25,13 @@ from adapter.plugin import (
 )
 from adapter_hl7v2 import tls
 from adapter_hl7v2.acknowledge import acknowledge, acknowledge_unreadable, header_of
-from adapter_hl7v2.batch import unterminated
 from adapter_hl7v2.charset import codec_of
 from adapter_hl7v2.checks import Checked, Policy, check
 from adapter_hl7v2.config import Hl7v2Config, is_loopback, split_address
 from adapter_hl7v2.conformance import verify
 from adapter_hl7v2.framing import Frame
 from adapter_hl7v2.limits import Limits
-from adapter_hl7v2.message import Message
+from adapter_hl7v2.message import Message, frame_unterminated
 from adapter_hl7v2.mllp import Listening, MllpServer
 from adapter_hl7v2.mllp_client import Destination, MllpClient
 from adapter_hl7v2.problems import Problem
@@ -260,7 +258,7 @@ class Hl7v2(System):
                 "a message came without an MLLP frame",
                 "send 0x0B before each message and 0x1C 0x0D after it",
             )
-        return replace(Problem.of(unterminated()), condition="207")
+        return Problem.of(frame_unterminated())
 
     def _listen(self) -> MllpServer:
         config = self.config

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapter_hl7v2.batch import split
 from adapter_hl7v2.errors import ReadError
@@ -20,10 +22,11 @@ def names(data: bytes) -> list[str]:
     return [name(piece) for piece in split(data)]
 
 
-def name(piece: bytes | ReadError) -> str:
-    if isinstance(piece, ReadError):
-        return piece.code.removeprefix("hl7v2.")
-    return Message.parse(piece).header.field(3)
+def name(piece: bytes) -> str:
+    try:
+        return Message.parse(piece).header.field(3)
+    except ReadError as error:
+        return error.code.removeprefix("hl7v2.")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +51,7 @@ def name(piece: bytes | ReadError) -> str:
         (b"BHS|^~\\&\r" + A + b"BTS|many\r", ["A", "batch-count"]),
         (b"BHS|^~\\&\r" + A + b"BTS|99999999999999999999\r", ["A", "batch-count"]),
         (b"FHS|^~\\&\rBHS|^~\\&\r" + A + b"BTS|1\rFTS|3\r", ["A", "batch-count"]),
-        (b"BHS|^~\\&\r" + A, ["A", "batch-unfinished"]),
+        (b"BHS|^~\\&\r" + A, ["A", "batch-header"]),
         (b"junk\r" + A, ["no-message", "A"]),
         (b"BHS|^~\\&\rNTE|1\r" + A + b"BTS|1\r", ["no-message", "A"]),
         (b"", ["no-message"]),
@@ -65,7 +68,15 @@ def test_an_input_is_cut_into_messages(data: bytes, expected: list[str]) -> None
     assert names(data) == expected
 
 
-def test_a_frame_over_the_cap_is_an_error_in_its_place() -> None:
-    pieces = list(split(frame(b"MSH|" + b"x" * 300) + frame(A), Limits(size=200)))
-    assert isinstance(pieces[0], ReadError)
+def test_a_frame_over_the_cap_is_refused_in_its_place() -> None:
+    pieces = list(split(frame(b"MSH|^~\\&|" + b"x" * 300) + frame(A)))
+    with pytest.raises(ReadError) as caught:
+        Message.parse(pieces[0], limits=Limits(size=200))
+    assert caught.value.code == "hl7v2.too-large"
     assert pieces[1] == A
+
+
+@given(st.lists(st.sampled_from([A, B, b"x\r", b"BHS|^~\\&\r", b"BTS|1\r", b"\r\n"]), max_size=8))
+def test_every_message_of_an_input_comes_out_once_and_in_order(parts: list[bytes]) -> None:
+    expected = [part[9:10].decode() for part in parts if part in (A, B)]
+    assert [n for n in names(b"".join(parts)) if n in ("A", "B")] == expected
