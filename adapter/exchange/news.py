@@ -116,7 +116,7 @@ def reply_envelope(request: Envelope | None, told: Told, sent_at: str) -> Envelo
         receiver=asked.sender,
         processing=asked.processing,
         version=asked.version,
-        reply=REPLIES.get(told.event),
+        reply=REPLIES.get(told.event) or asked.reply,
         acknowledges=told.acknowledges
         or Acknowledgement(code="AA", message_id=asked.id if asked.id else None),
     )
