@@ -103,7 +103,7 @@ async def waiting(stage: Stage, message: str) -> str:
 
 
 STORIES = (
-    Story("completed", "accepted, and closed with an outcome", "ref-i12-full.hl7", completed),
+    Story("completed", "accepted, and closed with an outcome", "ref-i12-20-segments.hl7", completed),
     Story("declined", "declined with a reason", "ref-i12-oscar.hl7", declined),
     Story("cancelled", "taken back by the clinic", "ref-i12-minimal.hl7", cancelled),
 )
