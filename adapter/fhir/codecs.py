@@ -16,7 +16,19 @@ from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
 IDENTIFIER_VERSION = "http://hl7.org/fhir/ca/baseline/StructureDefinition/ext-identifierversion"
 _TEXT_TYPES = frozenset(
-    {"string", "code", "uri", "url", "canonical", "id", "markdown", "oid", "uuid", "xhtml", "http://hl7.org/fhirpath/System.String"}
+    {
+        "string",
+        "code",
+        "uri",
+        "url",
+        "canonical",
+        "id",
+        "markdown",
+        "oid",
+        "uuid",
+        "xhtml",
+        "http://hl7.org/fhirpath/System.String",
+    }
 )
 _KINDS_OF_0203 = (V2_0203, "http://hl7.org/fhir/v2/0203", "http://hl7.org/fhir/v2/0203/")
 
@@ -109,7 +121,9 @@ def read_identifier(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | No
     if assigner:
         found["assigner"] = assigner
     system = value.get("system")
-    if system and system != local_system(env.settings.site, _authority(found.get("type"), assigner)):
+    if system and system != local_system(
+        env.settings.site, _authority(found.get("type"), assigner)
+    ):
         found["system"] = system
     for extension in value.get("extension", ()):
         if extension.get("url") == IDENTIFIER_VERSION and "valueString" in extension:
@@ -320,7 +334,12 @@ def _reference(value: Mapping[str, Any], env: Graph) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _text(name: str, write: Callable[[Any, Graph], Any] = same, left: frozenset[str] = _TEXT_TYPES, loses: str = "") -> CodecMaker:
+def _text(
+    name: str,
+    write: Callable[[Any, Graph], Any] = same,
+    left: frozenset[str] = _TEXT_TYPES,
+    loses: str = "",
+) -> CodecMaker:
     return _fixed(Codec(name=name, read=words, write=write, left=left, loses=loses))
 
 

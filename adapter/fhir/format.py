@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,12 +11,10 @@ import orjson
 from adapter.fhir.codecs import CODECS
 from adapter.fhir.graph import Graph, anchor_of
 from adapter.fhir.paths import FhirNotation
+from adapter.fhir.safe_json import UnsafeJson, loads
 from adapter.plugin.errors import DataError
 from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
 from adapter.plugin.json_paths import json_leaves
-
-# A number that a float may change: with a fraction or an exponent.
-_FRACTION = re.compile(rb"[:\[,]\s*-?\d+(?:\.\d|[eE])")
 
 
 class FhirFormat:
@@ -30,10 +26,8 @@ class FhirFormat:
     codecs: Mapping[str, CodecMaker] = CODECS
 
     def split(self, data: bytes) -> Iterator[bytes]:
-        """One resource, or one a line (NDJSON)."""
-        text = data.strip().removeprefix(b"\xef\xbb\xbf")
-        if not text:
-            return
+        """One resource, or one a line (NDJSON); an input without any is given as one, to be refused."""
+        text = data.removeprefix(b"\xef\xbb\xbf").strip()
         try:
             orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -50,13 +44,10 @@ class FhirFormat:
             DataError: not JSON, or not a resource.
         """
         try:
-            if _FRACTION.search(raw):
-                tree = json.loads(raw, parse_float=Decimal)
-            else:
-                tree = orjson.loads(raw)
-        except (ValueError, RecursionError):
+            tree = loads(raw)
+        except UnsafeJson as error:
             raise DataError(
-                "mapping.unreadable", "this is no JSON", fix="send one FHIR resource as JSON"
+                "mapping.unreadable", str(error), fix="send one FHIR resource as JSON"
             ) from None
         if not isinstance(tree, dict) or not isinstance(tree.get("resourceType"), str):
             raise DataError(

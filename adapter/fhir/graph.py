@@ -36,7 +36,17 @@ def local_system(site: str, authority: str) -> str:
 class Graph:
     """The environment of FHIR codecs, and the Bundle that they read or write."""
 
-    __slots__ = ("anchor", "entries", "head", "places", "refs", "reported", "seen", "settings", "single")
+    __slots__ = (
+        "anchor",
+        "entries",
+        "head",
+        "places",
+        "refs",
+        "reported",
+        "seen",
+        "settings",
+        "single",
+    )
 
     def __init__(self, settings: Settings, anchor: str = "", single: str = "") -> None:
         self.settings = settings

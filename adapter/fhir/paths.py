@@ -20,7 +20,9 @@ class FhirNotation(JsonNotation):
     the resources of a type that a list of References means.
     """
 
-    def parse(self, text: str, at: tuple[Step, ...] = (), *, each: bool = False) -> tuple[Step, ...]:
+    def parse(
+        self, text: str, at: tuple[Step, ...] = (), *, each: bool = False
+    ) -> tuple[Step, ...]:
         """See `adapter.plugin.formats.Notation.parse`."""
         if text == ".":
             return ()

@@ -1,1 +1,23 @@
-"""The two-way mapping table language: parse, check, compile, run, explain."""
+"""Two-way mapping tables: read, checked, compiled, run and explained.
+
+Its design is in docs/reference/mapping-tables.md; a table is never interpreted while a message runs.
+"""
+
+from __future__ import annotations
+
+from adapter.mapping.convert import convert
+from adapter.mapping.errors import MappingError, NoMapError, PackError
+from adapter.mapping.packs import Packs, load_packs
+from adapter.mapping.run import Loss, Map, Mapped
+
+__all__ = [
+    "Loss",
+    "Map",
+    "Mapped",
+    "MappingError",
+    "NoMapError",
+    "PackError",
+    "Packs",
+    "convert",
+    "load_packs",
+]

@@ -189,7 +189,13 @@ class _Binder:
         return BoundRow(number, row, ends[0], ends[1], codec, when)
 
     def _block(
-        self, number: int, block: Block, left: Steps, right: Steps, left_rel: Steps, right_rel: Steps
+        self,
+        number: int,
+        block: Block,
+        left: Steps,
+        right: Steps,
+        left_rel: Steps,
+        right_rel: Steps,
     ) -> BoundBlock | None:
         each = block.kind == "each"
         at_left = self._path(self.left, block.left, left, left_rel, each=each)

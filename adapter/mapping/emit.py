@@ -106,9 +106,7 @@ class Emitter:
     def ends(self, entry: BoundRow | BoundBlock) -> tuple[Any, Any]:
         return (entry.left, entry.right) if self.to_right else (entry.right, entry.left)
 
-    def plan(
-        self, scope: _Scope, entries: tuple[BoundRow | BoundBlock, ...], block: Node
-    ) -> None:
+    def plan(self, scope: _Scope, entries: tuple[BoundRow | BoundBlock, ...], block: Node) -> None:
         """Make the nodes of every place that this scope writes."""
         for entry in entries:
             if not self.active(entry):
@@ -117,7 +115,9 @@ class Emitter:
             if isinstance(entry, BoundRow):
                 if isinstance(target, Path):
                     node = self.node(scope, target)
-                    if isinstance(source, Const | Same):
+                    if isinstance(source, Const | Same) or (
+                        entry.source.absent is not None and not self.to_right
+                    ):
                         scope.consts.setdefault(id(block), []).append((node, entry))
                 continue
             node = self.node(scope, target)
@@ -192,6 +192,9 @@ class Emitter:
         """Write what the table itself states; it stands only where something else does."""
         self.current = row.number
         source = row.right if not self.to_right else row.left
+        fallback = row.source.fallback
+        if isinstance(source, Path):
+            source, fallback = Const(row.source.absent, row.source.where), True
         if isinstance(source, Same):
             lines = list(self.target.same(leaf, self.other(source)))
         else:
@@ -203,7 +206,7 @@ class Emitter:
         condition = row.when.left if self.to_right else row.when.right
         if condition is not None:
             lines = [f"if {test(f'w_{row.number}', condition)}:", *("    " + li for li in lines)]
-        if row.source.fallback:
+        if fallback:
             lines = [f"if {self.target.absent(leaf)}:", *("    " + line for line in lines)]
         self.put(*lines)
 
@@ -274,6 +277,8 @@ class Emitter:
             guards.append(f"{var} is not None")
         if row.source.fallback:
             guards.append(self.target.absent(node))
+        if row.source.absent is not None and self.to_right:
+            guards.insert(0, f"{frame.var} != {row.source.absent!r}")
         if guards:
             done = [f"if {' and '.join(guards)}:", *("    " + line for line in done)]
         lines.extend(done)
@@ -338,7 +343,9 @@ class Emitter:
         self, entry: BoundRow | BoundBlock, source: Path, steps: Steps
     ) -> BoundRow | BoundBlock:
         """The entry with the guards of its block (its `when`, mostly) in its source path."""
-        return entry if steps == source.rel else _with_prefix(entry, source.rel, steps, self.to_right)
+        return (
+            entry if steps == source.rel else _with_prefix(entry, source.rel, steps, self.to_right)
+        )
 
     def inherit(self, block: BoundBlock, node: Node) -> None:
         assert block.inherits is not None

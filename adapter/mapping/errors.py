@@ -15,7 +15,14 @@ class MappingError(DataError):
     """
 
     def __init__(
-        self, why: str, *, path: str = "", row: str = "", file: str = "", line: int = 0, fix: str = ""
+        self,
+        why: str,
+        *,
+        path: str = "",
+        row: str = "",
+        file: str = "",
+        line: int = 0,
+        fix: str = "",
     ) -> None:
         place = f"{file}:{line}: " if file else ""
         super().__init__(
@@ -47,7 +54,8 @@ class PackError(ConfigError):
     def __init__(self, faults: list[object]) -> None:
         first = "\n".join(str(fault) for fault in faults[:20])
         super().__init__(
-            "mapping.pack", f"{len(faults)} faults in mapping tables\n{first}",
+            "mapping.pack",
+            f"{len(faults)} faults in mapping tables\n{first}",
             fix="run adapter mappings check",
         )
         self.faults = faults

@@ -7,7 +7,7 @@ one behind it.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -50,6 +50,14 @@ class Packs:
     maps: Sequence[Map]
     formats: Mapping[str, Format]
     _found: dict[tuple[str, str, str, str | None], Map] = field(default_factory=dict)
+    _detectors: dict[tuple[str, str, str], list[tuple[Callable[[Any], bool], Map]]] = field(
+        default_factory=dict
+    )
+
+    @classmethod
+    def load(cls, roots: Iterable[Traversable], *, formats: Mapping[str, Format]) -> Packs:
+        """Exactly these packs; see `load_packs`."""
+        return load_packs(formats, core=roots)
 
     def find(
         self, left: str, kind: str, right: str = "referral", dialect: str | None = None
@@ -89,11 +97,18 @@ class Packs:
         Raises:
             NoMapError: there is none.
         """
-        source = self.formats[left]
-        kind = source.kind(tree)
+        kind = self.formats[left].kind(tree)
         if dialect is None:
-            for each in self._between(left, right):
-                if each.table.detect and kind in each.table.left_kinds and _detected(each, tree):
+            key = (left, kind, right)
+            detectors = self._detectors.get(key)
+            if detectors is None:
+                detectors = self._detectors[key] = [
+                    (_detector(each), each)
+                    for each in self._between(left, right)
+                    if each.table.detect and kind in each.table.left_kinds
+                ]
+            for detected, each in detectors:
+                if detected(tree):
                     return each
         return self.find(left, kind, right, dialect)
 
@@ -113,27 +128,18 @@ class Packs:
         raise NoMapError(left, kind, right, dialect, ", ".join(known))
 
 
-def _detected(candidate: Map, tree: Any) -> bool:
+def _detector(candidate: Map) -> Callable[[Any], bool]:
+    """Whether a tree satisfies a map's `detect`."""
     assert candidate.table.detect is not None
     path, values, negated = split_condition(candidate.table.detect)
-    steps = candidate.bound.left.parse(path)
-    text = path_text(candidate.left_format, tree, steps)
-    return (text in values) != negated if values else (text is not None) != negated
+    notation = candidate.bound.left
+    steps = notation.parse(path)
 
+    def detected(tree: Any) -> bool:
+        text = notation.peek(tree, steps)
+        return (text in values) != negated if values else (text is not None) != negated
 
-def path_text(source: Format, tree: Any, steps: Any) -> str | None:
-    """The raw text at the first place of a path without selectors."""
-    wanted = tuple(step.key for step in steps)
-    prefix = str(wanted[0])
-    for leaf in source.leaves(tree):
-        if leaf.path.startswith(prefix) and _under(leaf.where, wanted):
-            return leaf.raw
-    return None
-
-
-def _under(where: tuple[Any, ...], wanted: tuple[Any, ...]) -> bool:
-    # The first step of an HL7 v2 place is the segment's position, which its path names already.
-    return where[1 : len(wanted)] == wanted[1:]
+    return detected
 
 
 def core_packs() -> Iterator[Traversable]:
@@ -197,7 +203,9 @@ def read_pack(root: Traversable) -> Pack:
         about = tomllib.loads(file.read_text(encoding="utf-8")).get("pack", {})
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         where = Where(str(file), 1, 1)
-        raise TableError([Fault(where, "pack", f"pack.toml: {error}", "write [pack] name = …")]) from None
+        raise TableError(
+            [Fault(where, "pack", f"pack.toml: {error}", "write [pack] name = …")]
+        ) from None
     faults: list[Fault] = []
     tables: dict[str, MapTable] = {}
     codes: dict[str, CodeTable] = {}
@@ -251,7 +259,9 @@ def resolved(table: MapTable, packs: Mapping[str, Pack], seen: tuple[str, ...] =
     key = f"{table.pack}/{table.name}"
     if parent is None or key in seen:
         where = table.extends_where or table.where
-        reason = "inherits from itself" if parent is not None else f"there is no map {table.extends}"
+        reason = (
+            "inherits from itself" if parent is not None else f"there is no map {table.extends}"
+        )
         raise TableError([Fault(where, "extends-unknown", reason, "name a map, or pack/map")])
     return inherit(table, resolved(parent, packs, (*seen, key)))
 
@@ -272,7 +282,11 @@ def _bound(
             sides = (str(whole.left.get("format")), str(whole.right.get("format")))
             if not all(side in formats for side in sides):
                 continue
-            inherited = packs[table.extends.split("/")[0]] if table.extends and "/" in table.extends else None
+            inherited = (
+                packs[table.extends.split("/")[0]]
+                if table.extends and "/" in table.extends
+                else None
+            )
             known = {**codes_of(inherited, packs), **codes} if inherited else codes
             yield Map(bind(whole, formats, known, functions)).compile()
         except TableError as error:

@@ -30,7 +30,7 @@ from adapter.mapping.table import (
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is at hand: 10 x faster
 _ROW_FIX = "write - [left, arrow, right], then a codec, then options, on one line"
-_OPTIONS = ("loses", "default", "fallback", "when", "else", "inherits", "codec")
+_OPTIONS = ("loses", "default", "fallback", "when", "else", "absent")
 _BLOCK_KEYS = ("rows", "when", "loses", "inherits")
 
 
@@ -146,7 +146,7 @@ class _Reader:
         otherwise = _text(options.get("else")) or "refuse"
         if otherwise not in ("refuse", "report", "skip"):
             self.fault(options["else"], "else is refuse, report or skip", "choose one of them")
-        default = options.get("default")
+        default, absent = options.get("default"), options.get("absent")
         return Row(
             left=left,
             arrow=arrow,
@@ -157,6 +157,7 @@ class _Reader:
             codec_where=self.where(codec) if codec is not None else None,
             loses=_text(options.get("loses")) or "",
             default=_plain(default) if default is not None else None,
+            absent=_plain(absent) if absent is not None else None,
             fallback=_plain(options["fallback"]) is True if "fallback" in options else False,
             when=self._when(options.get("when")),
             otherwise=cast(Any, otherwise),
@@ -261,7 +262,19 @@ class _Reader:
         return When(_text(keys.get("left")), _text(keys.get("right")))
 
 
-_MAP_KEYS = ("map", "left", "right", "rows", "shapes", "names", "dialect", "detect", "extends", "drop", "title")
+_MAP_KEYS = (
+    "map",
+    "left",
+    "right",
+    "rows",
+    "shapes",
+    "names",
+    "dialect",
+    "detect",
+    "extends",
+    "drop",
+    "title",
+)
 
 
 def _with_else(row: Row, otherwise: str) -> Row:

@@ -133,15 +133,20 @@ class Map:
         tree = self.run(self._left, self.left_source, document, env)
         return Mapped(tree, self.reports(env), self, document, settings, False)
 
-    def run(
-        self, function: Callable[[Any, Any], Any], source: Source, tree: Any, env: Any
-    ) -> Any:
+    def run(self, function: Callable[[Any, Any], Any], source: Source, tree: Any, env: Any) -> Any:
         """Call a compiled function; a fault names the row that it happened in."""
         try:
             return function(tree, env)
         except DomainError as error:
             raise self._fault(error, source, error.why) from None
-        except (AttributeError, TypeError, KeyError, IndexError, ValueError, OverflowError) as error:
+        except (
+            AttributeError,
+            TypeError,
+            KeyError,
+            IndexError,
+            ValueError,
+            OverflowError,
+        ) as error:
             raise self._fault(error, source, "the value does not have the expected shape") from None
 
     def _fault(self, error: Exception, source: Source, why: str) -> MappingError:

@@ -100,6 +100,7 @@ class Row:
     loses: str = ""
     default: Any = None
     fallback: bool = False
+    absent: Any = None
     when: When = When()
     otherwise: Literal["refuse", "report", "skip"] = "refuse"
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from adapter.plugin.errors import DataError
+
 
 def selector(condition: str, offset: int) -> tuple[str, tuple[str, ...], bool, bool]:
     """Name, values, negation and written-only of ``key=a|b``, ``key!=a`` or ``key:=a``.
@@ -202,7 +204,9 @@ class Node:
 class Notation(Protocol):
     """A format's paths for one map: read as text, checked, and turned into source."""
 
-    def parse(self, text: str, at: tuple[Step, ...] = (), *, each: bool = False) -> tuple[Step, ...]:
+    def parse(
+        self, text: str, at: tuple[Step, ...] = (), *, each: bool = False
+    ) -> tuple[Step, ...]:
         """The steps of a path, relative to the block `at`.
 
         `each` asks for the path of a loop.
@@ -210,6 +214,9 @@ class Notation(Protocol):
         Raises:
             PathError: the text is not a path.
         """
+
+    def peek(self, tree: Any, steps: tuple[Step, ...]) -> str | None:
+        """The raw text at a plain path of a whole tree, or None; used to tell dialects apart."""
 
     def element(self, steps: tuple[Step, ...]) -> Element:
         """What the definitions say of an absolute place.
@@ -278,8 +285,11 @@ class Format(Protocol):
     suffix: str
     codecs: Mapping[str, CodecMaker]
 
-    def split(self, data: bytes) -> Iterator[bytes]:
-        """Each message of an input, in order."""
+    def split(self, data: bytes) -> Iterator[bytes | DataError]:
+        """Each message of an input, in order; an error where something is not a message.
+
+        An input without any message gives one error, or bytes that `parse` refuses.
+        """
 
     def parse(self, raw: bytes) -> Any:
         """The tree of one message; DataError if it cannot be read."""

@@ -10,7 +10,17 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adapter.plugin.formats import Access, Element, Frame, Leaf, Match, Node, PathError, Step, selector
+from adapter.plugin.formats import (
+    Access,
+    Element,
+    Frame,
+    Leaf,
+    Match,
+    Node,
+    PathError,
+    Step,
+    selector,
+)
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _PART = re.compile(r"([A-Za-z_$][A-Za-z0-9_$-]*)((?:\[\d+\])*)")
@@ -64,7 +74,9 @@ def json_text(value: Any) -> str:
 class JsonNotation:
     """Paths of one JSON tree, read and written."""
 
-    def parse(self, text: str, at: tuple[Step, ...] = (), *, each: bool = False) -> tuple[Step, ...]:
+    def parse(
+        self, text: str, at: tuple[Step, ...] = (), *, each: bool = False
+    ) -> tuple[Step, ...]:
         """See `adapter.plugin.formats.Notation.parse`."""
         if text == ".":
             return ()
@@ -108,6 +120,12 @@ class JsonNotation:
         if steps and steps[-1].kind == "index":
             raise PathError("a loop goes over all items", fix="leave the [n] away")
         return [*steps, Step("items")]
+
+    def peek(self, tree: Any, steps: tuple[Step, ...]) -> str | None:
+        """See `Notation.peek`."""
+        keys = tuple(step.key for step in steps if step.kind in ("key", "index"))
+        value = find(tree, None, tuple(key for key in keys if key is not None))
+        return None if value is None or isinstance(value, dict | list) else json_text(value)
 
     def element(self, steps: tuple[Step, ...]) -> Element:
         """Nothing is known of a JSON tree without definitions: every place is allowed."""
@@ -237,7 +255,9 @@ def selected(node: Node) -> list[str]:
 def uses_of(out: str, matches: Sequence[Match]) -> tuple[tuple[str, str], ...]:
     """The places that selectors look at: they are written again through the same selector."""
     return tuple(
-        (f"({out}_w + {match.path!r})", repr(match.values)) for match in matches if not match.negated
+        (f"({out}_w + {match.path!r})", repr(match.values))
+        for match in matches
+        if not match.negated
     )
 
 

@@ -10,6 +10,7 @@ import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from adapter.plugin.formats import Codec, CodecMaker, DomainError, Settings, Table
@@ -23,12 +24,16 @@ _PLAIN = Encoding()
 class Er7Environment:
     """What codecs need to know of one message: delimiters, charset, time zone."""
 
-    __slots__ = ("cs", "encoding", "placed", "reported", "rs", "ss", "unescape", "zone")
+    __slots__ = (
+        "cs", "encoding", "es", "placed", "reported", "rs", "ss", "unescape", "usual", "zone",
+    )  # fmt: skip
 
     def __init__(self, encoding: Encoding, settings: Settings) -> None:
         self.encoding = encoding
         self.cs = encoding.component
         self.rs = encoding.repetition
+        self.es = encoding.escape
+        self.usual = encoding.component == "^" and encoding.subcomponent == "&"
         self.ss = encoding.subcomponent
         self.unescape = encoding.unescape
         self.zone = settings.timezone
@@ -76,8 +81,18 @@ def unlines(value: str, env: Er7Environment) -> str:
     return env.encoding.quote(value.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+_SPECIAL = re.compile(r'[\\^&"]').search
+
+
+def plain(raw: str, env: Er7Environment) -> str | None:
+    """`text`, quickly, for a value in the usual delimiters that needs no work."""
+    return raw if env.usual and not _SPECIAL(raw) else text(raw, env)
+
+
 _FIRST = ((1, 1),)
-_TEXTUAL = frozenset({"ST", "ID", "IS", "TX", "FT", "SI", "NM", "TN", "GTS", "FN", "SAD", "HD", "SNM"})
+_TEXTUAL = frozenset(
+    {"ST", "ID", "IS", "TX", "FT", "SI", "NM", "TN", "GTS", "FN", "SAD", "HD", "SNM"}
+)
 
 
 def _through(
@@ -163,13 +178,16 @@ _NAME_USE = {"L": "official", "D": "usual", "M": "maiden", "N": "nickname", "S":
 _NAME_TYPE = {use: code for code, use in _NAME_USE.items()}
 
 
-def _parts(raw: str, env: Er7Environment) -> list[str | None]:
-    """The texts of components 0 (unused) to 23 of one repetition."""
-    found: list[str | None] = [None] * 24
-    for number, part in enumerate(raw.split(env.cs), 1):
-        if part and number < 24:
-            found[number] = part if part.isalnum() else text(part, env)
-    return found
+_PAD = [""] * 24
+_ADDRESS_PARTS = ((3, "city"), (4, "state"), (5, "postal_code"), (6, "country"), (9, "district"))
+
+
+def _parts(raw: str, env: Er7Environment) -> list[str]:
+    """The texts of the components of one repetition, from number 1 on; absent ones are empty."""
+    parts = ["", *raw.split(env.cs), *_PAD]
+    if env.es in raw or env.ss in raw or NULL in raw:
+        return [text(part, env) or "" if part else "" for part in parts]
+    return parts
 
 
 def _joined(parts: Mapping[int, str | None], env: Er7Environment) -> str | None:
@@ -187,15 +205,18 @@ def _put(target: dict[str, Any], **values: Any) -> dict[str, Any]:
     return target
 
 
-def _name_from(parts: list[str | None], first: int) -> dict[str, Any]:
+def _name_from(parts: list[str], first: int) -> dict[str, Any]:
+    name: dict[str, Any] = {}
     family, given, middle, suffix, prefix = parts[first : first + 5]
-    return _put(
-        {},
-        family=family,
-        given=[each for each in (given, middle) if each],
-        suffix=[suffix] if suffix else None,
-        prefix=[prefix] if prefix else None,
-    )
+    if family:
+        name["family"] = family
+    if given or middle:
+        name["given"] = [each for each in (given, middle) if each]
+    if suffix:
+        name["suffix"] = [suffix]
+    if prefix:
+        name["prefix"] = [prefix]
+    return name
 
 
 def _name_parts(value: Mapping[str, Any], first: int) -> dict[int, str | None]:
@@ -249,17 +270,20 @@ _ADDRESS_TYPE = {"home": "H", "work": "B", "temp": "C", "old": "BA"}
 def read_address(raw: str, env: Er7Environment) -> dict[str, Any] | None:
     """Address of an XAD."""
     parts = _parts(raw, env)
-    lines_ = [each for each in (parts[1], parts[2]) if each]
-    address = _put(
-        {}, lines=lines_, city=parts[3], state=parts[4], postal_code=parts[5],
-        country=parts[6], district=parts[9],
-    )  # fmt: skip
+    address: dict[str, Any] = {}
+    if parts[1] or parts[2]:
+        address["lines"] = [each for each in parts[1:3] if each]
+    for number, key in _ADDRESS_PARTS:
+        if parts[number]:
+            address[key] = parts[number]
     if not address:
         return None
-    kind = parts[7] or ""
-    return _put(
-        address, use=_ADDRESS_USE.get(kind), type="postal" if kind == "M" else None
-    )
+    kind = parts[7]
+    if kind in _ADDRESS_USE:
+        address["use"] = _ADDRESS_USE[kind]
+    elif kind == "M":
+        address["type"] = "postal"
+    return address
 
 
 def write_address(value: Mapping[str, Any], env: Er7Environment) -> str | None:
@@ -309,7 +333,10 @@ def _make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
             system = _PHONE_SYSTEM.get(kind, "phone")
         if not value:
             return None
-        return _put({"system": system, "value": value}, use=use or implied)
+        use = use or implied
+        if use:
+            return {"system": system, "value": value, "use": use}
+        return {"system": system, "value": value}
 
     def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
         number = value.get("value")
@@ -318,7 +345,8 @@ def _make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
             return None
         use = value.get("use") or ""
         parts: dict[int, str | None] = {
-            2: _PHONE_CODE.get(use if use != implied else "") or ("NET" if system == "email" else None),
+            2: _PHONE_CODE.get(use if use != implied else "")
+            or ("NET" if system == "email" else None),
             3: "CP" if use == "mobile" and system == "phone" else _EQUIPMENT.get(system, "PH"),
         }
         if use == "mobile" and system == "phone":
@@ -389,7 +417,9 @@ def _make_identifier(arguments: Sequence[str], tables: Mapping[str, Table]) -> C
         parts = _parts(raw, env)
         if not parts[1]:
             return None
-        assigner, system = _authority(split[3], env) if len(split) > 3 and split[3] else (None, None)
+        assigner, system = (
+            _authority(split[3], env) if len(split) > 3 and split[3] else (None, None)
+        )
         kind = parts[5]
         if types is not None and kind in types.to_right:
             kind = types.to_right[kind]
@@ -398,9 +428,15 @@ def _make_identifier(arguments: Sequence[str], tables: Mapping[str, Table]) -> C
             system = jurisdictions.to_right.get(place or "")
             if system is not None and place == assigner:
                 assigner = None
-        found = _put(
-            {}, system=system, value=parts[1], type=kind, assigner=assigner, version=parts[2],
-        )  # fmt: skip
+        found: dict[str, Any] = {"value": parts[1]}
+        if system:
+            found["system"] = system
+        if kind:
+            found["type"] = kind
+        if assigner:
+            found["assigner"] = assigner
+        if parts[2]:
+            found["version"] = parts[2]
         if parts[7] or parts[8]:
             found["period"] = _put(
                 {},
@@ -450,9 +486,7 @@ def _make_entity(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec
         parts = _parts(raw, env)
         if not parts[1]:
             return None
-        return _put(
-            {}, system=_system(parts[3:5]), value=parts[1], type=kind, assigner=parts[2]
-        )
+        return _put({}, system=_system(parts[3:5]), value=parts[1], type=kind, assigner=parts[2])
 
     def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
         if not value.get("value") or value.get("type") != kind:
@@ -475,9 +509,8 @@ def _make_coded(shape: str) -> CodecMaker:
     def make(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
         systems = tables[arguments[0]] if arguments else None
 
-        def system_of(name: str | None) -> str | None:
-            if not name:
-                return None
+        @lru_cache(maxsize=512)
+        def system_of(name: str) -> str:
             found = systems.to_right.get(name) if systems is not None else None
             if found is not None:
                 return found
@@ -496,9 +529,16 @@ def _make_coded(shape: str) -> CodecMaker:
             return system.removeprefix(_LOCAL)
 
         def coding(code: str | None, display: str | None, name: str | None) -> dict[str, Any]:
+            found: dict[str, Any] = {}
             if not code and not name:
-                return {}
-            return _put({}, system=system_of(name), code=code, display=display)
+                return found
+            if name:
+                found["system"] = system_of(name)
+            if code:
+                found["code"] = code
+            if display:
+                found["display"] = display
+            return found
 
         def read_coding(raw: str, env: Er7Environment) -> dict[str, Any] | None:
             parts = _parts(raw, env)
@@ -506,18 +546,22 @@ def _make_coded(shape: str) -> CodecMaker:
 
         def write_coding(value: Mapping[str, Any], env: Er7Environment) -> str | None:
             return _joined(
-                {1: value.get("code"), 2: value.get("display"), 3: name_of(value.get("system"))}, env
+                {1: value.get("code"), 2: value.get("display"), 3: name_of(value.get("system"))},
+                env,
             )
 
         def read_concept(raw: str, env: Er7Environment) -> dict[str, Any] | None:
             parts = _parts(raw, env)
-            codings = [
-                found
-                for found in (coding(*parts[1:4]), coding(*parts[4:7]))
-                if found
-            ]
-            words = parts[9] or (None if codings else parts[2])
-            return _put({}, codings=codings, text=words) or None
+            concept: dict[str, Any] = {}
+            codings = [coding(*parts[1:4])] if parts[1] or parts[3] else []
+            if parts[4] or parts[6]:
+                codings.append(coding(*parts[4:7]))
+            if codings:
+                concept["codings"] = codings
+            words = parts[9] or ("" if codings else parts[2])
+            if words:
+                concept["text"] = words
+            return concept or None
 
         def write_concept(value: Mapping[str, Any], env: Er7Environment) -> str | None:
             codings = value.get("codings") or ()
@@ -617,7 +661,7 @@ CODECS: Mapping[str, CodecMaker] = {
     "text": _fixed(
         Codec(
             name="text", read=text, write=quoted, parts=_FIRST,
-            read_source="{v} if {v}.isalnum() else text({v}, env)",
+            read_source="{v} if {v}.isalnum() else plain({v}, env)",
         )  # fmt: skip
     ),
     "lines": _fixed(Codec(name="lines", read=lines, write=unlines, left=_TEXTUAL)),

@@ -68,10 +68,13 @@ def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Field
 
 
 def part(fields: Fields, path: Sequence[int], cs: str, ss: str) -> str:
-    """The raw part at (field, component, subcomponent) of the first repetition."""
-    raw = fields[path[0]] if len(fields) > path[0] else ""
+    """The raw part at (field, component, subcomponent) of a segment."""
+    number = path[0]
+    raw: str = fields[number] if len(fields) > number else ""
+    if not raw:
+        return raw
     if len(path) == 1:
-        return within(raw, (1,), cs, ss)
+        return raw.partition(cs)[0].partition(ss)[0]
     return within(raw, path[1:], cs, ss)
 
 
@@ -87,12 +90,24 @@ def within(raw: str, path: Sequence[int], cs: str, ss: str) -> str:
 
 
 def by(
-    segments: Sequence[Fields], path: Sequence[int], cs: str, ss: str
-) -> dict[str, list[Fields]]:
-    """Segments by the value that stands at a path."""
-    found: dict[str, list[Fields]] = {}
+    segments: Sequence[Fields], paths: Sequence[Sequence[int]], cs: str, ss: str
+) -> dict[tuple[str, ...], list[Fields]]:
+    """Segments by the values that stand at some paths."""
+    found: dict[tuple[str, ...], list[Fields]] = {}
+    number = paths[0][0]
+    if all(path[0] == number and len(path) == 2 for path in paths):
+        wanted = [path[1] - 1 for path in paths]
+        most = max(wanted) + 1
+        for fields in segments:
+            parts = fields[number].split(cs) if len(fields) > number else []
+            if len(parts) < most:
+                parts.extend([""] * (most - len(parts)))
+            key = tuple([parts[n] for n in wanted])
+            found.setdefault(key, []).append(fields)
+        return found
     for fields in segments:
-        found.setdefault(part(fields, path, cs, ss), []).append(fields)
+        key = tuple([part(fields, path, cs, ss) for path in paths])
+        found.setdefault(key, []).append(fields)
     return found
 
 

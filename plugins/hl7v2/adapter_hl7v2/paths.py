@@ -13,7 +13,7 @@ from typing import Any
 
 from adapter.plugin.formats import Access, Element, Frame, Match, Node, PathError, Step, selector
 from adapter_hl7v2 import er7
-from adapter_hl7v2.codecs import text
+from adapter_hl7v2.codecs import plain
 
 _SEGMENT = re.compile(r"([A-Z][A-Z0-9]{2})(?![a-z])")
 _FIELD = re.compile(r"-(\d+)")
@@ -102,6 +102,15 @@ class Er7Notation:
         kinds = ("comp", "sub")
         return [Step(kind, int(n)) for kind, n in zip(kinds, found.groups(), strict=True) if n]
 
+    def peek(self, tree: Any, steps: tuple[Step, ...]) -> str | None:
+        """See `Notation.peek`."""
+        segment = tree.segment(str(steps[0].key))
+        if segment is None:
+            return None
+        numbers = [int(step.key or 0) for step in steps[1:] if step.kind != "rep"]
+        field, comp, sub = [*numbers, 1, 1, 1][:3]
+        return segment.part(field, 0, comp, sub) or None
+
     def element(self, steps: tuple[Step, ...]) -> Element:
         """What the standard says of a place; replaced where definitions are at hand."""
         return Element()
@@ -130,7 +139,7 @@ class Er7Notation:
             "build": er7.build,
             "fill": er7.fill,
             "rep_of": er7.rep_of,
-            "text": text,
+            "plain": plain,
         }
 
     def begin_read(self, trace: bool) -> Sequence[str]:
@@ -177,19 +186,22 @@ class Er7Notation:
     def _selected(
         self, step: Step, parent: Frame
     ) -> tuple[tuple[str, ...], str, tuple[Match, ...]]:
-        """Segments by the first simple condition, through an index built once for each parent."""
+        """Segments by their simple conditions, through an index built once for each parent."""
         asked = tuple(match for match in step.match if not match.written_only)
-        simple = next((m for m in asked if not m.negated and len(m.values) == 1), None)
+        simple = [match for match in asked if not match.negated and len(match.values) == 1]
         segments = _segments(step, parent.var, "()")
-        if simple is None:
+        if not simple:
             return (), segments, asked
-        rest = tuple(match for match in asked if match is not simple)
-        memo = f"{parent.var}_{step.key}" + "".join(f"_{n}" for n in simple.path)
+        rest = tuple(match for match in asked if match not in simple)
+        paths = tuple(match.path for match in simple)
+        numbers = [str(number) for path in paths for number in (*path, "")]
+        memo = "_".join([parent.var, str(step.key), *numbers])
         setup: tuple[str, ...] = ()
         if memo not in parent.memo:
             parent.memo[memo] = memo
-            setup = (f"{memo} = by({segments}, {simple.path!r}, CS, SS)",)
-        return setup, f"{memo}.get({simple.values[0]!r}, ())", rest
+            setup = (f"{memo} = by({segments}, {paths!r}, CS, SS)",)
+        values = tuple(match.values[0] for match in simple)
+        return setup, f"{memo}.get({values!r}, ())", rest
 
     def _read_repetition(self, step: Step, up: str, out: str, where: str) -> Access:
         if not step.match:

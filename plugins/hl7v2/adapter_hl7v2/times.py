@@ -45,7 +45,9 @@ def iso(value: str, zone: str) -> str:
     if int(hour) > 23 or int(minute or 0) > 59 or int(second or 0) > 59:
         raise DomainError("there is no such time")
     if offset is None:
-        local = datetime(*map(int, (year, month, day, hour, minute or 0, second or 0)), tzinfo=ZoneInfo(zone))
+        local = datetime(
+            *map(int, (year, month, day, hour, minute or 0, second or 0)), tzinfo=ZoneInfo(zone)
+        )
         zoned = _offset(local.utcoffset() or timedelta())
     else:
         zoned = "Z" if offset in ("+0000", "-0000") else f"{offset[:3]}:{offset[3:]}"
