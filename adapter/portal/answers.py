@@ -6,10 +6,13 @@ valid are asked of the response.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from adapter.fhir.questionnaire import check_response
 from adapter.fhir.questionnaire_enablement import Enablement, Frame
 from adapter.fhir.questionnaire_form import Form, Question
 from adapter.referral.model import AnswerItem, Answers, Coding, Value
@@ -18,27 +21,53 @@ Entries = dict[str, list[tuple[str, Any]]]
 """The answers to each question by linkId: (FHIR type name, JSON value)."""
 
 
-def answered(form: Form, language: str, entries: Entries, *, complete: bool) -> Answers:
-    """The answers that count, in the order of the questionnaire."""
-    return Answers(
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answers that count, and the linkIds of those that the questionnaire does not allow."""
+
+    answers: Answers
+    wrong: tuple[str, ...]
+
+
+def answered(form: Form, language: str, entries: Entries, *, skipped: bool = False) -> Answered:
+    """The answers in the order of the questionnaire, held against it.
+
+    With something required missing or `skipped`, the response is ``stopped``: given up before its
+    end, and nothing more will come (FHIR R4 QuestionnaireResponse.status).
+    """
+    made = response(form, entries)
+    issues = [i for i in check_response(made, dict(form.definition)) if i.fails]
+    incomplete = any(issue.code == "required" for issue in issues)
+    answers = Answers(
         questionnaire=form.canonical,
-        status="completed" if complete else "stopped",
+        status="stopped" if incomplete or skipped else "completed",
         language=language,
-        items=tuple(_item(each) for each in response(form, entries, complete=complete)["item"]),
+        items=tuple(_item(each) for each in made["item"]),
     )
+    places = [_link_id(made, i.expression) for i in issues if i.code != "required"]
+    return Answered(answers, tuple(place for place in places if place))
 
 
-def response(form: Form, entries: Entries, *, complete: bool) -> dict[str, Any]:
+def response(form: Form, entries: Entries) -> dict[str, Any]:
     """The QuestionnaireResponse (R4) with every enabled item that was answered."""
     whole: dict[str, Any] = {
         "resourceType": "QuestionnaireResponse",
         "questionnaire": form.canonical,
-        "status": "completed" if complete else "stopped",
+        "status": "completed",
         "item": _items(form.children, entries),
     }
-    enablement = Enablement(form)
-    _prune(form.children, whole, (Frame(None, whole, whole),), enablement)
+    _prune(form.children, whole, (Frame(None, whole, whole),), Enablement(form))
     return whole
+
+
+def _link_id(whole: Mapping[str, Any], expression: str) -> str | None:
+    """The linkId of the item that an expression of the check points into."""
+    node: Any = whole
+    found: str | None = None
+    for name, index in re.findall(r"\.(item|answer)\[(\d+)\]", expression):
+        node = node[name][int(index)]
+        found = node.get("linkId", found)
+    return found
 
 
 def _items(questions: Mapping[str, Question], entries: Entries) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ PROBLEMS: Mapping[str, str] = {
     "form-expired": mark("This form was too old, so nothing was sent. Please fill it in again."),
     "mail-failed": mark("We could not send you the e-mail. Please try again in a few minutes."),
     "changed-meanwhile": mark(
-        "Nothing was sent: the referral changed, this can no longer be done."
+        "Nothing was sent. The referral changed, so it is too late for this."
     ),
     "not-accepted": mark("This could not be done. Nothing was sent."),
     "nothing-said": mark("Answer at least one question, or say in a few words how it went."),

@@ -121,19 +121,22 @@ def read(form: QuestionForm, values: Mapping[str, list[str]], words: Words) -> R
         if control.kind in ("group", "display"):
             continue
         try:
-            found = _meanings(control, values)
+            given = _meanings(control, values)
         except TypedError as error:
             problems[control.name] = words.say(PROBLEMS[error.code], **error.values)
             continue
-        if found:
-            entries[control.question.link_id] = found
+        if given:
+            entries[control.question.link_id] = given
         elif control.required and not control.depends:
             skipped = True
             if not _skipped(control, values):
-                problems[control.name] = words.say(
-                    mark("Answer this question, or choose to skip it.")
-                )
-    return Reading(answered(form.form, form.language, entries, complete=not skipped), problems)
+                unanswered = mark("Answer this question, or choose to skip it.")
+                problems[control.name] = words.say(unanswered)
+    found = answered(form.form, form.language, entries, skipped=skipped)
+    not_allowed = PROBLEMS["text-form"]
+    for link_id in found.wrong:
+        problems.setdefault(f"{PREFIX}{link_id}", words.say(not_allowed))
+    return Reading(found.answers, problems)
 
 
 def _controls(questions: Mapping[str, Question]) -> Iterator[Control]:
