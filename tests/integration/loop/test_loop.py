@@ -20,6 +20,7 @@ pytestmark = pytest.mark.network
 
 
 OUTCOME = {
+    "q.sessions-attended": "8",
     "q.what-mattered-met": "yes",
     "q.wellbeing-change": "a-little-better",
     "q.enrolment": "enrolled",
