@@ -54,12 +54,12 @@ _V4: tuple[tuple[str, str], ...] = (
 _V6: tuple[tuple[str, str], ...] = (
     ("::/128", "unspecified"),
     ("::1/128", "loopback"),
-    ("::ffff:0:0/96", "an IPv4 address in disguise"),
-    ("::/96", "an IPv4 address in disguise"),
-    ("64:ff9b::/96", "an IPv4 address in disguise"),
-    ("64:ff9b:1::/48", "an IPv4 address in disguise"),
-    ("2002::/16", "an IPv4 address in disguise"),
-    ("2001::/32", "an IPv4 address in disguise"),
+    ("::ffff:0:0/96", "disguised IPv4"),
+    ("::/96", "disguised IPv4"),
+    ("64:ff9b::/96", "disguised IPv4"),
+    ("64:ff9b:1::/48", "disguised IPv4"),
+    ("2002::/16", "disguised IPv4"),
+    ("2001::/32", "disguised IPv4"),
     ("2001::/23", "reserved"),
     ("2001:db8::/32", "documentation"),
     ("2620:4f:8000::/48", "reserved"),
@@ -90,7 +90,7 @@ def kind_of(address: Address) -> str:
     if found is not None:
         return found
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
-        return "an IPv4 address in disguise"
+        return "disguised IPv4"
     return "public" if address in _GLOBAL_6 else "reserved"
 
 

@@ -15,14 +15,14 @@ import httpx
 import orjson
 
 from adapter.exchange.http.capped import MAX_BYTES
-from adapter.exchange.http.faults import fault_of
+from adapter.exchange.http.faults import fault_of, host_of
 from adapter.exchange.http.guard import Origin, UrlRefused, UrlRules
 from adapter.exchange.http.paging import follow
 from adapter.exchange.http.repeat import SAFE, Repeat
 from adapter.exchange.http.transport import TlsFault
 from adapter.exchange.http.wire_log import path_template
 from adapter.plugin.context import Log
-from adapter.plugin.errors import AdapterError, ConfigError, DataError, TransientError
+from adapter.plugin.errors import AdapterError, ConfigError, DataError, SystemFault, TransientError
 from adapter.plugin.http import Call, HttpSettings, NextLink, Params
 
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -195,7 +195,7 @@ class SiteClient:
         self, request: httpx.Request, auth: httpx.Auth | None, end: float
     ) -> httpx.Response | AdapterError:
         """The answer with its body read, or the error that stands for its absence."""
-        host = request.url.host
+        host = host_of(request.url)
         unknown = "http.no-answer" if request.method in SAFE else "http.unknown-result"
         try:
             async with asyncio.timeout_at(end):
@@ -216,6 +216,8 @@ class SiteClient:
             )
         except (httpx.LocalProtocolError, httpx.InvalidURL):
             return _malformed()
+        except UnicodeError:
+            return SystemFault("http.redirected", f"{host} sends us to an address that is none")
         except (TimeoutError, httpx.HTTPError) as error:
             return TransientError(
                 unknown, f"{host} gave no whole answer", detail=type(error).__name__
@@ -238,19 +240,20 @@ class SiteClient:
         try:
             origin = self._rules.check(address)
             parsed = httpx.URL(address)
-        except httpx.InvalidURL:
+            parsed.host  # noqa: B018 - httpx decodes it later, where nobody expects an error
+        except (httpx.InvalidURL, UnicodeError):
             raise UrlRefused("malformed") from None
         except UrlRefused as error:
             if self._rules.is_home(address):
                 raise self._base_refused(error) from None
             raise
-        if (parsed.scheme, parsed.host) != (origin.scheme, origin.host):
+        if (parsed.scheme, host_of(parsed)) != (origin.scheme, origin.host):
             raise UrlRefused("a host that can be read in two ways")
         return origin
 
     def _misconfigured(self, request: httpx.Request, error: UrlRefused) -> AdapterError:
         home = self._rules.home
-        if home is not None and request.url.host == home.host:
+        if home is not None and host_of(request.url) == home.host:
             return self._base_refused(error)
         return error
 
@@ -293,7 +296,7 @@ class SiteClient:
     ) -> None:
         values: dict[str, Any] = {
             "method": request.method,
-            "host": request.url.host,
+            "host": host_of(request.url),
             "path": route or path_template(request.url.path, self._base_path),
             "ms": round((time.perf_counter() - started) * 1000),
         }

@@ -215,4 +215,4 @@ class _Nowhere(httpx.AsyncBaseTransport):
     """The road of a site that has no address."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        raise UrlRefused("the site has no base_url", host=request.url.host)
+        raise UrlRefused("the site has no base_url")

@@ -33,6 +33,11 @@ _MOST = 5
 _SERIOUS = frozenset({"fatal", "error"})
 
 
+def host_of(url: httpx.URL) -> str:
+    """The host as it goes over the wire; never decoded, for not every name can be."""
+    return url.raw_host.decode("ascii")
+
+
 def fault_of(
     response: httpx.Response, *, now: datetime, expect: Collection[int] = ()
 ) -> AdapterError | None:
@@ -44,7 +49,7 @@ def fault_of(
         return _fault_inside(response)
     if status == 304 and _is_conditional(response.request):
         return None
-    host = response.request.url.host
+    host = host_of(response.request.url)
     if status in (401, 403):
         return AuthError(
             "http.not-allowed",
@@ -97,7 +102,7 @@ def _is_conditional(request: httpx.Request) -> bool:
 def _fault_inside(response: httpx.Response) -> SystemFault | None:
     """An error or a login page that calls itself a success."""
     content = response.content
-    host = response.request.url.host
+    host = host_of(response.request.url)
     if b"OperationOutcome" in content:
         outcome = _outcome(content)
         if outcome is not None and any(

@@ -22,7 +22,7 @@ MAX_URL = 8192
 _SAFE = re.compile(r"[!-~]+")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_DIGITS = re.compile(r"[0-9]{1,5}")
+_DIGITS = re.compile(r"[1-9][0-9]{0,4}")
 _INSIDE = ("localhost", "local", "internal", "localdomain", "home.arpa", "intranet", "lan", "corp")
 
 
@@ -74,23 +74,27 @@ def origin_of(url: str) -> Origin:
         raise UrlRefused("characters that a URL cannot have")
     try:
         parts = urlsplit(url)
-        port = _port(parts.netloc)
-        host = parts.hostname or ""
     except ValueError:
         raise UrlRefused("malformed") from None
     if parts.scheme not in PORTS:
         raise UrlRefused("not http or https")
     if "@" in parts.netloc:
         raise UrlRefused("user information")
+    try:
+        port, host = _port(parts.netloc), parts.hostname or ""
+    except ValueError:
+        raise UrlRefused("malformed") from None
     return Origin(parts.scheme, _host(host, parts.netloc), port or PORTS[parts.scheme])
 
 
 def _port(netloc: str) -> int | None:
-    after = netloc.rpartition("]")[2] if "[" in netloc else netloc
-    _, colon, digits = after.partition(":")
-    if not colon:
+    """The port of a host, or None; an empty one, one with a sign or leading zeros is refused."""
+    end = netloc.rfind("]") + 1 or netloc.find(":")
+    rest = netloc[end:] if end >= 0 else ""
+    if not rest:
         return None
-    if not _DIGITS.fullmatch(digits) or not 0 < int(digits) < 65536 or digits.startswith("0"):
+    digits = rest[1:]
+    if rest[0] != ":" or not _DIGITS.fullmatch(digits) or not int(digits) < 65536:
         raise ValueError("port")
     return int(digits)
 

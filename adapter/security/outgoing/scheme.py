@@ -77,6 +77,6 @@ class OutgoingAuth(httpx.Auth, ABC):
             yield request
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
     default = {"https": 443, "http": 80}.get(url.scheme)
-    return url.scheme, url.host, url.port or default
+    return url.scheme, url.raw_host, url.port or default

@@ -3,8 +3,8 @@
 Three habits of theirs matter to a client. The query is taken as it stands: ``+`` is a plus sign,
 not a space. The base string holds scheme, host and port as the servlet sees them, which behind a
 proxy that ends TLS are not what the client used (`seen_as`). A token belongs to a provider who
-consented in a browser; there is no other way to one. The verifier here is written from the RFC, apart from
-any library that a client may sign with.
+consented in a browser; there is no other way to one. The verifier here is written from the RFC,
+apart from any library that a client may sign with.
 """
 
 from __future__ import annotations

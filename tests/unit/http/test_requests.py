@@ -254,3 +254,17 @@ async def test_each_request_is_one_line_of_log_without_values(
         "status": 422,
     }
     assert "tremblay" not in repr(log.lines)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["https://xn--inside-q/", "https://[", "http://\x00/", "https://ehr.example.org:99999/", "\\\\x"],
+)
+async def test_a_redirect_to_no_address_is_a_fault_with_a_name(
+    connect: Connect, location: str
+) -> None:
+    headers = [(b"Location", location.encode())]
+    road = httpx.MockTransport(lambda request: httpx.Response(302, headers=headers))
+
+    with pytest.raises(TransientError):
+        await connect(road, http={"retries": 0}).get("Task")
