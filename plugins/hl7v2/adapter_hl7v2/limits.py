@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapter_hl7v2.errors import ReadError
 
-DELIMITERS = b"|^~&"
+_FEW = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Limits:
         # A message cannot hold more elements than bytes: most need no counting at all.
         if len(data) <= self.segments:
             return
-        lines = max(data.count(b"\r"), data.count(b"\n"))
+        lines = max(_count(data, b"\r"), _count(data, b"\n"))
         if lines > self.segments:
             raise ReadError(
                 "too-many-segments",
@@ -57,7 +57,7 @@ class Limits:
             )
         if len(data) <= self.elements:
             return
-        elements = lines + sum(data.count(delimiters[i : i + 1]) for i in range(len(delimiters)))
+        elements = lines + sum(_count(data, delimiters[i : i + 1]) for i in range(len(delimiters)))
         if elements > self.elements:
             raise ReadError(
                 "too-many-elements",
@@ -66,6 +66,16 @@ class Limits:
                 " raise max_elements for this site",
                 condition="207",
             )
+
+
+def _count(data: bytes, byte: bytes) -> int:
+    """How often a byte occurs. Finding is far faster than counting where there are few."""
+    at = -1
+    for found in range(_FEW):
+        at = data.find(byte, at + 1)
+        if at < 0:
+            return found
+    return data.count(byte)
 
 
 LIMITS = Limits()

@@ -20,7 +20,7 @@ from adapter_hl7v2.leaves import Leaf, leaves
 from adapter_hl7v2.limits import LIMITS, Limits
 from adapter_hl7v2.segment import Segment
 
-_SECOND_HEADER = re.compile(r"\rMSH[^A-Za-z0-9\r]")
+_LONG = 64 * 1024
 _HEADER_END = re.compile(rb"[\r\n]")
 
 
@@ -59,13 +59,14 @@ class Message:
         text, codec = charset.decode(data, proven, declared, dialect.default_charset)
         encoding = encoding_of(field, characters, codec)
         text = with_cr(text, field)
-        if "\rMSH" in text and _SECOND_HEADER.search(text):
+        segments = [Segment(line, encoding) for line in _lines(text) if line]
+        if any(segment.id == "MSH" for segment in segments[1:]):
             raise ReadError(
                 "several-messages",
                 "there is more than one MSH segment",
                 fix="send one message in each frame, or a batch file",
             )
-        return cls([Segment(line, encoding) for line in text.split("\r") if line], encoding)
+        return cls(segments, encoding)
 
     @classmethod
     def new(
@@ -236,6 +237,19 @@ def frame_unterminated() -> ReadError:
         fix="the message may be cut: send it again, whole",
         condition="207",
     )
+
+
+def _lines(text: str) -> list[str]:
+    """Text at its CRs. In long texts lines are long, and finding is faster than splitting."""
+    if len(text) < _LONG:
+        return text.split("\r")
+    lines = []
+    start = 0
+    while (end := text.find("\r", start)) >= 0:
+        lines.append(text[start:end])
+        start = end + 1
+    lines.append(text[start:])
+    return lines
 
 
 def with_cr(text: str, field: str) -> str:
