@@ -16,15 +16,15 @@ from adapter.cli.demonstration.narrator import Journey, Narrator
 from adapter.plugin.errors import SystemFault
 
 OUTCOME = {
-    "sessions-attended": "6",
-    "what-mattered-met": "yes",
-    "wellbeing-change": "a-little-better",
-    "loneliness": "occasionally",
-    "enrolment": "enrolled",
-    "give-back": "accepted",
-    "language-received": "en",
-    "summary": "Came six times, cooked twice, and now helps to set the tables.",
-    "next-step": "Stays as a volunteer on Fridays.",
+    "q.sessions-attended": "6",
+    "q.what-mattered-met": "yes",
+    "q.wellbeing-change": "a-little-better",
+    "q.loneliness": "occasionally",
+    "q.enrolment": "enrolled",
+    "q.give-back": "accepted",
+    "q.language-received": "en",
+    "q.summary": "Came six times, cooked twice, and now helps to set the tables.",
+    "q.next-step": "Stays as a volunteer on Fridays.",
     "activity": "Friday lunch and fellowship",
 }
 DECLINE = {
