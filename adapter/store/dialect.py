@@ -282,10 +282,12 @@ class Postgresql(Dialect):
             return RaceError("store.race", "Two writers met.", fix="Try again.", detail=state)
         if state[:2] in ("22", "23"):
             return StoreError("store.constraint", "The store refused a row.", detail=state)
-        code, message, fix = next(
-            (said for start, said in _POSTGRESQL_FAULTS.items() if state.startswith(start)),
-            _DOWN if not state else ("store.failed", "PostgreSQL could not do it.", ""),
-        )
+        if not state:  # libpq gives no SQLSTATE for a connection that was never made
+            said = _REFUSED if "FATAL:" in str(error) else _DOWN
+        else:
+            faults = _POSTGRESQL_FAULTS.items()
+            said = next((each for start, each in faults if state.startswith(start)), _FAILED)
+        code, message, fix = said
         return StoreFault(code, message, fix=fix, detail=state or type(error).__name__)
 
     def is_missing_table(self, error: Exception) -> bool:
@@ -309,6 +311,12 @@ _DOWN = (
     "The database server does not answer.",
     "Start PostgreSQL, or check the address of the store; the service goes on by itself.",
 )
+_REFUSED = (
+    "store.refused",
+    "The database server refused the connection.",
+    "Check user, password and database in the address of the store; create the database if needed.",
+)
+_FAILED = ("store.failed", "PostgreSQL could not do it.", "")
 _POSTGRESQL_FAULTS: dict[str, tuple[str, str, str]] = {
     "53100": ("store.full", "The disk of the database server is full.", _FREE_SPACE),
     "53": (
@@ -323,16 +331,8 @@ _POSTGRESQL_FAULTS: dict[str, tuple[str, str, str]] = {
         "The database takes no writes.",
         "Connect to the primary server, not to a copy.",
     ),
-    "28": (
-        "store.refused",
-        "The database server refused the account.",
-        "Check the user and the password in the address of the store.",
-    ),
-    "3D": (
-        "store.no-database",
-        "That database does not exist on the server.",
-        "Create it with createdb, or check the address of the store.",
-    ),
+    "28": _REFUSED,
+    "3D": _REFUSED,
     "42501": (
         "store.refused",
         "The account may not do that in this database.",

@@ -136,10 +136,10 @@ class Session:
             self.keyring.open(bytes(row[0]), _PROOF_PLACE)
         return row is not None
 
-    def leave_proof(self) -> None:
-        """Write what a later start proves its keyring with, if nobody did."""
+    def leave_proof(self) -> bool:
+        """Write what a later start proves its keyring with; False if somebody did already."""
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
-        self.run(_ADD_FACT, {"name": "keyring", "value": sealed})
+        return self.run(_ADD_FACT, {"name": "keyring", "value": sealed}) == 1
 
     def committed(self) -> None:
         """Called once, after the commit."""

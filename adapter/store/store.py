@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from adapter.store import migrations
+from adapter.store import audit, journal, migrations
 from adapter.store.dialect import Dialect, dialect_of
 from adapter.store.errors import StoreError, StoreFault
 from adapter.store.ids import new_id
@@ -122,7 +122,7 @@ class Store:
 
     def _prove_key(self) -> None:
         if not self.read_now(lambda tx: tx.session.key_is_proven()):
-            self.write_now(lambda tx: tx.session.leave_proof())
+            self.write_now(_begin)
             self.read_now(lambda tx: tx.session.key_is_proven())
 
     def _session(self, cursor: Any, *, writes: bool) -> Session:
@@ -175,3 +175,10 @@ def _resolve(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], job: 
 
     if not loop.is_closed():
         loop.call_soon_threadsafe(settle)
+
+
+def _begin(tx: Transaction) -> None:
+    """The first write to a new store."""
+    if tx.session.leave_proof():
+        for chain in (journal.CHAIN, audit.CHAIN):
+            chain.begin(tx.session)

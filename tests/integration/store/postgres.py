@@ -59,7 +59,8 @@ class Cluster:
             self._server = subprocess.Popen(
                 _as_postgres(
                     PROGRAMS / "postgres", "-D", self._data, "-p", str(self.port),
-                    "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.root}",
+                    "-c", "listen_addresses=127.0.0.1",
+                    "-c", f"unix_socket_directories={self.root}",
                     "-c", "shared_buffers=32MB", "-c", "max_connections=60",
                 ),
                 stdout=log, stderr=log, cwd="/",

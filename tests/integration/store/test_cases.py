@@ -47,7 +47,7 @@ def test_fulfilments_belong_to_their_referral_and_are_versioned(store: Store) ->
             status="requested",
             document={"n": 1},
             destination="hub",
-        )  # fmt: skip
+        )
     )
     store.write_now(
         lambda tx: tx.cases.add_fulfilment(
@@ -57,7 +57,7 @@ def test_fulfilments_belong_to_their_referral_and_are_versioned(store: Store) ->
             status="requested",
             document={"n": 2},
             parent=parent,
-        )  # fmt: skip
+        )
     )
 
     def save(version: int) -> int:
@@ -71,7 +71,7 @@ def test_fulfilments_belong_to_their_referral_and_are_versioned(store: Store) ->
                 business_status="declined",
                 reason_code="no-capacity",
                 document={"n": 3},
-            )  # fmt: skip
+            )
         )
 
     assert save(1) == 2

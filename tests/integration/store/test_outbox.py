@@ -106,7 +106,7 @@ def test_a_delivery_is_not_due_before_its_time(store: Store, clock: Clock) -> No
             kind="",
             document={},
             not_before=at,
-        )  # fmt: skip
+        )
     )
     assert claim(store, clock) == []
     clock.advance(minutes=1)

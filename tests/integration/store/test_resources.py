@@ -30,7 +30,7 @@ def put(store: Store, id: str, content: dict[str, Any], referral: str | None = N
             organization=ORGANIZATION,
             content=content,
             referral=referral,
-        )  # fmt: skip
+        )
     )
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.store.identifiers import normalised
 from adapter.security.keyring import Keyring
 from adapter.store import search_keys
+from adapter.store.identifiers import normalised
 from adapter.store.search_keys import Columns, columns, has_identifier, parameters
 
 TASK = {

@@ -14,14 +14,11 @@ def test_a_time_survives_to_the_microsecond(when: datetime) -> None:
     assert from_micros(to_micros(when)) == when
 
 
-@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(9998, 1, 1)))
+@given(st.datetimes(timezones=st.just(timezone(timedelta(hours=-5)))))
 def test_the_offset_is_taken_into_account(when: datetime) -> None:
-    there = timezone(timedelta(hours=-5))
-    assert to_micros(when.replace(tzinfo=there)) - to_micros(when.replace(tzinfo=UTC)) == (
-        5 * 3600 * 1_000_000
-    )
+    assert to_micros(when) - to_micros(when.replace(tzinfo=UTC)) == 5 * 3600 * 1_000_000
 
 
 def test_a_time_without_offset_is_refused() -> None:
     with pytest.raises(ValueError, match="offset"):
-        to_micros(datetime(2026, 1, 1))
+        to_micros(datetime(2026, 1, 1))  # noqa: DTZ001 - what the test is about

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from adapter.security.keyring import Keyring
+from adapter.store import migrations, schema
+from adapter.store.dialect import Dialect, dialect_of
+from adapter.store.errors import StoreError
+from adapter.store.store import Store
+from tests.integration.store.work import receive
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+@contextmanager
+def killed_at(statement: int) -> Iterator[list[str]]:
+    """Die just before a statement of the migration runs."""
+    seen: list[str] = []
+
+    def before(conn: Any, cursor: Any, sql: str, *rest: Any) -> None:
+        seen.append(sql)
+        if len(seen) == statement:
+            raise Killed
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", before)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", before)
+
+
+def tables(dialect: Dialect) -> set[str]:
+    engine = dialect.engine()
+    try:
+        with engine.begin() as connection:
+            return set(sa.inspect(connection).get_table_names())
+    finally:
+        engine.dispose()
+
+
+def test_migrations_make_exactly_the_schema(address: str) -> None:
+    dialect = dialect_of(address)
+    migrations.upgrade(dialect)
+    engine = dialect.engine()
+    try:
+        with engine.begin() as connection:
+            context = MigrationContext.configure(connection)
+            assert context.get_current_revision() == schema.HEAD
+            assert compare_metadata(context, schema.metadata) == []
+    finally:
+        engine.dispose()
+
+
+def test_a_second_start_changes_nothing(address: str) -> None:
+    dialect = dialect_of(address)
+    migrations.upgrade(dialect)
+    with killed_at(0) as seen:
+        migrations.upgrade(dialect)
+    assert seen == []
+
+
+def test_a_migration_killed_at_any_statement_leaves_nothing_and_can_be_run_again(
+    address: str,
+) -> None:
+    dialect = dialect_of(address)
+    with killed_at(0) as every:
+        migrations.upgrade(dialect_of(address))
+    reset(dialect)
+    step = 1 if dialect.name == "sqlite" else 5
+    for statement in range(2, len(every) + 1, step):
+        with killed_at(statement), pytest.raises(Killed):
+            migrations.upgrade(dialect)
+        assert tables(dialect) == set(), f"statement {statement}: {every[statement - 1]}"
+    migrations.upgrade(dialect)
+    assert tables(dialect) >= set(schema.metadata.tables)
+
+
+def reset(dialect: Dialect) -> None:
+    if dialect.name == "sqlite":
+        path = dialect.url.database or ""
+        connection = dialect.connect(writer=True)
+        connection.close()
+        for end in ("", "-wal", "-shm"):
+            __import__("pathlib").Path(path + end).unlink(missing_ok=True)
+        return
+    connection = dialect.connect(writer=True)
+    connection.execute("DROP SCHEMA public CASCADE")
+    connection.execute("CREATE SCHEMA public")
+    connection.close()
+
+
+def test_a_store_of_a_later_version_is_not_touched(address: str, keyring: Keyring) -> None:
+    Store.open(address, keyring).close()
+    connection = dialect_of(address).connect(writer=True)
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(StoreError) as caught:
+        Store.open(address, keyring)
+    assert caught.value.code == "store.newer"
+
+
+def test_every_table_but_the_stores_own_says_whose_each_row_is() -> None:
+    own = {"facts", "chains", "inbox_bodies", "outbox_bodies", "resource_keys"}
+    without = {
+        name for name, table in schema.metadata.tables.items() if "organization" not in table.c
+    }
+    assert without == own
+
+
+def test_a_store_opens_again_with_what_it_held(address: str, keyring: Keyring) -> None:
+    store = Store.open(address, keyring)
+    store.write_now(lambda tx: receive(tx, "1"))
+    store.close()
+    again = Store.open(address, keyring, create=False)
+    assert [row.key for row in again.read_now(lambda tx: tx.inbox.list())] == ["1"]
+    again.close()
