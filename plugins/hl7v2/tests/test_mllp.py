@@ -34,7 +34,7 @@ class Silent:
     def info(self, event: str, **values: Any) -> None:
         self.events.append(event)
 
-    warning = info
+    warning = error = info
 
 
 async def echo(data: bytes) -> bytes:
@@ -143,11 +143,11 @@ def test_pipelined_messages_are_answered_in_order_however_they_are_cut() -> None
     async def run() -> None:
         running = server()
         port = port_of(await running.start())
-        stream = b"".join(frame(b"MSH|%d" % n) for n in range(50))
-        expected = [b"MSH|%d" % n for n in range(50)]
-        assert await talk(port, stream, replies=50) == expected
+        stream = b"".join(frame(b"MSH|%d" % n) for n in range(500))
+        expected = [b"MSH|%d" % n for n in range(500)]
+        assert await talk(port, stream, replies=500) == expected
         packets = [stream[i : i + 7] for i in range(0, len(stream), 7)]
-        assert await talk(port, *packets, replies=50) == expected
+        assert await talk(port, *packets, replies=500) == expected
         await running.stop()
 
     asyncio.run(run())
@@ -221,6 +221,61 @@ def test_a_sender_that_drips_bytes_does_not_get_more_time() -> None:
         assert answer == frame(b"fault:unterminated")
         assert asyncio.get_running_loop().time() - began < 3
         writer.close()
+        await running.stop()
+
+    asyncio.run(run())
+
+
+def test_a_peer_that_does_not_take_its_answer_is_let_go() -> None:
+    async def run() -> None:
+        async def long(data: bytes) -> bytes:
+            return b"x" * 20_000_000
+
+        running = server(long, frame_timeout=0.2)
+        port = port_of(await running.start())
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(frame(b"MSH|1"))
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if running.connections == 0:
+                break
+        assert running.connections == 0
+        writer.close()
+        await running.stop()
+
+    asyncio.run(run())
+
+
+def test_messages_of_a_peer_that_left_are_still_kept(
+    system: Hl7v2, context: Any, make_referral: Callable[..., bytes]
+) -> None:
+    async def run() -> None:
+        context.gate = asyncio.Event()
+        listener, port = await listening(system)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(frame(make_referral(id="C1")) + frame(make_referral(id="C2")))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.transport.abort()
+        context.gate.set()
+        await listener.stop()
+
+    asyncio.run(run())
+    assert [m.key for m in context.accepted][:1] == ["C1"]
+
+
+def test_a_handler_that_fails_costs_one_connection_only() -> None:
+    async def run() -> None:
+        async def picky(data: bytes) -> bytes:
+            if data == b"MSH|bad":
+                raise RuntimeError
+            return data
+
+        running = server(picky)
+        port = port_of(await running.start())
+        with contextlib.suppress(ConnectionResetError):
+            assert await talk(port, frame(b"MSH|bad"), replies=1) == []
+        assert await talk(port, frame(b"MSH|good"), replies=1) == [b"MSH|good"]
         await running.stop()
 
     asyncio.run(run())
