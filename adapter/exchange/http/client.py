@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Unpack
-from urllib.parse import quote, urlencode, urljoin
+from urllib.parse import quote, urlencode
 
 import httpx
 import orjson
 
 from adapter.exchange.http.capped import MAX_BYTES
 from adapter.exchange.http.faults import fault_of, host_of
-from adapter.exchange.http.guard import Origin, UrlRefused, UrlRules
+from adapter.exchange.http.guard import Origin, UrlRefused, UrlRules, joined
 from adapter.exchange.http.paging import follow
 from adapter.exchange.http.repeat import SAFE, Repeat
 from adapter.exchange.http.transport import TlsFault
@@ -239,16 +239,11 @@ class SiteClient:
     def _check(self, address: str) -> Origin:
         try:
             origin = self._rules.check(address)
-            parsed = httpx.URL(address)
-            parsed.host  # noqa: B018 - httpx decodes it later, where nobody expects an error
-        except (httpx.InvalidURL, UnicodeError):
-            raise UrlRefused("malformed") from None
+            _refuse_two_readings(address, origin)
         except UrlRefused as error:
             if self._rules.is_home(address):
                 raise self._base_refused(error) from None
             raise
-        if (parsed.scheme, host_of(parsed)) != (origin.scheme, origin.host):
-            raise UrlRefused("a host that can be read in two ways")
         return origin
 
     def _misconfigured(self, request: httpx.Request, error: UrlRefused) -> AdapterError:
@@ -267,9 +262,9 @@ class SiteClient:
         location = answer.headers.get("Location")
         if not answer.is_redirect or not location or request.method not in ("GET", "HEAD"):
             return None
-        address = urljoin(str(request.url), location)
+        address = joined(str(request.url), location)
         try:
-            if self._rules.check(address) != origin:
+            if address is None or self._rules.check(address) != origin:
                 return None
         except UrlRefused:
             return None
@@ -339,6 +334,17 @@ def _address(base: str, url: str, params: Params | None) -> str:
 
 
 _KEPT = "/?&=%:@!$'()*,;~-._|+#"
+
+
+def _refuse_two_readings(address: str, origin: Origin) -> None:
+    """Refuse what httpx reads differently from the guard, or will fail to read later."""
+    try:
+        parsed = httpx.URL(address)
+        parsed.host  # noqa: B018 - decodes the name
+    except (httpx.InvalidURL, UnicodeError):
+        raise UrlRefused("malformed") from None
+    if (parsed.scheme, host_of(parsed)) != (origin.scheme, origin.host):
+        raise UrlRefused("a host that can be read in two ways")
 
 
 def _headers(call: Call) -> httpx.Headers:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from adapter.exchange.http.addresses import Address, AddressRules
 from adapter.plugin.errors import ConfigError, DataError
@@ -85,6 +85,14 @@ def origin_of(url: str) -> Origin:
     except ValueError:
         raise UrlRefused("malformed") from None
     return Origin(parts.scheme, _host(host, parts.netloc), port or PORTS[parts.scheme])
+
+
+def joined(base: str, reference: str) -> str | None:
+    """A reference of a peer, made absolute; None if it is none."""
+    try:
+        return urljoin(base, reference)
+    except ValueError:
+        return None
 
 
 def _port(netloc: str) -> int | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 import orjson
 
-from adapter.exchange.http.guard import Origin, UrlRefused, origin_of
+from adapter.exchange.http.guard import Origin, UrlRefused, joined, origin_of
 from adapter.plugin.errors import SystemFault
 from adapter.plugin.http import Call, Http, NextLink
 
@@ -65,7 +64,7 @@ async def follow(
         yield response
         if following is None:
             return
-        address = _checked(urljoin(str(response.request.url), following), home, asked)
+        address = _checked(joined(str(response.request.url), following), home, asked)
         if count >= max_pages:
             raise SystemFault("paging.too-many", f"there are more than {max_pages} pages", fix=_FIX)
         response = await client.get(address, **further)
@@ -78,12 +77,12 @@ async def follow(
             )
 
 
-def _checked(address: str, home: Origin, asked: set[str]) -> str:
+def _checked(address: str | None, home: Origin, asked: set[str]) -> str:
     try:
-        foreign = origin_of(address) != home
+        foreign = address is None or origin_of(address) != home
     except UrlRefused:
         foreign = True
-    if foreign:
+    if address is None or foreign:
         raise SystemFault(
             "paging.foreign-next",
             "the next page is at another origin; we did not ask for it",

@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 import respx
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.exchange.http.client import SiteClient
@@ -76,6 +76,7 @@ async def test_a_status_has_its_class(connect: Connect, status: int, kind: type)
     assert caught.value.code.startswith("http.")
 
 
+@settings(deadline=None)
 @given(status=st.integers(200, 599), expected=st.booleans())
 def test_every_status_is_used_or_named(status: int, expected: bool) -> None:
     response = httpx.Response(status, request=httpx.Request("GET", "https://ehr.example.org/"))
@@ -146,6 +147,7 @@ async def test_of_an_operation_outcome_codes_and_places_are_kept_and_no_text(
     assert "SECRET-TEXT" not in f"{error!r} {error} {error.fix} {error.detail}"
 
 
+@settings(deadline=None)
 @given(text=st.text(max_size=80))
 def test_a_code_that_is_no_code_is_not_repeated(text: str) -> None:
     outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": text}]}
@@ -157,6 +159,7 @@ def test_a_code_that_is_no_code_is_not_repeated(text: str) -> None:
     assert said == "" or (said == text and " " not in said)
 
 
+@settings(deadline=None)
 @given(body=st.binary(max_size=200) | st.sampled_from([b'{"issue":[3]}', b"[]", b"null"]))
 def test_no_body_breaks_the_judgement(body: bytes) -> None:
     request = httpx.Request("GET", "https://ehr.example.org/fhir/Task")
@@ -190,6 +193,7 @@ def test_retry_after_is_read_as_the_rfc_says(said: str, seconds: float | None) -
     assert retry_after(response, now=NOW) == seconds
 
 
+@settings(deadline=None)
 @given(said=st.text(max_size=60))
 def test_no_retry_after_breaks_us(said: str) -> None:
     response = httpx.Response(429, headers={"Retry-After": said.encode()})

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.exchange.http.client import SiteClient, _address
@@ -90,6 +90,7 @@ async def test_what_will_not_pass_is_not_tried_again(connect: Connect, fault: st
     assert len(host.requests) == 1
 
 
+@settings(deadline=None)
 @given(
     tried=st.integers(1, 20),
     chance=st.floats(0, 1),
@@ -148,6 +149,7 @@ async def test_relative_addresses_start_at_the_base_url(connect: Connect) -> Non
     ]
 
 
+@settings(deadline=None)
 @given(value=st.text(max_size=30))
 def test_no_value_of_a_query_escapes_it(value: str) -> None:
     if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
@@ -258,7 +260,13 @@ async def test_each_request_is_one_line_of_log_without_values(
 
 @pytest.mark.parametrize(
     "location",
-    ["https://xn--inside-q/", "https://[", "http://\x00/", "https://ehr.example.org:99999/", "\\\\x"],
+    [
+        "https://xn--inside-q/",
+        "https://[",
+        "http://\x00/",
+        "https://ehr.example.org:99999/",
+        "\\\\x",
+    ],
 )
 async def test_a_redirect_to_no_address_is_a_fault_with_a_name(
     connect: Connect, location: str
