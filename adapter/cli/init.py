@@ -65,8 +65,7 @@ def make_store(config: Path) -> None:
     Raises:
         StoreError: it cannot be made.
     """
-    from adapter.exchange.config import load_config
-    from adapter.exchange.service import store_url
+    from adapter.exchange.config import load_config, store_url
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
 

@@ -18,7 +18,7 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
     Raises:
         ConfigError: the key is missing or is not the store's. StoreError: the store cannot be read.
     """
-    from adapter.exchange.service import store_url
+    from adapter.exchange.config import store_url
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
 

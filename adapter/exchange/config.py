@@ -78,13 +78,15 @@ class ServerTable(_Table):
 class PluginsTable(_Table):
     """`[plugins]`: the allow-list. Installed is not enabled."""
 
-    enabled: tuple[str, ...] = ()
+    enabled: tuple[str, ...] = Field(default=(), description="names of plugins to load")
 
 
 class MappingsTable(_Table):
     """`[mappings]`: folders of packs that override the shipped ones."""
 
-    folders: tuple[str, ...] = ()
+    folders: tuple[str, ...] = Field(
+        default=(), description="folders of packs; a pack of the same name replaces a shipped one"
+    )
 
 
 class RoutingTable(_Table):
@@ -108,7 +110,7 @@ class SiteTable(_Table):
     )
     test: bool = Field(default=False, description="true: only tests, and only with test sites")
     timezone: Timezone = Field(default="America/Toronto", description="for times without offset")
-    language: Literal["en", "fr"] = "en"
+    language: Literal["en", "fr"] = Field(default="en", description="of what is sent to it")
     dialect: str | None = Field(default=None, description="the peer's dialect, if not standard")
     lifecycle: str = Field(default="sdohcc", description="the lifecycle table that binds it")
     disclosure: str = Field(
@@ -126,7 +128,7 @@ class Config(_Table):
     """The whole file."""
 
     organization: str = Field(description="who runs this adapter, by name")
-    language: Literal["en", "fr"] = "en"
+    language: Literal["en", "fr"] = Field(default="en", description="the organization's own")
     store: StoreTable
     server: ServerTable = ServerTable()
     plugins: PluginsTable = PluginsTable()
@@ -197,6 +199,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def store_url(config: Config) -> str:
+    """The store's URL with a relative SQLite file put beside adapter.toml."""
+    url = config.store.url
+    prefix = "sqlite:///"
+    if url.startswith(prefix):
+        return prefix + str(config.path(url.removeprefix(prefix)))
+    return url
 
 
 def load_config(file: Path) -> Config:

@@ -25,7 +25,7 @@ class _Row(BaseModel):
     interests: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     capacity: Literal["open", "waitlist", "full", "ask-first"] = "open"
-    cost: str = "free"
+    cost: str = Field(default="free", description="what it costs, in words")
     reply_days: int = Field(default=14, ge=1, le=365)
     email: str | None = None
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapter.exchange.clock import Clock, SystemClock
-from adapter.exchange.config import Config
+from adapter.exchange.config import Config, store_url
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
 from adapter.exchange.desk import Desk
@@ -206,15 +206,6 @@ class Service:
             fault = type(error).__name__
             self._log.error("engine.fault", id=row.id, error=fault)
             await self.store.write(lambda tx: _quarantine(tx, row, fault))
-
-
-def store_url(config: Config) -> str:
-    """The store's URL with a relative SQLite file put beside adapter.toml."""
-    url = config.store.url
-    prefix = "sqlite:///"
-    if url.startswith(prefix):
-        return prefix + str(config.path(url.removeprefix(prefix)))
-    return url
 
 
 def _quarantine(tx: Transaction, row: InboxRow, fault: str) -> None:

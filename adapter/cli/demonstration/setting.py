@@ -53,8 +53,7 @@ class Setting:
 
     def open_store(self) -> Store:
         """The service's store, for reading beside it."""
-        from adapter.exchange.config import load_config
-        from adapter.exchange.service import store_url
+        from adapter.exchange.config import load_config, store_url
         from adapter.security.keyring import Keyring
         from adapter.store.store import Store
 

@@ -17,6 +17,7 @@ from adapter.cli.demonstration.narrator import Journey, Narrator, Step
 from adapter.cli.demonstration.setting import Setting, prepare
 from adapter.cli.printing import emit
 from adapter.exchange import queries
+from adapter.plugin.errors import PluginError
 from adapter.store.store import Store
 
 COLOURS = {"EMR": "cyan", "agency": "green"}
@@ -58,7 +59,7 @@ class Show:
         with self._progress() as progress:
             bar = progress.add_task("the loop", total=len(stories.STORIES))
             narrator = Narrator(store, lambda _, step: self._step(progress, step))
-            stage = stories.Stage(emr, ready["listeners"]["clinic"], self.mailbox, narrator)
+            stage = stories.Stage(emr, _clinic(setting, ready), self.mailbox, narrator)
             following = asyncio.create_task(narrator.follow())
             try:
                 journeys = []
@@ -155,3 +156,15 @@ class Show:
 
     def _say(self, text: str) -> None:
         self.console.print(text)
+
+
+def _clinic(setting: Setting, ready: dict[str, Any]) -> str:
+    """Where the clinic's EMR sends to."""
+    found: str | None = ready["listeners"].get("clinic")
+    if found is None:
+        raise PluginError(
+            "demo.not-listening",
+            "the site clinic did not open, so the EMR has nowhere to send to",
+            fix=f"See {setting.log}, and: adapter sites list --config {setting.config}",
+        )
+    return found

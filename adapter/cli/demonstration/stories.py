@@ -103,9 +103,11 @@ async def waiting(stage: Stage, message: str) -> str:
 
 
 STORIES = (
-    Story("completed", "accepted, and closed with an outcome", "ref-i12-20-segments.hl7", completed),
-    Story("declined", "declined with a reason", "ref-i12-oscar.hl7", declined),
-    Story("cancelled", "taken back by the clinic", "ref-i12-minimal.hl7", cancelled),
+    Story(
+        "completed", "accepted, and closed with an outcome", "ref-i12-20-segments.hl7", completed
+    ),
+    Story("declined", "declined with a reason", "ref-i12-oscar-esend.hl7", declined),
+    Story("cancelled", "taken back by the clinic", "ref-i12-minimal-2.3.hl7", cancelled),
 )
 
 
