@@ -163,7 +163,7 @@ def _named(name: str, content: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, content["resource"]
     elif isinstance(content, list):
         for number, part in enumerate(content):
-            yield from _named(f"{name}: {part.get('name', number)}", part)
+            yield from _named(f"{name}: {part.get('fault', number)}", part)
     elif isinstance(content, dict):
         for key, part in content.items():
             yield from _named(f"{name}: {key}", part)
