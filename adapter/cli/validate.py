@@ -168,7 +168,11 @@ def _split(name: str, data: bytes, format_: str | None, *, lines: bool) -> Itera
         parts = [data]
     several = len(parts) > 1 or lines
     for number, part in enumerate(parts or [b""], 1):
-        yield Input(f"{name}:{number}" if several else name, part)
+        one = f"{name}:{number}" if several else name
+        if isinstance(part, bytes):
+            yield Input(one, part)
+        else:  # what stands there is no message, and the format says why
+            yield Input(one, b"", part.message)
 
 
 def _is_v2(data: bytes, format_: str | None) -> bool:

@@ -55,8 +55,7 @@ def _renamed(
 def _shape(name: str, left: str, right: str, pairs: Sequence[tuple[str, str]]) -> CodecMaker:
     read, write = _renamed(pairs)
     codec = Codec(
-        name=name, read=read, write=write, left=frozenset({left}), right=frozenset({right}),
-        parts=tuple((key,) for key, _ in pairs),
+        name=name, read=read, write=write, left=frozenset({left}), right=frozenset({right})
     )  # fmt: skip
     return lambda arguments, tables: codec
 
@@ -390,8 +389,7 @@ CODECS: Mapping[str, CodecMaker] = {
     "coding": _shape("coding", "Coding", "Coding", _CODING),
     "concept": _fixed(
         Codec(name="concept", read=read_concept, write=write_concept,
-              left=frozenset({"CodeableConcept"}), right=frozenset({"Concept"}),
-              parts=(("coding",), ("text",)))
+              left=frozenset({"CodeableConcept"}), right=frozenset({"Concept"}),)
     ),
     "quantity": _fixed(
         Codec(name="quantity", read=read_quantity, write=write_quantity,
@@ -408,7 +406,7 @@ CODECS: Mapping[str, CodecMaker] = {
     ),
     "reference": _fixed(
         Codec(name="reference", read=_reference, write=lambda v, e: {"reference": v},
-              left=frozenset({"Reference"}), parts=(("reference",),))
+              left=frozenset({"Reference"}),)
     ),
     "html": _fixed(
         Codec(name="html", read=_unmarked, write=lambda v, e: html.escape(v, quote=False),

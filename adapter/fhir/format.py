@@ -83,6 +83,13 @@ class FhirFormat:
             for leaf in json_leaves(rest, ("entry", number)):
                 yield leaf._replace(path=f"Bundle.entry[{number}].{leaf.path}")
 
+    def made_again(self, leaf: Leaf) -> str:
+        """Types, addresses and requests of entries follow from the resources."""
+        name = leaf.path.rpartition(".")[2]
+        if name == "resourceType" or leaf.path.startswith("Bundle.entry"):
+            return "the Bundle's own address or request, made again from the resource"
+        return "the kind of Bundle, made again" if leaf.path == "Bundle.type" else ""
+
     def notation(self, side: Mapping[str, Any]) -> FhirNotation:
         """R4 paths."""
         return FhirNotation()

@@ -173,6 +173,17 @@ class FhirNotation(JsonNotation):
             lines.append(f"{node.parent.var}.append({node.var}_ref)")
         return lines
 
+    def stated(self, node: Node) -> Sequence[str]:
+        """See `Notation.stated`."""
+        spots = list(super().stated(node))
+        if node.step.kind == "deref":
+            spots.append(f"{_parent(node)}, 'reference'")
+        elif node.step.kind == "refs":
+            spots.append(f"{_parent(node)}, len({_parent(node)}) - 1")
+        if node.shape == "resource":
+            spots.append(f"{node.var}, 'resourceType'")
+        return spots
+
     def same(self, node: Node, source: Node) -> Sequence[str]:
         """See `Notation.same`: the reference to a resource, or the first of a list of them."""
         found = source
@@ -187,6 +198,14 @@ class FhirNotation(JsonNotation):
     def closes(self, step: Step) -> bool:
         """Resources are finished where their block ends."""
         return step.kind in _RESOURCES
+
+    def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
+        """See `Notation.places`."""
+        if result.get("resourceType") != "Bundle":
+            return {id(result): ()}
+        entries = enumerate(result["entry"])
+        found = {id(entry["resource"]): ("entry", n, "resource") for n, entry in entries}
+        return {**found, id(env.head): ()}
 
     def finish(self, trace: bool) -> Sequence[str]:
         """The Bundle."""
@@ -219,6 +238,11 @@ def _fits(out: str, step: Step) -> str:
     """The expression that is true for a resource of the step's type that satisfies its selector."""
     found = f"{out}['resourceType'] == {step.key!r}"
     return f"{found} and {matching(out, step.match)}" if step.match else found
+
+
+def _parent(node: Node) -> str:
+    assert node.parent is not None
+    return node.parent.var
 
 
 def _parted(text: str) -> tuple[str, bool, str]:

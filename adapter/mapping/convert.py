@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.mapping.errors import NoMapError
+from adapter.mapping.explain import Explanation, Traced, explain_through, trace
 from adapter.mapping.packs import Packs
+from adapter.mapping.run import Map
 from adapter.plugin.formats import Settings
+from adapter.plugin.json_paths import restored
 
 CANONICAL = "referral"
 _DEFAULT = Settings()
@@ -27,10 +29,11 @@ def convert(
     Raises:
         DataError: the message cannot be read, has no map, or holds a value that a row cannot carry.
     """
-    return packs.formats[target].dump(
-        convert_tree(packs.formats[source].parse(raw), packs=packs, source=source, target=target,
-                     settings=settings, dialect=dialect, target_dialect=target_dialect)
+    tree = convert_tree(
+        packs.formats[source].parse(raw), packs=packs, source=source, target=target,
+        settings=settings, dialect=dialect, target_dialect=target_dialect,
     )  # fmt: skip
+    return packs.formats[target].dump(tree)
 
 
 def convert_tree(
@@ -43,21 +46,69 @@ def convert_tree(
     dialect: str | None = None,
     target_dialect: str | None = None,
 ) -> Any:
-    """One tree in another format; see `convert`."""
-    document = to_canonical(tree, packs, source, settings, dialect)
+    """One tree in another format; see `convert`.
+
+    A single JSON resource that goes to its own format comes back whole: what the model has no place
+    for is put back where it stood.
+    """
+    if source == CANONICAL:
+        document = tree
+    else:
+        first = packs.pick(source, tree, CANONICAL, dialect)
+        if source == target and _single(packs, source, tree):
+            return _there_and_back(first, tree, settings)
+        document = first.to_right(tree, settings).document
     if target == CANONICAL:
         return document
-    kind = str(document.get("kind", ""))
-    return packs.find_left(target, kind, CANONICAL, target_dialect).to_left(document, settings).tree
+    return _onward(packs, document, target, target_dialect).to_left(document, settings).document
 
 
-def to_canonical(
-    tree: Any, packs: Packs, source: str, settings: Settings = _DEFAULT, dialect: str | None = None
-) -> Any:
-    """The canonical document of a tree."""
-    if source == CANONICAL:
-        return tree
-    return packs.pick(source, tree, CANONICAL, dialect).to_right(tree, settings).document
+def _onward(packs: Packs, document: Any, target: str, dialect: str | None) -> Map:
+    return packs.find_left(target, str(document.get("kind", "")), CANONICAL, dialect)
 
 
-__all__ = ["CANONICAL", "NoMapError", "convert", "convert_tree", "to_canonical"]
+def _single(packs: Packs, source: str, tree: Any) -> bool:
+    return isinstance(tree, dict) and packs.formats[source].kind(tree) != "Bundle"
+
+
+def _there_and_back(mapping: Map, tree: Any, settings: Settings) -> Any:
+    traced = trace(mapping, tree, settings)
+    kind = mapping.left_format.kind(tree)
+    back = mapping.to_left(traced.result, settings, kind=kind).document
+    return restored(back, tree, list(traced.lost_where))
+
+
+def explain_tree(
+    tree: Any,
+    *,
+    packs: Packs,
+    source: str,
+    target: str,
+    settings: Settings = _DEFAULT,
+    dialect: str | None = None,
+    target_dialect: str | None = None,
+) -> Explanation:
+    """The same conversion, explained leaf by leaf.
+
+    Raises:
+        DataError: as `convert` does.
+    """
+    first: Traced | None = None
+    document = tree
+    if source != CANONICAL:
+        first = trace(packs.pick(source, tree, CANONICAL, dialect), tree, settings)
+        document = first.result
+    second: Traced | None = None
+    if target != CANONICAL:
+        onward = _onward(packs, document, target, target_dialect)
+        second = trace(onward, document, settings, to_right=False)
+    if first is not None and second is not None:
+        return explain_through(first, second)
+    only = first or second
+    if only is None:
+        leaves = list(packs.formats[CANONICAL].leaves(tree))
+        return Explanation(tree, len(leaves), (), (), ())
+    return Explanation(only.result, only.parts, only.carried, only.lost, only.made)
+
+
+__all__ = ["CANONICAL", "convert", "convert_tree", "explain_tree"]

@@ -60,6 +60,8 @@ class Emitter:
         self.indent = 1
         self.known: dict[Steps, Node] = {}
         self.conditions: dict[str, Condition] = {}
+        self.writers: dict[int, int] = {}
+        self.alive: list[Node] = []  # so that no id() is used twice
 
     # -- lines ------------------------------------------------------------------------------
 
@@ -111,6 +113,7 @@ class Emitter:
         for entry in entries:
             if not self.active(entry):
                 continue
+            self.current = entry.number
             source, target = self.ends(entry)
             if isinstance(entry, BoundRow):
                 if isinstance(target, Path):
@@ -133,6 +136,7 @@ class Emitter:
         for position, step in enumerate(path.rel, start + 1):
             node = node.child(step)
             self.known.setdefault(path.full[:position], node)
+            self.writers.setdefault(id(node), self.current)
         return node
 
     def declare(self, scope: _Scope, node: Node) -> None:
@@ -179,13 +183,16 @@ class Emitter:
         return found
 
     def attach(self, node: Node) -> None:
-        if node.shape == "value":
+        """Hand a filled node to its parent."""
+        lines = list(self.target.attach(node, self.trace)) if node.shape != "value" else []
+        if not lines:
             return
-        if not self.target.attach(node, self.trace):
-            return
+        if self.trace:
+            row = self.writers.get(id(node), self.current)
+            lines.extend(f"C({row}, {spot})" for spot in self.target.stated(node))
         self.put(f"if {self.target.filled(node)}:")
         self.indent += 1
-        self.put(*self.target.attach(node, self.trace))
+        self.put(*lines)
         self.indent -= 1
 
     def const(self, leaf: Node, row: BoundRow) -> None:
@@ -231,12 +238,12 @@ class Emitter:
 
     def row(self, scope: _Scope, row: BoundRow, prefix: Steps) -> None:
         source, target = self.ends(row)
-        if isinstance(target, Lost) and self.to_right and isinstance(source, Path):
-            if self.trace:
+        if isinstance(target, Lost) and isinstance(source, Path):
+            if self.trace and self.active(row):
                 frame = self.open(scope, self.with_when(scope, row, source))
                 self.put(f"K({row.number}, {frame.var}_w)")
             return
-        if self.trace and self.to_right and not self.active(row):
+        if self.trace and not self.active(row):
             self.restated(scope, row)
         if not self.active(row) or not isinstance(target, Path):
             return
@@ -271,7 +278,7 @@ class Emitter:
         done = [self.target.assign(node, value)]
         if self.trace:
             spot = self.target.spot(node)
-            done.append(f"T({row.number}, {frame.var}_w, {spot}, {var})")
+            done.append(f"T({row.number}, {frame.var}_w, {frame.var}, {spot}, {var})")
         guards = []
         if not sure:
             guards.append(f"{var} is not None")
@@ -279,6 +286,9 @@ class Emitter:
             guards.append(self.target.absent(node))
         if row.source.absent is not None and self.to_right:
             guards.insert(0, f"{frame.var} != {row.source.absent!r}")
+            if self.trace:
+                again = f"R({row.number}, {frame.var}_w, {frame.var}, {row.source.absent!r})"
+                self.put(f"if {frame.var} == {row.source.absent!r}: {again}")
         if guards:
             done = [f"if {' and '.join(guards)}:", *("    " + line for line in done)]
         lines.extend(done)
@@ -308,10 +318,15 @@ class Emitter:
     block_prefix: Steps = ()
 
     def restated(self, scope: _Scope, row: BoundRow) -> None:
-        """When tracing: what a `<-` row would write again counts as carried."""
-        if isinstance(row.left, Path) and isinstance(row.right, Const | Same):
-            frame = self.open(scope, row.left.rel)
-            expected = repr(row.right.value) if isinstance(row.right, Const) else "None"
+        """When tracing: what a row of the other direction would write again counts as carried."""
+        source, target = self.ends(row)
+        if not isinstance(source, Path) or isinstance(target, Lost):
+            return
+        frame = self.open(scope, source.rel)
+        if isinstance(target, Path):
+            self.put(f"B({row.number}, {frame.var}_w)")
+        else:
+            expected = repr(target.value) if isinstance(target, Const) else "None"
             self.put(f"R({row.number}, {frame.var}_w, {frame.var}, {expected})")
 
     # -- blocks -----------------------------------------------------------------------------
@@ -356,6 +371,8 @@ class Emitter:
             self.put(f"if not {self.target.filled(node)}:")
             self.indent += 1
             self.put(*self.target.same(node.parent, other))
+            if self.trace:
+                self.put(f"    C({block.number}, {self.target.spot(node.parent)})")
             self.indent -= 1
 
     def not_inherited(self, scope: _Scope, block: BoundBlock) -> Step:
@@ -382,6 +399,8 @@ class Emitter:
         saved, self.block_prefix = self.block_prefix, ()
         inner = _Scope(Frame(out), item, self.indent)
         fresh = Node(item.step, item.parent, item.var)
+        self.writers[id(fresh)] = block.number
+        self.alive.append(fresh)
         inner.node = fresh
         self.current = block.number
         self.body(inner, block.rows)
@@ -436,6 +455,9 @@ class Emitter:
             self.indent += 1
             return
         if step.kind == "/differs":
+            if self.trace:
+                place = f"{parent.var}_w, {parent.var}, None"
+                self.put(f"if {parent.var} == {step.key}: R({self.current}, {place})")
             self.put(f"if {step.key} is None or {parent.var} != {step.key}:")
             scope.stack.append((step, Frame(parent.var), True))
             self.indent += 1

@@ -49,6 +49,7 @@ class Packs:
     packs: Mapping[str, Pack]
     maps: Sequence[Map]
     formats: Mapping[str, Format]
+    preferred: str = ""
     _found: dict[tuple[str, str, str, str | None], Map] = field(default_factory=dict)
     _detectors: dict[tuple[str, str, str], list[tuple[Callable[[Any], bool], Map]]] = field(
         default_factory=dict
@@ -112,6 +113,12 @@ class Packs:
                     return each
         return self.find(left, kind, right, dialect)
 
+    def preferring(self, name: str) -> Packs:
+        """The same packs, with the maps of one before all others, whatever their dialect."""
+        first = [each for each in self.maps if each.pack == name]
+        rest = [each for each in self.maps if each.pack != name]
+        return Packs(self.packs, [*first, *rest], self.formats, preferred=name)
+
     def _between(self, left: str, right: str) -> Iterator[Map]:
         for each in self.maps:
             if each.left_format.name == left and each.right_format.name == right:
@@ -120,6 +127,10 @@ class Packs:
     def _chosen(
         self, fitting: list[Map], left: str, kind: str, right: str, dialect: str | None
     ) -> Map:
+        if self.preferred and dialect is None:
+            for each in fitting:
+                if each.pack == self.preferred:
+                    return each
         for wanted in (dialect, None) if dialect else (None,):
             for each in fitting:
                 if each.dialect == wanted:
@@ -156,10 +167,12 @@ def load_packs(
     plugin_packs: Iterable[Traversable] = (),
     core: Iterable[Traversable] | None = None,
     functions: Mapping[str, Any] | None = None,
+    compiled: bool = True,
 ) -> Packs:
     """Every pack, read and bound. Maps of formats that are not at hand are left out.
 
-    `overrides` are folders: each a pack, or a folder of packs.
+    `overrides` are folders: each a pack, or a folder of packs. With `compiled`, source is generated
+    for every map now; else for each map at its first message.
 
     Raises:
         PackError: with every fault, each with file and line.
@@ -176,7 +189,7 @@ def load_packs(
         packs.setdefault(pack.name, pack)
     maps: list[Map] = []
     for pack in packs.values():
-        maps.extend(_bound(pack, packs, formats, functions or {}, faults))
+        maps.extend(_bound(pack, packs, formats, functions or {}, faults, compiled))
     if faults:
         raise PackError(list(faults))
     return Packs(packs, maps, formats)
@@ -272,6 +285,7 @@ def _bound(
     formats: Mapping[str, Format],
     functions: Mapping[str, Any],
     faults: list[Fault],
+    compiled: bool,
 ) -> Iterator[Map]:
     codes = codes_of(pack, packs)
     for table in pack.tables.values():
@@ -288,6 +302,7 @@ def _bound(
                 else None
             )
             known = {**codes_of(inherited, packs), **codes} if inherited else codes
-            yield Map(bind(whole, formats, known, functions)).compile()
+            found = Map(bind(whole, formats, known, functions))
+            yield found.compile() if compiled else found
         except TableError as error:
             faults.extend(error.faults)

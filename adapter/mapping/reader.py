@@ -65,14 +65,12 @@ class _Reader:
         keys = self._keys(node)
         names = keys.get("names")
         if isinstance(names, yaml.MappingNode):
-            self.names = {k: str(v.value) for k, v in self._keys(names).items()}
+            self.names.update({k: str(v.value) for k, v in self._keys(names).items()})
         shapes = keys.get("shapes")
         if isinstance(shapes, yaml.MappingNode):
-            self.shapes = {
-                name: rows
-                for name, rows in self._keys(shapes).items()
-                if isinstance(rows, yaml.SequenceNode)
-            }
+            for shape, entries in self._keys(shapes).items():
+                if isinstance(entries, yaml.SequenceNode):
+                    self.shapes[shape] = entries
         name = keys.get("map")
         if name is None:
             self.fault(node, "the map has no name", "begin with map: name")

@@ -117,9 +117,14 @@ class Map:
         return Mapped(document, self.reports(env), self, tree, settings, True)
 
     def to_left(
-        self, document: Mapping[str, Any], settings: Settings = _DEFAULT, **envelope: Any
+        self,
+        document: Mapping[str, Any],
+        settings: Settings = _DEFAULT,
+        *,
+        kind: str = "",
+        **envelope: Any,
     ) -> Mapped:
-        """The left tree of a canonical document.
+        """The left tree of a canonical document; of this kind, where the map writes several.
 
         `envelope` gives fields of the envelope (`id`, `sent_at`, …) that this message has.
 
@@ -128,7 +133,7 @@ class Map:
         """
         if envelope:
             document = {**document, "envelope": {**document.get("envelope", {}), **envelope}}
-        kind = self.table.left_kinds[0] if self.table.left_kinds else ""
+        kind = kind or (self.table.left_kinds[0] if self.table.left_kinds else "")
         env = self.left_format.writing(document, settings, kind)
         tree = self.run(self._left, self.left_source, document, env)
         return Mapped(tree, self.reports(env), self, document, settings, False)

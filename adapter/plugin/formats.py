@@ -138,7 +138,6 @@ class Codec:
         left: element types that it fits, by the format's names; empty fits all.
         right: canonical shapes that it fits: ``string``, ``integer``, ``boolean``, ``strings`` or
             the name of a model class.
-        parts: places under the left value that it carries, as tuples; None is all.
         loses: what it loses, in words; empty if nothing.
         read_source, write_source: an expression with ``{v}`` that does the same, or None.
     """
@@ -148,7 +147,6 @@ class Codec:
     write: Callable[[Any, Any], Any]
     left: frozenset[str] = frozenset()
     right: frozenset[str] = frozenset({"string"})
-    parts: tuple[tuple[Any, ...], ...] | None = None
     loses: str = ""
     read_source: str | None = None
     write_source: str | None = None
@@ -264,6 +262,9 @@ class Notation(Protocol):
     def attach(self, node: Node, trace: bool) -> Sequence[str]:
         """The statements that hand a filled node to its parent."""
 
+    def stated(self, node: Node) -> Sequence[str]:
+        """Spots that `attach` writes of itself: selectors' values, references, types."""
+
     def same(self, node: Node, source: Node) -> Sequence[str]:
         """The statements that write at `node` what stands at `source`, if anything does."""
 
@@ -272,6 +273,15 @@ class Notation(Protocol):
 
     def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """The order in which the children of one node are attached."""
+
+    def part(self, value: Any, where: tuple[Any, ...]) -> Any:
+        """What is at a place under a value that a codec reads, or None."""
+
+    def without(self, value: Any, where: tuple[Any, ...]) -> Any:
+        """A value that a codec reads, with nothing at a place under it."""
+
+    def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
+        """The place of each object that was attached to nothing but the tree itself, by its id()."""
 
     def finish(self, trace: bool) -> Sequence[str]:
         """Statements that make ``result``, the tree, from ``out``."""
@@ -302,6 +312,9 @@ class Format(Protocol):
 
     def leaves(self, tree: Any) -> Iterator[Leaf]:
         """Every non-empty value once."""
+
+    def made_again(self, leaf: Leaf) -> str:
+        """Why a leaf that no row reads is no loss of meaning, or an empty string."""
 
     def notation(self, side: Mapping[str, Any]) -> Notation:
         """The notation for one side of a map, given what the map says of it."""

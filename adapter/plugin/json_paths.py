@@ -218,6 +218,11 @@ class JsonNotation:
             lines.append(f"L({node.var}, {self.spot(node)})")
         return lines
 
+    def stated(self, node: Node) -> Sequence[str]:
+        """See `Notation.stated`."""
+        keys = {match.path[0] for match in node.step.match if not match.negated}
+        return [f"{node.var}, {key!r}" for key in sorted(keys, key=str)]
+
     def same(self, node: Node, source: Node) -> Sequence[str]:
         """A plain JSON tree has one place for one fact."""
         raise PathError("this format has no references", fix="use a path or a const")
@@ -229,6 +234,18 @@ class JsonNotation:
     def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Items with an index come in the order of their index."""
         return sorted(nodes, key=lambda n: n.step.key if n.step.kind == "index" else -1)  # type: ignore[arg-type, return-value]
+
+    def part(self, value: Any, where: tuple[Any, ...]) -> Any:
+        """See `Notation.part`."""
+        return find(value, None, where) if where else value
+
+    def without(self, value: Any, where: tuple[Any, ...]) -> Any:
+        """See `Notation.without`."""
+        return removed(value, where)
+
+    def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
+        """See `Notation.places`."""
+        return {id(result): ()}
 
     def finish(self, trace: bool) -> Sequence[str]:
         """The root is the tree."""
@@ -302,6 +319,52 @@ def find(parent: Any, item: Any, path: tuple[str | int, ...] = ()) -> Any:
         except (KeyError, IndexError, TypeError):
             return None
     return parent
+
+
+def removed(value: Any, where: tuple[Any, ...]) -> Any:
+    """A copy of a JSON value without what is at a place in it; None if nothing is left."""
+    if not where:
+        return None
+    key, rest = where[0], where[1:]
+    if isinstance(value, dict):
+        part = removed(value[key], rest)
+        return {k: part if k == key else v for k, v in value.items() if k != key or part} or None
+    part = removed(value[key], rest)
+    items = [part if n == key else v for n, v in enumerate(value) if n != key or part is not None]
+    return items or None
+
+
+def restored(made: Any, original: Any, places: Sequence[tuple[Any, ...]]) -> Any:
+    """A JSON object with the values of another put back at these places, keys in its order."""
+    for place in places:
+        _put_back(made, original, place)
+    return _ordered(made, original)
+
+
+def _put_back(made: Any, original: Any, place: tuple[Any, ...]) -> None:
+    for key, following in zip(place, (*place[1:], None), strict=True):
+        original = original[key]
+        if isinstance(made, list):
+            while len(made) <= key:
+                made.append({})
+        if following is None:
+            made[key] = original
+        elif isinstance(made, dict) and key not in made:
+            made[key] = [] if isinstance(following, int) else {}
+        made = made[key]
+
+
+def _ordered(made: Any, original: Any) -> Any:
+    if isinstance(made, dict) and isinstance(original, dict):
+        keys = [
+            *(key for key in original if key in made),
+            *(key for key in made if key not in original),
+        ]
+        return {key: _ordered(made[key], original.get(key)) for key in keys}
+    if isinstance(made, list) and isinstance(original, list):
+        others = [*original, *(None for _ in made)]
+        return [_ordered(part, other) for part, other in zip(made, others, strict=False)]
+    return made
 
 
 def _closing(text: str, start: int) -> int:

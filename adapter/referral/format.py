@@ -128,6 +128,10 @@ class ReferralFormat:
         """Every value once."""
         return json_leaves(tree)
 
+    def made_again(self, leaf: Leaf) -> str:
+        """Everything in a canonical document is meant."""
+        return ""
+
     def notation(self, side: Mapping[str, Any]) -> ReferralNotation:
         """Paths of the model."""
         return ReferralNotation()

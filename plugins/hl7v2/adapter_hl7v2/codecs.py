@@ -89,7 +89,6 @@ def plain(raw: str, env: Er7Environment) -> str | None:
     return raw if env.usual and not _SPECIAL(raw) else text(raw, env)
 
 
-_FIRST = ((1, 1),)
 _TEXTUAL = frozenset(
     {"ST", "ID", "IS", "TX", "FT", "SI", "NM", "TN", "GTS", "FN", "SAD", "HD", "SNM"}
 )
@@ -110,7 +109,7 @@ def _through(
         return None if value is None else read(value, env)
 
     codec = Codec(
-        name=name, read=reads, write=write, left=left, right=frozenset({right}), parts=_FIRST,
+        name=name, read=reads, write=write, left=left, right=frozenset({right}),
         loses=loses,
     )  # fmt: skip
     return lambda arguments, tables: codec
@@ -169,7 +168,7 @@ def _make_code(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
             raise DomainError(f"the code is not in the table {arguments[0]}")
         return env.encoding.quote(found)
 
-    return Codec(name="code", read=read, write=write, left=_TEXTUAL | {"CE", "CWE"}, parts=_FIRST)
+    return Codec(name="code", read=read, write=write, left=_TEXTUAL | {"CE", "CWE"})
 
 
 # -- names, addresses, telephones -----------------------------------------------------------------
@@ -345,12 +344,11 @@ def _make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
             return None
         use = value.get("use") or ""
         parts: dict[int, str | None] = {
-            2: _PHONE_CODE.get(use if use != implied else "")
-            or ("NET" if system == "email" else None),
+            2: _PHONE_CODE.get(use) or ("NET" if system == "email" else None),
             3: "CP" if use == "mobile" and system == "phone" else _EQUIPMENT.get(system, "PH"),
         }
         if use == "mobile" and system == "phone":
-            parts[2] = "PRS"
+            parts[2] = "PRN"
         if system in ("email", "url"):
             parts[4] = number
         else:
@@ -362,7 +360,7 @@ def _make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
 
     return Codec(
         name="phone", read=read, write=write, left=frozenset({"XTN", "TN"}),
-        right=frozenset({"Telecom"}), parts=((1,), (2,), (3,), (4,), (5,), (6,), (7,), (8,), (12,)),
+        right=frozenset({"Telecom"}),
     )  # fmt: skip
 
 
@@ -475,7 +473,6 @@ def _make_identifier(arguments: Sequence[str], tables: Mapping[str, Table]) -> C
     return Codec(
         name="identifier", read=read, write=write, left=frozenset({"CX"}),
         right=frozenset({"Identifier"}),
-        parts=((1,), (2,), (4,), (5,), (7,), (8,), (9, 1)),
     )  # fmt: skip
 
 
@@ -498,7 +495,7 @@ def _make_entity(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec
 
     return Codec(
         name="entity", read=read, write=write, left=frozenset({"EI", "EIP", "ST", "CX"}),
-        right=frozenset({"Identifier"}), parts=((1,), (2,), (3,), (4,)),
+        right=frozenset({"Identifier"}),
     )  # fmt: skip
 
 
@@ -587,16 +584,16 @@ def _make_coded(shape: str) -> CodecMaker:
         if shape == "codings":
             return Codec(
                 name="codings", read=read_codings, write=write_codings, left=_CODED,
-                right=frozenset({"Coding"}), parts=((1,), (2,), (3,), (4,), (5,), (6,)),
+                right=frozenset({"Coding"}),
             )  # fmt: skip
         if shape == "coding":
             return Codec(
                 name="coding", read=read_coding, write=write_coding, left=_CODED,
-                right=frozenset({"Coding"}), parts=((1,), (2,), (3,)),
+                right=frozenset({"Coding"}),
             )  # fmt: skip
         return Codec(
             name="concept", read=read_concept, write=write_concept, left=_CODED,
-            right=frozenset({"Concept"}), parts=((1,), (2,), (3,), (4,), (5,), (6,), (9,)),
+            right=frozenset({"Concept"}),
         )  # fmt: skip
 
     return make
@@ -660,7 +657,7 @@ def _when(reader: Callable[[str, str], str]) -> Callable[[str, Er7Environment], 
 CODECS: Mapping[str, CodecMaker] = {
     "text": _fixed(
         Codec(
-            name="text", read=text, write=quoted, parts=_FIRST,
+            name="text", read=text, write=quoted,
             read_source="{v} if {v}.isalnum() else plain({v}, env)",
         )  # fmt: skip
     ),
@@ -682,20 +679,19 @@ CODECS: Mapping[str, CodecMaker] = {
     "name": _fixed(
         Codec(
             name="name", read=read_name, write=write_name, left=frozenset({"XPN"}),
-            right=frozenset({"HumanName"}), parts=((1, 1), (2,), (3,), (4,), (5,), (7,)),
+            right=frozenset({"HumanName"}),
         )  # fmt: skip
     ),
     "person": _fixed(
         Codec(
             name="person", read=read_person, write=write_person, left=frozenset({"XCN", "PPN", "CNN"}),
-            right=frozenset({"HumanName"}), parts=((2, 1), (3,), (4,), (5,), (6,)),
+            right=frozenset({"HumanName"}),
         )  # fmt: skip
     ),
     "address": _fixed(
         Codec(
             name="address", read=read_address, write=write_address, left=frozenset({"XAD"}),
             right=frozenset({"Address"}),
-            parts=((1, 1), (2,), (3,), (4,), (5,), (6,), (7,), (9,)),
         )  # fmt: skip
     ),
     "phone": _make_phone,
@@ -707,14 +703,13 @@ CODECS: Mapping[str, CodecMaker] = {
     "quantity": _fixed(
         Codec(
             name="quantity", read=read_quantity, write=write_quantity,
-            left=frozenset({"CQ", "NM"}), right=frozenset({"Quantity"}), parts=((1,), (2, 1)),
+            left=frozenset({"CQ", "NM"}), right=frozenset({"Quantity"}),
         )  # fmt: skip
     ),
     "attachment": _fixed(
         Codec(
             name="attachment", read=read_attachment, write=write_attachment,
             left=frozenset({"ED"}), right=frozenset({"Attachment"}),
-            parts=((2,), (3,), (4,), (5,)),
         )  # fmt: skip
     ),
     "base64": _through(

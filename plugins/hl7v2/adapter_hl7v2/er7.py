@@ -111,6 +111,29 @@ def by(
     return found
 
 
+def inner(raw: str, where: Sequence[int]) -> str:
+    """The part of a repetition at (component, subcomponent), or of a component at (subcomponent)."""
+    for number, mark in _levels(where):
+        parts = raw.split(mark)
+        raw = parts[number - 1] if len(parts) >= number else ""
+    return raw
+
+
+def emptied(raw: str, where: Sequence[int]) -> str:
+    """A repetition (or component) with nothing at a place."""
+    if not where:
+        return ""
+    (number, mark), *_ = _levels(where)
+    parts = raw.split(mark)
+    if len(parts) >= number:
+        parts[number - 1] = emptied(parts[number - 1], where[1:])
+    return mark.join(parts)
+
+
+def _levels(where: Sequence[int]) -> list[tuple[int, str]]:
+    return list(zip(where, "^&"[2 - len(where) :], strict=True))
+
+
 def rep_of(field: str, repetition: str, rs: str) -> int:
     """Which repetition of a field this is, from 0."""
     return field.split(rs).index(repetition)

@@ -8,6 +8,7 @@ from typing import Any
 from adapter.plugin import DataError
 from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
 from adapter_hl7v2 import batch, codecs
+from adapter_hl7v2.er7 import NUMBERED
 from adapter_hl7v2.message import Message
 from adapter_hl7v2.paths import Er7Notation
 
@@ -50,6 +51,12 @@ class Hl7v2Format:
         for leaf in tree.leaves():
             where = (leaf.segment, leaf.field, leaf.rep, leaf.comp, leaf.sub)
             yield Leaf(leaf.path, leaf.raw, where)
+
+    def made_again(self, leaf: Leaf) -> str:
+        """Set ids are positions."""
+        if leaf.where[1] == 1 and leaf.path[:3] in NUMBERED:
+            return "the segment's position, written again from the order"
+        return ""
 
     def notation(self, side: Mapping[str, Any]) -> Er7Notation:
         """The paths of one map; `groups` of the map replace the usual ones."""

@@ -325,7 +325,11 @@ class Er7Notation:
         mark = ", '&'" if node.step.kind == "comp" else ""
         lines.append(self.assign(node, f"{joined}({node.var}{mark})"))
         if trace:
-            lines.append(f"L({node.var}, {self.spot(node)})")
+            container, key = self._container(node)
+            spot = (
+                f"{container}, ({key}, 0)" if node.step.kind == "rep" and key else self.spot(node)
+            )
+            lines.append(f"L({node.var}, {spot})")
         return lines
 
     def _attach_segment(self, node: Node) -> list[str]:
@@ -343,6 +347,11 @@ class Er7Notation:
         into = f"{node.parent.var}_k" if node.step.kind == "kid" else node.parent.var
         return [*lines, f"{into}.append({entry})"]
 
+    def stated(self, node: Node) -> Sequence[str]:
+        """See `Notation.stated`."""
+        fields = {match.path[0] for match in node.step.match if not match.negated}
+        return [f"{node.var}, {field}" for field in sorted(int(f) for f in fields)]
+
     def same(self, node: Node, source: Node) -> Sequence[str]:
         """HL7 v2 has no references."""
         raise PathError("HL7 v2 has no references", fix="use a path or a const")
@@ -354,6 +363,18 @@ class Er7Notation:
     def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Repetitions with a number come in that order."""
         return sorted(nodes, key=lambda n: int(n.step.key or 0) if n.step.kind == "rep" else -1)
+
+    def part(self, value: str, where: tuple[int, ...]) -> str | None:
+        """See `Notation.part`."""
+        return er7.inner(value, where) or None
+
+    def without(self, value: str, where: tuple[int, ...]) -> str:
+        """See `Notation.without`."""
+        return er7.emptied(value, where)
+
+    def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
+        """See `Notation.places`."""
+        return {id(fields): (number,) for number, (fields, _) in enumerate(env.placed)}
 
     def finish(self, trace: bool) -> Sequence[str]:
         """The message, its segments in the order of the structure."""

@@ -1,0 +1,182 @@
+"""`adapter convert`: messages from one format to another, without storing anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from adapter.cli.formats import (
+    STDIN,
+    format_named,
+    installed_formats,
+    messages,
+    outcome_of,
+    packs_for,
+)
+
+if TYPE_CHECKING:
+    from adapter.mapping.packs import Packs
+    from adapter.plugin.errors import DataError
+    from adapter.plugin.formats import Format, Settings
+
+FromOption = Annotated[
+    str, typer.Option("--from", metavar="FMT", help="What comes in: hl7v2, fhir, referral, …")
+]
+ToOption = Annotated[
+    str, typer.Option("--to", metavar="FMT", help="What goes out: fhir, hl7v2, referral, …")
+]
+PackOption = Annotated[
+    str | None, typer.Option("--pack", metavar="P", help="A pack, or the folder of one, to prefer.")
+]
+DialectOption = Annotated[
+    str | None,
+    typer.Option("--dialect", metavar="D", help="The sender's dialect; else it is told."),
+]
+ZoneOption = Annotated[
+    str, typer.Option("--timezone", metavar="TZ", help="For times without offset.")
+]
+
+
+def convert(
+    from_: FromOption,
+    to: ToOption,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE…|-]", help="Files; - is standard input.")
+    ] = None,
+    pack: PackOption = None,
+    dialect: DialectOption = None,
+    timezone: ZoneOption = "UTC",
+    loss: Annotated[
+        Path | None,
+        typer.Option("--loss", metavar="FILE", help="Write what was not carried, as NDJSON."),
+    ] = None,
+) -> None:
+    """Map messages from one format to another, one output document a line, in input order.
+
+    A message that cannot be converted gives a FHIR OperationOutcome in its place.
+
+    Examples:
+
+      adapter convert --from hl7v2 --to fhir referral.hl7
+
+      adapter convert --from fhir --to hl7v2 --loss lost.ndjson - < bundle.json
+
+    Exit code 0: all were converted. 1: at least one was not.
+    """
+    from adapter.plugin.formats import Settings
+
+    formats = installed_formats()
+    source = format_named(formats, from_, "--from")
+    target = format_named(formats, to, "--to")
+    names = files or ([STDIN] if not sys.stdin.isatty() else [])
+    if not names:
+        raise typer.BadParameter("give files, or - for standard input")
+    packs = packs_for(formats, pack)
+    work = _Work(packs, source, target, Settings(timezone=_zone(timezone)), dialect)
+    lost = loss.open("wb") if loss else None
+    try:
+        passed = _run(work, _shown(messages(source, names)), sys.stdout.buffer, lost)
+    finally:
+        if lost is not None:
+            lost.close()
+    if not passed:
+        raise typer.Exit(1)
+
+
+class _Work:
+    """One conversion, ready to be done many times."""
+
+    def __init__(
+        self, packs: Packs, source: Format, target: Format, settings: Settings, dialect: str | None
+    ) -> None:
+        self.packs = packs
+        self.source = source
+        self.target = target
+        self.settings = settings
+        self.dialect = dialect
+
+    def one(self, message: bytes | DataError) -> tuple[bytes, bool, Any]:
+        """The output, whether it is one, and the tree that was read."""
+        import orjson
+
+        from adapter.mapping.convert import convert_tree
+        from adapter.plugin.errors import DataError
+
+        if isinstance(message, DataError):
+            return orjson.dumps(outcome_of(message)), False, None
+        try:
+            tree = self.source.parse(message)
+            result = convert_tree(
+                tree, packs=self.packs, source=self.source.name, target=self.target.name,
+                settings=self.settings, dialect=self.dialect,
+            )  # fmt: skip
+            return self.target.dump(result), True, tree
+        except DataError as error:
+            return orjson.dumps(outcome_of(error)), False, None
+
+    def losses(self, name: str, tree: Any) -> Iterator[dict[str, Any]]:
+        """What a converted message lost, for the loss report."""
+        from adapter.mapping.convert import explain_tree
+
+        found = explain_tree(
+            tree, packs=self.packs, source=self.source.name, target=self.target.name,
+            settings=self.settings, dialect=self.dialect,
+        )  # fmt: skip
+        for loss in found.lost:
+            row = {"file": loss.row.file, "line": loss.row.line} if loss.row else {}
+            yield {"input": name, "from": loss.path, "raw": loss.raw, "why": loss.why, **row}
+
+
+def _run(
+    work: _Work,
+    inputs: Iterable[tuple[str, bytes | DataError]],
+    out: BinaryIO,
+    lost: BinaryIO | None,
+) -> bool:
+    import orjson
+
+    passed, count = True, 0
+    for name, message in inputs:
+        output, good, tree = work.one(message)
+        passed, count = passed and good, count + 1
+        out.write(output + b"\n")
+        if lost is not None and good:
+            lost.writelines(orjson.dumps(each) + b"\n" for each in work.losses(name, tree))
+    if not count:
+        empty = work.one(b"")
+        out.write(empty[0] + b"\n")
+        passed = False
+    out.flush()
+    return passed
+
+
+def _shown(inputs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The inputs, with a progress bar on a terminal once there are many."""
+    if not sys.stderr.isatty():
+        yield from inputs
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    listed = list(inputs)
+    if len(listed) < 20:
+        yield from listed
+        return
+    yield from track(listed, description="Converting", console=console, transient=True)
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"--timezone {name}: no such time zone; for example America/Toronto"
+        ) from None
+    return name
