@@ -10,6 +10,7 @@ from typing import Any
 
 from adapter.store.journal import JournalEntry
 from adapter.store.store import Store
+from adapter.store.transaction import Transaction
 
 PAUSE = 0.1
 
@@ -30,7 +31,6 @@ WORDS: Mapping[str, str] = {
     "fulfilment.cancelled": "the request to the program is cancelled",
     "fulfilment.completed": "the agency closes it with an outcome",
     "fulfilment.viewed": "the agency looks at the referral; the view is audited",
-    "delivery.queued": "news is queued for delivery",
     "delivery.delivered": "the news has arrived",
     "delivery.failed": "the news could not be delivered yet",
 }
@@ -48,10 +48,11 @@ class Step:
 
 @dataclass(slots=True)
 class Journey:
-    """One referral's journey as it is told."""
+    """One referral's journey as it is told; `since` is the EMR's first event that belongs to it."""
 
     story: str
     title: str
+    since: int = 0
     referral: str = ""
     steps: list[Step] = field(default_factory=list)
     emr_received: list[str] = field(default_factory=list)
@@ -70,14 +71,15 @@ class Narrator:
         self._seen = store.read_now(lambda tx: max((e.sequence for e in _all(tx)), default=0))
         self._known: set[str] = set()
         self._journey: Journey | None = None
-        self._news = asyncio.Condition()
+        self._reading = asyncio.Lock()
 
     def begin(self, journey: Journey) -> None:
         """From now on, what happens belongs to this journey."""
         self._journey = journey
 
-    def tell(self, actor: str, site: str | None, what: str) -> None:
-        """One step of an outside party."""
+    async def tell(self, actor: str, site: str | None, what: str) -> None:
+        """One step of an outside party, after all that the journal holds by now."""
+        await self.catch_up()
         assert self._journey is not None
         step = Step(datetime.now(UTC).isoformat(timespec="milliseconds"), actor, site, what)
         self._journey.steps.append(step)
@@ -91,12 +93,19 @@ class Narrator:
 
     async def catch_up(self) -> None:
         """Show everything that the journal holds now."""
-        after = self._seen
-        entries = await self._store.read(lambda tx: tx.journal.after(after, 1000))
-        for entry in entries:
-            if entry.sequence > self._seen:
+        async with self._reading:
+            entries = await self._store.read(lambda tx: tx.journal.after(self._seen, 1000))
+            for entry in entries:
                 self._seen = entry.sequence
                 self._entry(entry)
+
+    async def settled(self, referral: str, patience: float = 10.0) -> None:
+        """Wait until everything about a referral is delivered, or `patience` seconds are over."""
+        for _ in range(int(patience / PAUSE)):
+            if not await self._store.read(lambda tx: _undelivered(tx, referral)):
+                break
+            await asyncio.sleep(PAUSE)
+        await self.catch_up()
 
     def _entry(self, entry: JournalEntry) -> None:
         journey = self._journey
@@ -115,9 +124,19 @@ def in_words(entry: JournalEntry) -> str:
     """A journal entry as a sentence; its kind itself if it has none."""
     words = WORDS.get(entry.kind, entry.kind.replace(".", ": ").replace("-", " "))
     detail = entry.data.get("reason") or entry.data.get("kind") or entry.data.get("program")
+    if entry.kind == "delivery.queued":
+        words, detail = f"news for the {entry.data.get('to')} is queued", entry.data.get("kind")
+    elif entry.kind.startswith("delivery."):
+        words = f"{words}: {entry.site}"
     return f"{words} ({detail})" if detail else words
 
 
-def _all(tx: Any) -> list[JournalEntry]:
-    entries: list[JournalEntry] = tx.journal.after(0, 1_000_000)
-    return entries
+def _undelivered(tx: Transaction, referral: str) -> bool:
+    return any(
+        row.referral == referral and row.state in ("due", "sending", "waiting")
+        for row in tx.outbox.list()
+    )
+
+
+def _all(tx: Transaction) -> list[JournalEntry]:
+    return tx.journal.after(0, 1_000_000)

@@ -78,11 +78,14 @@ class Show:
             self._finish(setting, documents)
 
     async def _tell(self, story: stories.Story, stage: stories.Stage) -> Journey:
-        journey = Journey(story.name, story.title)
+        since = len(stage.emr.events)
+        journey = Journey(story.name, story.title, since)
         stage.narrator.begin(journey)
         await story.play(stage, journey, messages.renewed(messages.shipped(story.message)))
-        await asyncio.sleep(0)
-        await stage.narrator.catch_up()
+        await stage.narrator.settled(journey.referral)
+        journey.emr_received = [
+            each["message"] for each in stage.emr.events[since:] if each["event"] == "received"
+        ]
         return journey
 
     async def _left_open(self, stage: stories.Stage) -> str:

@@ -23,9 +23,9 @@ OUTCOME = {
     "q.enrolment": "enrolled",
     "q.give-back": "accepted",
     "q.language-received": "en",
-    "q.summary": "Came six times, cooked twice, and now helps to set the tables.",
+    "q.summary": "Came six times, sings again, and now helps to set the tables.",
     "q.next-step": "Stays as a volunteer on Fridays.",
-    "activity": "Friday lunch and fellowship",
+    "activity": "Friday lunch and choir",
 }
 DECLINE = {
     "reason": "waitlist-full",
@@ -58,16 +58,14 @@ async def completed(stage: Stage, journey: Journey, message: str) -> None:
     """Accepted, and closed with an outcome."""
     visitor = await _referred(stage, message)
     try:
-        stage.narrator.tell("agency", "agency", "presses Accept")
-        mark = len(stage.emr.events)
+        await stage.narrator.tell("agency", "agency", "presses Accept")
         await visitor.do("accept", {})
-        await _answer(stage, journey, "RRI", mark)
+        await _answer(stage, journey, "RRI^I12", "A")
         if not visitor.offers("complete"):
             await visitor.do("start", {})
-        stage.narrator.tell("agency", "agency", "fills in how it went, and closes")
-        mark = len(stage.emr.events)
+        await stage.narrator.tell("agency", "agency", "fills in how it went, and closes")
         await visitor.do("complete", OUTCOME)
-        await _answer(stage, journey, "ORU", mark)
+        await _answer(stage, journey, "ORU^R01")
     finally:
         await visitor.close()
 
@@ -76,10 +74,9 @@ async def declined(stage: Stage, journey: Journey, message: str) -> None:
     """Declined with a coded reason."""
     visitor = await _referred(stage, message)
     try:
-        stage.narrator.tell("agency", "agency", f"declines: {DECLINE['reason']}")
-        mark = len(stage.emr.events)
+        await stage.narrator.tell("agency", "agency", f"declines: {DECLINE['reason']}")
         await visitor.do("decline", DECLINE)
-        await _answer(stage, journey, "RRI", mark)
+        await _answer(stage, journey, "RRI^I12", "R")
     finally:
         await visitor.close()
 
@@ -89,10 +86,12 @@ async def cancelled(stage: Stage, journey: Journey, message: str) -> None:
     letters = len(stage.mailbox.letters)
     await _send(stage, message)
     await link_from(stage.mailbox, letters)
-    stage.narrator.tell("agency", "agency", "has the e-mail, and has not opened it yet")
-    mark = len(stage.emr.events)
+    await stage.narrator.tell("agency", "agency", "has the e-mail, and has not opened it yet")
+    letters = len(stage.mailbox.letters)
     await _send(stage, messages.cancellation(message))
-    await _answer(stage, journey, "RRI", mark)
+    await _answer(stage, journey, "RRI^I14")
+    letter = await stage.mailbox.wait_for(lambda _: True, letters)
+    await stage.narrator.tell("agency", "agency", f"gets an e-mail: {letter['Subject']}")
 
 
 async def waiting(stage: Stage, message: str) -> str:
@@ -103,11 +102,9 @@ async def waiting(stage: Stage, message: str) -> str:
 
 
 STORIES = (
-    Story(
-        "completed", "accepted, and closed with an outcome", "ref-i12-20-segments.hl7", completed
-    ),
-    Story("declined", "declined with a reason", "ref-i12-oscar-esend.hl7", declined),
-    Story("cancelled", "taken back by the clinic", "ref-i12-minimal-2.3.hl7", cancelled),
+    Story("completed", "accepted, closed with an outcome", "ref-i12-20-segments.hl7", completed),
+    Story("declined", "declined with a reason", "ref-i12-minimal-2.3.hl7", declined),
+    Story("cancelled", "taken back by the clinic", "ref-i12-oscar-esend.hl7", cancelled),
 )
 
 
@@ -116,10 +113,14 @@ async def _referred(stage: Stage, message: str) -> Visitor:
     letters = len(stage.mailbox.letters)
     await _send(stage, message)
     link = await link_from(stage.mailbox, letters)
-    stage.narrator.tell("agency", "agency", "gets an e-mail with a link, and nothing about anybody")
+    await stage.narrator.tell(
+        "agency", "agency", "gets an e-mail with a link, and nothing about anybody"
+    )
     visitor = Visitor(stage.mailbox)
     await visitor.open(link)
-    stage.narrator.tell("agency", "agency", "enters the code from a second e-mail, sees the page")
+    await stage.narrator.tell(
+        "agency", "agency", "enters the code from a second e-mail, sees the page"
+    )
     return visitor
 
 
@@ -127,7 +128,7 @@ async def _send(stage: Stage, message: str) -> None:
     kind = messages.get(message, "MSH", 9)
     version = messages.get(message, "MSH", 12).split("^")[0]
     segments = sum(1 for line in message.split("\r") if line)
-    stage.narrator.tell(
+    await stage.narrator.tell(
         "EMR", "clinic", f"sends {kind}, HL7 v{version}, {segments} segments, over MLLP"
     )
     mark = len(stage.emr.events)
@@ -139,20 +140,20 @@ async def _send(stage: Stage, message: str) -> None:
             f"the service answered the EMR with {answer.get('code') or answer.get('reason')}",
             fix="See the service's log, and: adapter inbox list",
         )
-    stage.narrator.tell("EMR", "clinic", f"has the acknowledgement {answer['code']}")
+    await stage.narrator.tell("EMR", "clinic", f"has the acknowledgement {answer['code']}")
 
 
-async def _answer(stage: Stage, journey: Journey, kind: str, mark: int) -> None:
-    """Wait until the EMR itself has received an answer of this kind."""
+async def _answer(stage: Stage, journey: Journey, kind: str, status: str = "") -> None:
+    """Wait until the EMR itself has received this answer (RF1-1 says the status, table 0283)."""
 
     def is_it(event: Event) -> bool:
-        return event["event"] == "received" and messages.get(event["message"], "MSH", 9).startswith(
-            kind
+        message = event.get("message", "")
+        return (
+            event["event"] == "received"
+            and messages.get(message, "MSH", 9).startswith(kind)
+            and messages.get(message, "RF1", 1).startswith(status)
         )
 
-    event = await stage.emr.wait(is_it, after=mark)
-    for each in stage.emr.events[mark:]:
-        if each["event"] == "received":
-            journey.emr_received.append(each["message"])
+    event = await stage.emr.wait(is_it, after=journey.since)
     what = messages.get(event["message"], "MSH", 9)
-    stage.narrator.tell("EMR", "clinic", f"receives {what} over MLLP, and acknowledges it")
+    await stage.narrator.tell("EMR", "clinic", f"receives {what} over MLLP, and acknowledges it")
