@@ -30,9 +30,9 @@ for folder in (HERE, ROOT / "plugins" / "link" / "tests"):
     sys.path.insert(0, str(folder))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A browser for the whole session."""
+    """A browser for a module's tests; no longer, for Playwright keeps an event loop running."""
     from playwright.sync_api import sync_playwright
 
     found = shutil.which("chromium")

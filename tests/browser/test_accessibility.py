@@ -9,12 +9,13 @@ from test_agency_page import enter
 
 pytestmark = pytest.mark.browser
 
+RUN = "axe.run(document, {rules: {'target-size': {enabled: true}}})"
 OPEN = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
 def violations(tab, axe):
     tab.add_script_tag(content=axe)
-    found = tab.evaluate("axe.run(document, {resultTypes: ['violations', 'incomplete']})")
+    found = tab.evaluate(RUN)
     assert len(found["passes"]) > 10, "axe looked at nothing"
     return [
         (rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in found["violations"]
@@ -40,12 +41,11 @@ def test_axe_finds_nothing_on_the_way_in(stage, tab, axe, language):
     assert violations(tab, axe) == []
 
 
-@pytest.mark.parametrize("width", [320, 1024])
-@pytest.mark.parametrize("language", ["en", "fr"])
+@pytest.mark.parametrize(("language", "width"), [("en", 1024), ("fr", 320)])
 def test_axe_finds_nothing_on_the_referral_in_any_state(stage, tab, axe, language, width):
     tab.set_viewport_size({"width": width, "height": 800})
     enter(stage, tab, language=language)
-    for status in ("requested", "accepted", "in-progress", "on-hold", "completed", "cancelled"):
+    for status in ("requested", "accepted", "completed", "cancelled"):
         work = replace(stage.desk.work, status=status)
         stage.desk.case = stage.desk.case.with_fulfilment(work)
         tab.reload()

@@ -164,9 +164,31 @@ def test_the_page_loads_nothing_else_and_is_small(stage, page):
 
 
 def test_at_double_text_size_nothing_is_cut_off(stage, page):
-    tab = enter(stage, page(viewport={"width": 640, "height": 800}, device_scale_factor=2))
-    tab.set_viewport_size({"width": 320, "height": 400})
+    tab = enter(stage, page(viewport={"width": 640, "height": 800}))
+    tab.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert tab.evaluate("getComputedStyle(document.querySelector('dd')).fontSize") == "34px"
     assert no_sideways_scroll(tab)
+
+
+def test_the_browser_has_nothing_to_complain_about(stage, page):
+    tab = page(java_script_enabled=True)
+    said = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    enter(stage, tab)
+    tab.get_by_role("button", name="Accept", exact=True).click()
+    styled = tab.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
+    assert styled == "rgb(11, 85, 99)"
+    assert said == []
+
+
+def test_faults_are_focused_so_that_a_screen_reader_says_them(stage, page):
+    tab = enter(stage, page())
+    tab.get_by_text("Decline", exact=True).click()
+    tab.get_by_role("button", name="Decline this referral").click()
+    assert tab.evaluate("document.activeElement.getAttribute('role')") == "alert"
+    tab.get_by_role("link", name="Choose a reason.").click()
+    assert tab.evaluate("document.activeElement.id") == "decline-reason"
 
 
 def test_the_print_has_the_referral_and_no_buttons(stage, page):

@@ -45,7 +45,7 @@ def test_a_french_agency_is_written_to_in_french(link, postbox, outbound):
     deliver(link, outbound(notice={"language": "fr"}))
     message = postbox.mails[0][0]
     assert message["Subject"] == (
-        "Une orientation vous attend (rx-7f3a2c), réponse d'ici le 29 novembre 2026"
+        "Une orientation vous attend (rx-7f3a2c), réponse d’ici le 29 novembre 2026"
     )
     assert message["Content-Language"] == "fr"
     assert "Voir l’orientation" in message.get_body(("html",)).get_content()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -234,3 +236,10 @@ def test_any_text_of_the_client_keeps_the_page_whole(show, desk, words):
     page = read(show().body)
     assert page.dangling == []
     assert page.language == "en"
+
+
+def test_the_policy_allows_exactly_the_style_sheet_that_is_in_the_page(show):
+    page = show()
+    sheet = re.search(rb"<style>(.*?)</style>", page.body, re.DOTALL).group(1)
+    digest = base64.b64encode(hashlib.sha256(sheet).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in page.headers["Content-Security-Policy"]
