@@ -149,6 +149,8 @@ def structure(node: Node) -> dict[str, object]:
             if "invariants" in facts:
                 made["invariants"] = facts["invariants"]
         elif not (kind == "primitive" and path.endswith(".value")):
+            if kind == "resource" and path == f"{name}.id":
+                facts["types"] = ["id"]  # R4's own files say string here, its pages say id
             elements[path.removeprefix(name + ".")] = facts
     made["elements"] = elements
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_VERBS_WITH_RESOURCE = frozenset({"POST", "PUT"})
+_VERBS_WITH_RESOURCE = ("POST", "PUT")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -17,7 +17,8 @@ def full_url_fault(entry: Any) -> tuple[str, str, str] | None:
     if not _ABSOLUTE.match(url):
         return "fullUrl", "full-url", "must be an absolute URL or urn:uuid:"
     if type(resource) is dict and type(name := resource.get("id")) is str:
-        verb = (entry.get("request") or {}).get("method")
+        request = entry.get("request")
+        verb = request.get("method") if type(request) is dict else None
         if verb != "POST" and not url.endswith(f"/{resource.get('resourceType')}/{name}"):
             return "fullUrl", "full-url", "must end with the type and id of the entry's resource"
     return _request_fault(entry)
@@ -32,6 +33,6 @@ def _request_fault(entry: Any) -> tuple[str, str, str] | None:
         return "resource", "request", f"an entry to {verb} needs its resource"
     if verb == "POST" and type(resource) is dict and type(url := request.get("url")) is str:
         kind = resource.get("resourceType")
-        if url.partition("?")[0].strip("/") not in {kind, ""} and "$" not in url:
+        if url.partition("?")[0].strip("/") not in (kind, "") and "$" not in url:
             return "request.url", "request", "a POST goes to the type of its resource"
     return None

@@ -186,7 +186,7 @@ def contained(resource: Json, anchor: str) -> Json | None:
 
 def has_identifier(resource: Json, system: str, value: str) -> bool:
     """Whether a resource carries an identifier, by system and value."""
-    identifiers: Any = resource.get("identifier") or ()
+    identifiers: Any = resource.get("identifier", [])
     listed = identifiers if type(identifiers) is list else [identifiers]
     return any(one.get("system") == system and one.get("value") == value for one in listed)
 

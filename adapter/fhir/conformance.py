@@ -38,7 +38,8 @@ def claims(resource: Any, at: str) -> Iterator[tuple[Any, str, str]]:
 
 def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list[Issue]:
     """Return the issues of a resource against the profiles it claims and those asked for."""
-    at = str(resource.get("resourceType")) if type(resource) is dict else "Resource"
+    kind = resource.get("resourceType") if type(resource) is dict else None
+    at = kind if type(kind) is str else "Resource"
     issues: list[Issue] = []
     asked = [(resource, at, canonical) for canonical in profiles]
     seen: set[tuple[str, str]] = set()
@@ -151,7 +152,8 @@ class _Walk:
         if type(codings := value.get("coding")) is list:
             return any(self.bound(coding, value_set) for coding in codings)
         system = value.get("system", "")
-        return type(system) is str and value.get("code") in listed.get(system, ())
+        code = value.get("code")
+        return type(system) is str and type(code) is str and code in listed.get(system, ())
 
     def target(self, link: str, targets: tuple[str, ...], at: str) -> None:
         kind = named_type(link)

@@ -88,7 +88,8 @@ class Explainer:
             if type(entry) is dict and (fault := full_url_fault(entry)):
                 below, rule, text = fault
                 self._say("invalid", f"{at}.entry[{index}].{below}", text, rule)
-        if bundle.get("type") not in CLOSED:
+        kind = bundle.get("type")
+        if type(kind) is not str or kind not in CLOSED:
             return
         types = entry_types({"entry": entries if type(entries) is list else []})
         for reference, targets, where in self.found.bundled:
@@ -99,7 +100,7 @@ class Explainer:
     def _resource(self, resource: Any, at: str, depth: int) -> bool:
         """Check a resource of any type; False when it is not one."""
         if type(resource) is not dict:
-            self._say("structure", at, "must be a resource: a JSON object", severity=FATAL)
+            self._say("structure", at, "must be a resource: a JSON object", "json-type", FATAL)
             return False
         kind = resource.get("resourceType")
         if type(kind) is not str:
@@ -263,21 +264,30 @@ class Explainer:
         self, node: Any, plain: ElementDefinition, value: Any, at: str, depth: int
     ) -> None:
         """Check the `_name` beside a primitive: its id and extensions."""
-        base = shape("Element")
+        beside = node.get(plain.name)
         if not plain.repeats:
-            self._object(value, base, at, depth)
+            self._extras(value, beside is not None, at, depth)
             return
         if type(value) is not list or not value:
-            self._say("structure", at, "its _ sibling must be an array, not empty", "json-type")
+            text = "its _ sibling must be an array, not empty"
+            self._say("structure", at, text, "json-type")
             return
-        beside = node.get(plain.name)
         if type(beside) is list and len(beside) != len(value):
             text = "the array and its _ sibling must have the same length"
             self._say("structure", at, text, "json-type")
         for index, item in enumerate(value):
             if item is None:
                 continue
-            self._object(item, base, f"{at}[{index}]", depth)
+            has_value = type(beside) is list and index < len(beside) and beside[index] is not None
+            self._extras(item, has_value, f"{at}[{index}]", depth)
+
+    def _extras(self, value: Any, has_value: bool, at: str, depth: int) -> None:
+        """Check one id-and-extensions object; an id alone will do beside a value."""
+        if has_value and type(value) is dict and value.keys() == {"id"}:
+            if why := primitives.reason("string", value["id"]):
+                self._say("value", f"{at}.id", why, "string")
+            return
+        self._object(value, shape("Element"), at, depth)
 
 
 def _extended(beside: Any, index: int) -> bool:

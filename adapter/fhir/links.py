@@ -55,11 +55,18 @@ def reference_fault(reference: str, targets: tuple[str, ...]) -> str | None:
     return None
 
 
+def objects(value: Any) -> Iterator[Json]:
+    """Yield the objects of an array; nothing where there is no array."""
+    for one in value if type(value) is list else ():
+        if type(one) is dict:
+            yield one
+
+
 def contained_types(resource: Json) -> dict[str, str]:
     """Map `#id` of each contained resource to its type; `#` is the container."""
     found = {"#": str(resource.get("resourceType"))}
-    for one in resource.get("contained") or ():
-        if type(one) is dict and "id" in one:
+    for one in objects(resource.get("contained")):
+        if "id" in one:
             found[f"#{one['id']}"] = str(one.get("resourceType"))
     return found
 
@@ -67,8 +74,8 @@ def contained_types(resource: Json) -> dict[str, str]:
 def entry_types(bundle: Json) -> dict[str, str]:
     """Map the fullUrl of each entry to its resource's type."""
     found: dict[str, str] = {}
-    for entry in bundle.get("entry") or ():
-        if type(entry) is dict and type(resource := entry.get("resource")) is dict:
+    for entry in objects(bundle.get("entry")):
+        if type(resource := entry.get("resource")) is dict:
             found[str(entry.get("fullUrl"))] = str(resource.get("resourceType"))
     return found
 

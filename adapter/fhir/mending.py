@@ -105,7 +105,7 @@ class _Mending:
             for extra in value[1:]:
                 self.lose(at, "only one value is allowed here", extra, "one-value")
             self.note(at, "an array was read as its first value", "array-for-one")
-            value = value[0]
+            return self.element(element, value[0], at, depth)
         return self.value(element, value, at, depth)
 
     def items(self, element: ElementDefinition, value: Any, at: str, depth: int) -> Any:
@@ -114,8 +114,9 @@ class _Mending:
             value = [value]
         made: list[Any] = []
         for index, item in enumerate(value):
-            if item is None and is_primitive(element.types[0] if element.types else ""):
-                made.append(item)  # a null stands beside an extension in the _ sibling
+            if item is None:
+                if is_primitive(element.types[0] if element.types else ""):
+                    made.append(item)  # it may stand beside an extension in the _ sibling
                 continue
             kept = self.value(element, item, f"{at}[{index}]", depth)
             if kept is not _NOTHING:

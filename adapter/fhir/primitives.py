@@ -72,7 +72,7 @@ def _integer(least: int, most: int) -> Fast:
 
 
 def _base64(value: Any) -> object:
-    if type(value) is not str or not value:
+    if type(value) is not str or not value or value.isspace():
         return False
     try:
         binascii.a2b_base64("".join(value.split()), strict_mode=True)
