@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class KeyringError(ConfigError):
 class Keyring:
     """Encryption keys by id, the active one first, and the root of everything derived."""
 
-    __slots__ = ("_ciphers", "_derive", "_keys", "_root", "active")
+    __slots__ = ("_ciphers", "_derive", "_hashers", "_keys", "_root", "active")
 
     def __init__(self, keys: Mapping[str, bytes], root: bytes | None = None) -> None:
         if not keys:
@@ -63,6 +64,7 @@ class Keyring:
         self.active = next(iter(self._keys))
         self._ciphers = {name: AESGCM(key) for name, key in self._keys.items()}
         self._derive = lru_cache(maxsize=4096)(self._derived)
+        self._hashers: dict[str, Callable[[bytes], bytes]] = {}
 
     @classmethod
     def generate(cls) -> Keyring:
@@ -191,8 +193,10 @@ class Keyring:
 
     def lookup_hash(self, purpose: str, value: str | bytes) -> bytes:
         """HMAC-SHA256 of a value under a key of the purpose's own: equal values, equal hashes."""
-        data = value.encode() if isinstance(value, str) else value
-        return hmac.digest(self._derive(f"lookup {purpose}"), data, "sha256")
+        hasher = self._hashers.get(purpose)
+        if hasher is None:
+            hasher = self._hashers[purpose] = _hmac_sha256(self._derive(f"lookup {purpose}"))
+        return hasher(value.encode() if isinstance(value, str) else value)
 
     def derive(self, purpose: str) -> bytes:
         """32 secret bytes, always the same for the same purpose (HKDF-SHA256, RFC 5869)."""
@@ -207,6 +211,21 @@ class Keyring:
 
     def __reduce__(self) -> str:
         raise TypeError("a keyring is never pickled")
+
+
+def _hmac_sha256(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA256 (RFC 2104) with both pads hashed once: half the time for short values."""
+    block = key.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(each ^ 0x36 for each in block))
+    outer = hashlib.sha256(bytes(each ^ 0x5C for each in block))
+
+    def digest(data: bytes) -> bytes:
+        first, second = inner.copy(), outer.copy()
+        first.update(data)
+        second.update(first.digest())
+        return second.digest()
+
+    return digest
 
 
 def _key_name(sealed: bytes) -> tuple[str, int]:

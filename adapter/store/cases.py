@@ -124,6 +124,7 @@ class Cases:
         test: bool = False,
     ) -> None:
         """A new referral, at version 1."""
+        self._session.new_owner(organization, id)
         self._session.run(
             _ADD,
             {

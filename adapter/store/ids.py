@@ -43,14 +43,21 @@ def new_id() -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def new_number() -> int:
-    """A 63-bit number that grows with time: microseconds and 11 random bits, as `new_id` does."""
+def new_number(micros: int) -> int:
+    """A 63-bit number not less than `number_of`, greater than all that this process made before.
+
+    11 random bits keep two processes apart that ask in one microsecond.
+    """
     global _last_number
     random = int.from_bytes(os.urandom(2), "big") & 0x7FF
-    now = time.time_ns() // 1_000 << 11 | random
     with _lock:
-        _last_number = max(_last_number + 1, now)
+        _last_number = max(_last_number + 1, number_of(micros) | random)
         return _last_number
+
+
+def number_of(micros: int) -> int:
+    """The least number that `new_number` gives at a time, in microseconds since 1970."""
+    return micros << 11
 
 
 def mapped_id(site: str, *parts: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema, search_keys
 from adapter.store.errors import RaceError
-from adapter.store.ids import new_number
+from adapter.store.ids import new_number, number_of
 from adapter.store.session import Row, Session
 from adapter.store.statement import Statement, padded, places
 from adapter.store.times import from_micros, to_micros
@@ -47,13 +47,14 @@ _SUPERSEDE = Statement(
         _t.c.type == sa.bindparam("of_type"),
         _t.c.version == sa.bindparam("of_version"),
     )
-    .values(current_at=None)
+    .values(current=None)
 )
+_CLOCKS_APART = timedelta(minutes=10)
 _PLACES = (1, 4, 16, 64)
 _VERSIONS = {
     size: Statement(
         sa.select(_t.c.type, _t.c.id, _t.c.version, _t.c.content_hash).where(
-            _t.c.id.in_(places(size)), _t.c.current_at >= 0
+            _t.c.id.in_(places(size)), _t.c.current > 0
         )
     )
     for size in _PLACES
@@ -61,14 +62,9 @@ _VERSIONS = {
 _one = sa.select(*_COLUMNS).where(
     _t.c.id == sa.bindparam("of_id"), _t.c.type == sa.bindparam("of_type")
 )
-_CURRENT = Statement(_one.where(_t.c.current_at >= 0))
+_CURRENT = Statement(_one.where(_t.c.current > 0))
 _VERSION = Statement(_one.where(_t.c.version == sa.bindparam("of_version")))
 _HISTORY = Statement(_one.order_by(_t.c.version.desc()))
-_OF_REFERRAL = Statement(
-    sa.select(*_COLUMNS)
-    .where(_t.c.referral == sa.bindparam("of_referral"), _t.c.current_at >= 0)
-    .order_by(_t.c.sequence)
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,13 +193,6 @@ class Resources:
         rows = self._session.rows(_HISTORY, {"of_type": type, "of_id": id})
         return [self._resource(row) for row in rows]
 
-    def of_referral(self, referral: str) -> list[ResourceRow]:
-        """The newest version of each resource that was stored with a referral."""
-        return [
-            self._resource(row)
-            for row in self._session.rows(_OF_REFERRAL, {"of_referral": referral})
-        ]
-
     def search(
         self,
         type: str,
@@ -245,6 +234,8 @@ class Resources:
             if bar and system:
                 systems.append((name, system, plain))
         statement = _search(tuple(sorted(given)))
+        if updated_from is not None:  # written after it was said to be: numbers follow the clock
+            after = max(after, number_of(to_micros(updated_from - _CLOCKS_APART)))
         wanted = given | {"of_type": type, "after": after, "most": limit}
         rows = [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
         return [
@@ -286,11 +277,11 @@ class Resources:
         shown = search_keys.columns(new.content)
         place = f"resources|content|{new.type}/{new.id}/{version}"
         return {
-            "sequence": new_number(),
+            "sequence": new_number(to_micros(session.now())),
             "type": new.type,
             "id": new.id,
             "version": version,
-            "current_at": at,
+            "current": 1,
             "organization": organization,
             "referral": referral,
             "status": shown.status,
@@ -335,7 +326,7 @@ def _search(given: tuple[str, ...]) -> Statement:
         sa.select(_t.c.sequence, *_COLUMNS)
         .where(
             _t.c.type == sa.bindparam("of_type"),
-            _t.c.current_at >= 0,
+            _t.c.current > 0,
             _t.c.sequence > sa.bindparam("after"),
             _t.c.deleted.is_(False),
         )

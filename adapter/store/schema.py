@@ -181,11 +181,11 @@ identifiers = _Table(
 resources = _Table(
     "resources",
     metadata,
-    _number("sequence", key=True),  # made by the store, so that keys can be written with it
+    _number("sequence", key=True),  # from the time, see ids.new_number
     _text("type"),
     _text("id"),
     _number("version"),
-    _number("current_at", null=True),  # last_updated of the newest version, NULL of older ones
+    _number("current", null=True),  # 1 in the newest version, NULL in older ones
     _text("organization"),
     _text("referral", null=True),
     _text("status", null=True),
@@ -198,10 +198,8 @@ resources = _Table(
     _bytes("content_sealed", null=True),
     Index("resources_version", "id", "type", "version", unique=True),
     # Not led by type: a message writes a dozen types, and each would touch a page of its own.
-    Index("resources_current", "sequence", "type", **_where("current_at IS NOT NULL")),
-    Index("resources_updated", "current_at", "type", **_where("current_at IS NOT NULL")),
+    Index("resources_current", "sequence", "type", **_where("current IS NOT NULL")),
     Index("resources_subject", "subject", "sequence", **_where("subject IS NOT NULL")),
-    Index("resources_referral", "referral", **_where("referral IS NOT NULL")),
 )
 
 resource_keys = _Table(

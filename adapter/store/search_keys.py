@@ -9,7 +9,7 @@ Names of parameters are those of FHIR R4 3.2.1.
 
 from __future__ import annotations
 
-import uuid
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -60,7 +60,7 @@ _OF_TYPE: dict[str, tuple[Parameter, ...]] = {
     ),
 }
 _HASH = 12
-_ALIKE = 6  # bytes of an id that a referral's records share
+_OWN = re.compile(r"[A-Z][A-Za-z]+/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")
 _SUBJECTS = ("subject", "patient", "for")
 _DATES = ("authoredOn", "authored", "recordedDate", "effectiveDateTime", "performedDateTime")
 
@@ -119,17 +119,15 @@ def keys(keyring: Keyring, resource_type: str, content: dict[str, Any]) -> set[b
 
 def key(keyring: Keyring, resource_type: str, parameter: str, value: str) -> bytes:
     """The key of one value; of an identifier, its value without its system."""
-    own = _own_id(value)
-    if own is None:
-        text = f"{resource_type}\x1f{parameter}\x1f{normalised(value)}"
-        return keyring.lookup_hash("resource key", text)[:_HASH]
-    text = f"{resource_type}\x1f{parameter}\x1f{value}"
-    return own[:_ALIKE] + keyring.lookup_hash("resource key", text)[:_HASH]
+    alike = _alike(value)
+    plain = value if alike else normalised(value)
+    text = f"{resource_type}\x1f{parameter}\x1f{plain}"
+    return alike + keyring.lookup_hash("resource key", text)[:_HASH]
 
 
 def subject_key(keyring: Keyring, reference: str) -> bytes:
     """What stands for a subject in the plain columns."""
-    return _own_id(reference) or keyring.lookup_hash("resource subject", reference)[:16]
+    return _alike(reference) + keyring.lookup_hash("resource subject", reference)[:_HASH]
 
 
 def has_identifier(content: dict[str, Any], parameter: str, system: str, value: str) -> bool:
@@ -151,14 +149,11 @@ def _known(resource_type: str) -> tuple[Parameter, ...]:
     return _EVERY + _OF_TYPE.get(resource_type, ())
 
 
-def _own_id(reference: str) -> bytes | None:
-    """The bytes of the id in ``Type/uuid``; None for every other text."""
-    if len(reference) < 38 or reference[-37] != "/" or reference.count("/") != 1:
-        return None
-    try:
-        return uuid.UUID(reference[-36:]).bytes
-    except ValueError:
-        return None
+def _alike(reference: str) -> bytes:
+    """The first bytes of the id in ``Type/uuid``; nothing of every other text."""
+    if not _OWN.match(reference):
+        return b""
+    return bytes.fromhex(reference[-36:-28] + reference[-27:-23])
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Iterator[Any]:

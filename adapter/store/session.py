@@ -117,6 +117,10 @@ class Session:
         """Decrypt a value; nothing gives nothing."""
         return b"" if sealed is None else self._sealer.open(self, place, sealed)
 
+    def new_owner(self, organization: str, owner: str) -> None:
+        """Make the data key of a referral that is new."""
+        self._sealer.new_owner(self, organization, owner)
+
     def seal_json(self, organization: str, owner: str | None, place: str, value: Any) -> bytes:
         """Encrypt a JSON value."""
         return self.seal(organization, owner, place, orjson.dumps(value))

@@ -1,4 +1,4 @@
-"""Planted identifiers are in no file of the store: not in tables, indexes, logs or temporary files."""
+"""Planted identifiers are in no file of the store: no table, index, log or temporary file."""
 
 from __future__ import annotations
 
@@ -44,8 +44,9 @@ def plant(tx: Transaction) -> None:
         organization=ORGANIZATION, actor="requester", kind="received", inbox=row.id,
         referral=referral, data={"name": c["journal"]},
     )  # fmt: skip
+    one = NewIdentifier(owner_type="referral", owner_id=referral, system="u", value=c["identifier"])
     tx.identifiers.add_many(
-        [NewIdentifier(owner_type="referral", owner_id=referral, system="u", value=c["identifier"])],
+        [one],
         organization=ORGANIZATION, site="clinic",
     )  # fmt: skip
     patient = {

@@ -134,7 +134,8 @@ def test_an_entry_of_somebody_elses_making_is_found(original: tuple[Path, Keyrin
     found = tampered(
         original,
         f"INSERT INTO journal SELECT {last}, 'new', organization, referral, fulfilment, inbox,"
-        " actor, site, kind, data_sealed, occurred_at, recorded_at, hash FROM journal WHERE sequence = 1",
+        " actor, site, kind, data_sealed, occurred_at, recorded_at, hash FROM journal"
+        " WHERE sequence = 1",
         f"UPDATE chains SET sequence = {last},"
         " hash = (SELECT hash FROM journal WHERE sequence = 1) WHERE name = 'journal'",
     )

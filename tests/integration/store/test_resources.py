@@ -70,7 +70,15 @@ def test_many_are_put_at_once_each_at_its_own_next_version(store: Store) -> None
     )
     assert versions[:3] == [1, 2, 1]
     assert set(versions[3:]) == {1}
-    assert len(store.read_now(lambda tx: tx.resources.of_referral("r"))) == 83
+    assert len(found(store)) == 83
+    again = store.write_now(
+        lambda tx: tx.resources.put_many(many, organization=ORGANIZATION, unless_same=True)
+    )
+    assert again == versions
+    changed = [NewResource(type="Task", id="a", content=task(status="accepted")), *many[1:3]]
+    assert store.write_now(
+        lambda tx: tx.resources.put_many(changed, organization=ORGANIZATION, unless_same=True)
+    ) == [2, 2, 1]
 
 
 def test_search_finds_by_columns_and_by_keyed_hashes(store: Store) -> None:

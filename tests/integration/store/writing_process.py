@@ -1,6 +1,7 @@
 """A process that writes until it is killed, and says each thing that was acknowledged.
 
-Arguments: address, keyring file, name, and a failpoint with the passing at which to die, or nothing.
+Arguments: address, keyring file, name; then a failpoint and the passing at which to die, or
+nothing.
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ def whole(tx: Transaction, key: str) -> str:
     return key
 
 
-async def main(address: str, keyring: str, name: str) -> None:
-    store = Store.open(address, Keyring.parse(Path(keyring).read_text("ascii")))
+async def main(store: Store, name: str) -> None:
     os.write(1, b"ready\n")
 
     async def client(number: int) -> None:
@@ -57,4 +57,5 @@ def die_at(wanted: str, passing: int) -> None:
 if __name__ == "__main__":
     if len(sys.argv) > 4:
         die_at(sys.argv[4], int(sys.argv[5]))
-    asyncio.run(main(*sys.argv[1:4]))
+    opened = Store.open(sys.argv[1], Keyring.parse(Path(sys.argv[2]).read_text("ascii")))
+    asyncio.run(main(opened, sys.argv[3]))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import pickle
 from pathlib import Path
@@ -59,6 +60,13 @@ def test_hashes_differ_by_purpose_and_by_keyring() -> None:
     assert keyring.lookup_hash("a", "x") != Keyring.generate().lookup_hash("a", "x")
     assert keyring.derive("lookup a") != keyring.lookup_hash("a", "")
     assert len(keyring.derive("a")) == len(keyring.lookup_hash("a", "x")) == 32
+
+
+@given(st.binary(max_size=300))
+def test_a_keyed_hash_is_hmac_sha256(value: bytes) -> None:
+    keyring = Keyring({"a": bytes(32)}, bytes(32))
+    key = keyring._derived("lookup purpose")
+    assert keyring.lookup_hash("purpose", value) == hmac.digest(key, value, "sha256")
 
 
 def test_a_forgotten_key_is_named_with_a_fix() -> None:
