@@ -100,7 +100,9 @@ def check(data: bytes, policy: Policy) -> Checked:
     # A dialect that is recognised is never about charsets: what was read stays as it is.
     dialect = _dialect_of(message, policy)
     problem = next(_refusals(message, dialect, policy), None)
-    warnings = tuple(_warnings(message, dialect)) if problem is None else ()
+    warnings: tuple[Problem, ...] = ()
+    if problem is None:
+        warnings = (*_warnings(message, dialect), *_doubts(data, message.encoding.codec))
     return _checked(message, data, dialect, problem, warnings)
 
 
@@ -209,3 +211,21 @@ def _warnings(message: Message, dialect: Dialect) -> Iterator[Problem]:
             "MSH-12",
             severity="W",
         )
+
+
+def _doubts(data: bytes, codec: str) -> Iterator[Problem]:
+    """Text of a one-byte charset is almost never UTF-8 by chance; it is still read as declared."""
+    if data.isascii() or not codec.startswith(("iso8859", "cp")):
+        return
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return
+    yield Problem(
+        "hl7v2.charset-doubtful",
+        "102",
+        "the charset in MSH-18 is followed, but the bytes look like UTF-8",
+        "see whether accented letters are right, and correct MSH-18 or set charset for this site",
+        "MSH-18",
+        severity="W",
+    )

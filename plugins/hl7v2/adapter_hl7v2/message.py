@@ -194,10 +194,10 @@ def read_header(data: bytes) -> tuple[str, str, str]:
         ReadError: ``no-message``, or what else begins so: ``batch-header``, ``batch-count``,
             ``frame-unterminated``.
     """
-    if data[:3] != b"MSH" or len(data) < 5:
-        raise _no_message(data[:3])
     end = _HEADER_END.search(data)
     line = data[: end.start() if end else len(data)].decode("latin-1")
+    if line[:3] != "MSH" or len(line) < 5:
+        raise _no_message(data[:3])
     field = line[3]
     parts = line[4:].split(field, 17)
     characters = parts[0]

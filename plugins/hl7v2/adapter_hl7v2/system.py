@@ -141,14 +141,13 @@ class Hl7v2(System):
 
     async def handle(self, raw: bytes) -> bytes:
         """Take one message: check it, make it durable, return its acknowledgement."""
-        checked = check(raw, self._policy)
         try:
-            return await self._take(raw, checked)
+            return await self._take(raw, check(raw, self._policy))
         except AdapterError as error:
             self.context.log.error("message.not-stored", code=error.code)
         except Exception as error:  # noqa: BLE001 - one message's fault must not cost the others
             self.context.log.error("message.not-stored", error=type(error).__name__)
-        return self._answer(checked.message, (_NOT_NOW,))
+        return self._answer(header_of(raw), (_NOT_NOW,))
 
     async def refuse(self, frame: Frame) -> bytes:
         """Answer a frame that holds no whole message, and journal it."""

@@ -39,8 +39,10 @@ class Log:
 
     lines: list[str] = field(default_factory=list)
 
-    def __getattr__(self, level: str) -> Callable[..., None]:
-        return lambda event, **values: self.lines.append(f"{level} {event} {values}")
+    def _said(self, event: str, **values: Any) -> None:
+        self.lines.append(f"{event} {values}")
+
+    debug = info = warning = error = _said
 
 
 @dataclass

@@ -108,6 +108,7 @@ BAD: dict[str, tuple[bytes, str | None, str]] = {
     "FHIR": (b'{"resourceType":"Bundle"}', "AR", "100"),
     "only MSH": (b"MSH", "AR", "100"),
     "MSH and a delimiter": (b"MSH|", "AR", "100"),
+    "a segment end in MSH": (text().replace(b"MSH|", b"MSH\r|", 1), "AR", "100"),
     "a segment before MSH": (b"PID|1\r" + text(), "AR", "100"),
     "lower case": (text().replace(b"MSH", b"msh"), "AR", "100"),
     "a batch in a frame": (b"FHS|^~\\&\rBHS|^~\\&\r" + text() + b"BTS|1\rFTS|1\r", "AR", "100"),
@@ -278,6 +279,14 @@ def test_an_unknown_identifier_type_is_said_to_the_sender_as_a_warning(system: H
     back = Message.parse(asyncio.run(system.handle(GOOD["an unknown patient identifier type"][0])))
     [error] = back.all("ERR")
     assert (error.get(3), error.get(4)) == ("103", "W")
+
+
+def test_utf_8_that_is_said_to_be_latin_1_is_followed_and_doubted(system: Hl7v2) -> None:
+    raw = text(head(charset="8859/1"), BODY.replace("Test", "Zoé"))
+    back = Message.parse(asyncio.run(system.handle(raw)))
+    assert [(e.get(3), e.get(2, 0, 3), e.get(4)) for e in back.all("ERR")] == [("102", "18", "W")]
+    right = text(head(id="C2", charset="8859/1"), BODY.replace("Test", "Zoé"), codec="iso8859-1")
+    assert Message.parse(asyncio.run(system.handle(right))).all("ERR") == []
 
 
 @pytest.mark.parametrize("processing", ["T", "D"])

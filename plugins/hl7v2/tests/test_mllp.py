@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import hl7
@@ -496,6 +497,15 @@ def test_mutual_tls_lets_in_who_has_a_certificate(pem: dict[str, tuple[str, str]
         await running.stop()
 
     asyncio.run(run())
+
+
+def test_keys_are_read_where_files_cannot_be_kept_in_memory(
+    pem: dict[str, tuple[str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delattr("os.memfd_create", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    tls.server_context(*pem["server"])
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_certificate_that_is_none_is_a_configuration_error() -> None:
