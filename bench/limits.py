@@ -7,6 +7,7 @@ two inserts (the Bundle, the message) into SQLite in WAL mode with that `synchro
 from __future__ import annotations
 
 import sqlite3
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,16 @@ from pathlib import Path
 import orjson
 
 
-def seconds_each(work: Callable[[int], object], times: int) -> float:
-    """Mean seconds of one call, over `times` calls with the numbers 0, 1, …"""
-    started = time.perf_counter()
+def typical(work: Callable[[int], object], times: int) -> float:
+    """Seconds of a typical call: the median of `times` calls, so that a pause of the machine in
+    one of them does not count for all."""
+    clock = time.perf_counter
+    seconds = []
     for number in range(times):
+        started = clock()
         work(number)
-    return (time.perf_counter() - started) / times
+        seconds.append(clock() - started)
+    return statistics.median(seconds)
 
 
 class Limits:
@@ -37,7 +42,7 @@ class Limits:
     def cpu(self, times: int) -> float:
         """Seconds of one loads and dumps."""
         bundle = self._bundle
-        return seconds_each(lambda _: orjson.dumps(orjson.loads(bundle)), times)
+        return typical(lambda _: orjson.dumps(orjson.loads(bundle)), times)
 
     def commit(self, synchronous: str, times: int) -> float:
         """Seconds of one loads, dumps and commit."""
@@ -51,7 +56,7 @@ class Limits:
             connection.execute("INSERT INTO messages VALUES (?, ?)", (self._number, self._message))
             connection.execute("COMMIT")
 
-        return seconds_each(one, times)
+        return typical(one, times)
 
     def close(self) -> None:
         """Close the databases."""

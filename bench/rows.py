@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
+import time
 from pathlib import Path
 
 import orjson
-from limits import seconds_each
+from limits import typical
 
 from adapter.cli import init
 from adapter.cli.demonstration import messages
@@ -55,7 +57,7 @@ class Road:
     def alone(self, times: int) -> float:
         """Seconds of read, map and dump."""
         raw = self.message.encode()
-        return seconds_each(lambda _: self.read_map_dump(raw), times)
+        return typical(lambda _: self.read_map_dump(raw), times)
 
     def received(self, count: int) -> list[InboxRow]:
         """New messages of other referrals, received and waiting; not measured here."""
@@ -86,21 +88,16 @@ class Road:
         return self.loop.run_until_complete(self._groups(rows, together))
 
     async def _each(self, rows: list[InboxRow]) -> float:
-        started = self.loop.time()
-        for row in rows:
-            await self._process(row)
-        return (self.loop.time() - started) / len(rows)
+        return statistics.median([await self._timed([row]) for row in rows])
 
     async def _groups(self, rows: list[InboxRow], together: int) -> float:
-        started = self.loop.time()
-        waiting = iter(rows)
+        groups = [rows[start : start + together] for start in range(0, len(rows), together)]
+        return statistics.median([await self._timed(group) for group in groups]) / together
 
-        async def worker() -> None:
-            for row in waiting:
-                await self._process(row)
-
-        await asyncio.gather(*(worker() for _ in range(together)))
-        return (self.loop.time() - started) / len(rows)
+    async def _timed(self, rows: list[InboxRow]) -> float:
+        started = time.perf_counter()
+        await asyncio.gather(*map(self._process, rows))
+        return time.perf_counter() - started
 
     async def _process(self, row: InboxRow) -> None:
         done = await self.service.store.write(lambda tx: self.service.engine.process(tx, row))

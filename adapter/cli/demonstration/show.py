@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import time
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -39,6 +41,7 @@ class Show:
             await self.mailbox.open()
             stack.push_async_callback(self.mailbox.close)
             setting = prepare(self.db, smtp_port=self.mailbox.port)
+            stack.push(partial(self._tidy, setting))
             emr = await Child.start("small EMR", "adapter.cli.demonstration.emr", (), setting.log)
             stack.push_async_callback(emr.end)
             listening = await emr.wait(lambda event: event["event"] == "listening")
@@ -49,6 +52,11 @@ class Show:
             store = setting.open_store()
             stack.callback(store.close)
             await self._play(setting, emr, ready, store, serve=serve)
+
+    def _tidy(self, setting: Setting, kind: type[BaseException] | None, *_: object) -> None:
+        """A script has all of it as JSON: the folder goes. After a fault it stays, with its log."""
+        if self.as_json and self.db is None and kind in (None, asyncio.CancelledError):
+            shutil.rmtree(setting.folder, ignore_errors=True)
 
     async def _play(
         self, setting: Setting, emr: Child, ready: dict[str, Any], store: Store, *, serve: bool
@@ -121,6 +129,8 @@ class Show:
             f"  everything that was delivered: adapter deliveries list --config {setting.config}"
         )
         self._say(f"  the service's log: {setting.log}")
+        if not self.as_json:
+            self._say(f"  everything is in {setting.folder}; delete it when you are done")
         self._say("  look around while it runs: adapter demo --serve")
         if self.as_json:
             emit({"journeys": documents, "seconds": seconds})
