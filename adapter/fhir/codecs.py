@@ -378,7 +378,8 @@ CODECS: Mapping[str, CodecMaker] = {
               right=frozenset({"boolean"}))
     ),
     "date": _fixed(
-        Codec(name="date", read=lambda v, e: v[:10], write=lambda v, e: v[:10], left=_TIMES,
+        Codec(name="date",
+            lossless=frozenset({"date"}), read=lambda v, e: v[:10], write=lambda v, e: v[:10], left=_TIMES,
               loses="the time of day")
     ),
     "dateTime": _text("dateTime", _full_time, _TIMES),
@@ -419,7 +420,8 @@ CODECS: Mapping[str, CodecMaker] = {
     "items": _fixed(
         Codec(name="items", read=read_items, write=write_items,
               left=frozenset({"BackboneElement"}), right=frozenset({"AnswerItem"}),
-              loses="whether an item stood under a question or under its answer")
+              many=True,
+            loses="whether an item stood under a question or under its answer",)
     ),
     "copy": _fixed(Codec(name="copy", read=same, write=same)),
 }  # fmt: skip

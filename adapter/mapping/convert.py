@@ -8,7 +8,7 @@ from adapter.mapping.explain import Explanation, Traced, explain_through, trace
 from adapter.mapping.packs import Packs
 from adapter.mapping.run import Map
 from adapter.plugin.formats import Settings
-from adapter.plugin.json_paths import restored
+from adapter.plugin.json_paths import find, replaced
 
 CANONICAL = "referral"
 _DEFAULT = Settings()
@@ -72,10 +72,17 @@ def _single(packs: Packs, source: str, tree: Any) -> bool:
 
 
 def _there_and_back(mapping: Map, tree: Any, settings: Settings) -> Any:
-    traced = trace(mapping, tree, settings)
-    kind = mapping.left_format.kind(tree)
-    back = mapping.to_left(traced.result, settings, kind=kind).document
-    return restored(back, tree, list(traced.lost_where))
+    """A resource with every value that the model holds as the model gives it back."""
+    there = trace(mapping, tree, settings)
+    back = trace(
+        mapping, there.result, settings, to_right=False, kind=mapping.left_format.kind(tree)
+    )
+    values = {
+        each.where: find(back.result, None, each.to_where)
+        for each in explain_through(there, back).mapped
+        if each.to_where and each.raw == each.value
+    }
+    return replaced(tree, {where: value for where, value in values.items() if value is not None})
 
 
 def explain_tree(

@@ -113,18 +113,25 @@ def _traced_code(mapping: Map, to_right: bool) -> tuple[CodeType, Source]:
 
 
 def trace(
-    mapping: Map, tree: Any, settings: Settings = _DEFAULT, *, to_right: bool = True
+    mapping: Map,
+    tree: Any,
+    settings: Settings = _DEFAULT,
+    *,
+    to_right: bool = True,
+    kind: str = "",
 ) -> Traced:
     """Map a tree (or, to the left, a canonical document), and say where everything went.
 
     Raises:
         MappingError: as the mapping itself would.
     """
-    return _Trace(mapping, tree, settings, to_right).run()
+    return _Trace(mapping, tree, settings, to_right, kind).run()
 
 
 class _Trace:
-    def __init__(self, mapping: Map, tree: Any, settings: Settings, to_right: bool) -> None:
+    def __init__(
+        self, mapping: Map, tree: Any, settings: Settings, to_right: bool, kind: str
+    ) -> None:
         self.map = mapping
         self.tree = tree
         self.to_right = to_right
@@ -134,7 +141,7 @@ class _Trace:
         self.reader, self.writer = (
             (bound.left, bound.right) if to_right else (bound.right, bound.left)
         )
-        kind = mapping.table.left_kinds[0] if mapping.table.left_kinds else ""
+        kind = kind or (mapping.table.left_kinds[0] if mapping.table.left_kinds else "")
         self.env = left.reading(tree, settings) if to_right else left.writing(tree, settings, kind)
         self.recorder = _Recorder()
 

@@ -259,6 +259,13 @@ def codes_of(pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:
     return found
 
 
+def codes_for(table: MapTable, pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:
+    """The code tables that a map may name: its pack's, and those of the map that it extends."""
+    found = codes_of(pack, packs)
+    owner = table.extends.split("/")[0] if table.extends and "/" in table.extends else ""
+    return {**codes_of(packs[owner], packs), **found} if owner in packs else found
+
+
 def resolved(table: MapTable, packs: Mapping[str, Pack], seen: tuple[str, ...] = ()) -> MapTable:
     """A table with everything that it inherits.
 
@@ -287,7 +294,6 @@ def _bound(
     faults: list[Fault],
     compiled: bool,
 ) -> Iterator[Map]:
-    codes = codes_of(pack, packs)
     for table in pack.tables.values():
         try:
             whole = resolved(table, packs)
@@ -296,12 +302,7 @@ def _bound(
             sides = (str(whole.left.get("format")), str(whole.right.get("format")))
             if not all(side in formats for side in sides):
                 continue
-            inherited = (
-                packs[table.extends.split("/")[0]]
-                if table.extends and "/" in table.extends
-                else None
-            )
-            known = {**codes_of(inherited, packs), **codes} if inherited else codes
+            known = codes_for(table, pack, packs)
             found = Map(bind(whole, formats, known, functions))
             yield found.compile() if compiled else found
         except TableError as error:

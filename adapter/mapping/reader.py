@@ -6,6 +6,7 @@ not a number) and every fault has its place.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import yaml
@@ -189,7 +190,9 @@ class _Reader:
             row = Row(dot_left, arrow, dot_right, where, self.pack, codec.value, self.where(codec))
             otherwise = _text(options.get("else"))
             if otherwise in ("refuse", "report", "skip"):
-                row = _with_else(row, otherwise)
+                row = replace(row, otherwise=cast(Any, otherwise))
+            loses = _text(options.get("loses") or keys.get("loses")) or ""
+            row = replace(row, loses=loses)
             rows = (*rows, row)
         return (
             Block(
@@ -235,6 +238,8 @@ class _Reader:
     def _end(self, node: yaml.Node) -> End | None:
         where = self.where(node)
         if isinstance(node, yaml.ScalarNode):
+            if node.style in ("'", '"'):
+                where = Where(where.file, where.line, where.column + 1)
             return Place(self.named(node.value), where)
         if isinstance(node, yaml.MappingNode) and len(node.value) == 1:
             key, value = node.value[0]
@@ -273,12 +278,6 @@ _MAP_KEYS = (
     "drop",
     "title",
 )
-
-
-def _with_else(row: Row, otherwise: str) -> Row:
-    from dataclasses import replace
-
-    return replace(row, otherwise=cast(Any, otherwise))
 
 
 def _text(node: yaml.Node | None) -> str | None:

@@ -139,6 +139,8 @@ class Codec:
         right: canonical shapes that it fits: ``string``, ``integer``, ``boolean``, ``strings`` or
             the name of a model class.
         loses: what it loses, in words; empty if nothing.
+        lossless: left types that have nothing of what it loses.
+        many: True if its canonical value is a list.
         read_source, write_source: an expression with ``{v}`` that does the same, or None.
     """
 
@@ -148,6 +150,8 @@ class Codec:
     left: frozenset[str] = frozenset()
     right: frozenset[str] = frozenset({"string"})
     loses: str = ""
+    lossless: frozenset[str] = frozenset()
+    many: bool = False
     read_source: str | None = None
     write_source: str | None = None
 

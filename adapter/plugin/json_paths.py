@@ -334,37 +334,13 @@ def removed(value: Any, where: tuple[Any, ...]) -> Any:
     return items or None
 
 
-def restored(made: Any, original: Any, places: Sequence[tuple[Any, ...]]) -> Any:
-    """A JSON object with the values of another put back at these places, keys in its order."""
-    for place in places:
-        _put_back(made, original, place)
-    return _ordered(made, original)
-
-
-def _put_back(made: Any, original: Any, place: tuple[Any, ...]) -> None:
-    for key, following in zip(place, (*place[1:], None), strict=True):
-        original = original[key]
-        if isinstance(made, list):
-            while len(made) <= key:
-                made.append({})
-        if following is None:
-            made[key] = original
-        elif isinstance(made, dict) and key not in made:
-            made[key] = [] if isinstance(following, int) else {}
-        made = made[key]
-
-
-def _ordered(made: Any, original: Any) -> Any:
-    if isinstance(made, dict) and isinstance(original, dict):
-        keys = [
-            *(key for key in original if key in made),
-            *(key for key in made if key not in original),
-        ]
-        return {key: _ordered(made[key], original.get(key)) for key in keys}
-    if isinstance(made, list) and isinstance(original, list):
-        others = [*original, *(None for _ in made)]
-        return [_ordered(part, other) for part, other in zip(made, others, strict=False)]
-    return made
+def replaced(value: Any, values: Mapping[tuple[Any, ...], Any], at: tuple[Any, ...] = ()) -> Any:
+    """A copy of a JSON value with other scalars at some places."""
+    if isinstance(value, dict):
+        return {key: replaced(part, values, (*at, key)) for key, part in value.items()}
+    if isinstance(value, list):
+        return [replaced(part, values, (*at, index)) for index, part in enumerate(value)]
+    return values.get(at, value)
 
 
 def _closing(text: str, start: int) -> int:

@@ -57,6 +57,10 @@ class ReferralNotation(JsonNotation):
             return Element(("string",), repeats=True)
         return Element((inner.__name__,), repeats=shape == "objects")
 
+    def required(self, steps: Sequence[tuple[Step, ...]]) -> Sequence[str]:
+        """Every event has a kind."""
+        return () if any(path and path[0].key == "kind" for path in steps) else ("kind",)
+
 
 def _field(cls: type[Any] | None, name: str) -> tuple[type[Any] | None, str, Any]:
     fields = field_kinds(cls) if cls is not None else {}

@@ -101,6 +101,7 @@ def _through(
     right: str = "string",
     loses: str = "",
     left: frozenset[str] = _TEXTUAL,
+    lossless: frozenset[str] = frozenset(),
 ) -> CodecMaker:
     """A codec on the text of a part."""
 
@@ -111,6 +112,7 @@ def _through(
     codec = Codec(
         name=name, read=reads, write=write, left=left, right=frozenset({right}),
         loses=loses,
+        lossless=lossless,
     )  # fmt: skip
     return lambda arguments, tables: codec
 
@@ -583,7 +585,8 @@ def _make_coded(shape: str) -> CodecMaker:
 
         if shape == "codings":
             return Codec(
-                name="codings", read=read_codings, write=write_codings, left=_CODED,
+                name="codings",
+                many=True, read=read_codings, write=write_codings, left=_CODED,
                 right=frozenset({"Coding"}),
             )  # fmt: skip
         if shape == "coding":
@@ -667,7 +670,9 @@ CODECS: Mapping[str, CodecMaker] = {
     "boolean": _through("boolean", _boolean, lambda v, e: "Y" if v else "N", "boolean"),
     "date": _through(
         "date", _when(times.iso_date), lambda v, e: times.v2(v[:10]),
-        loses="the time of day", left=_TIMES,
+        loses="the time of day",
+        lossless=frozenset({"DT", "ST"}),
+        left=_TIMES,
     ),
     "dateTime": _through("dateTime", _when(times.iso), lambda v, e: times.v2(v), left=_TIMES),
     "instant": _through("instant", _when(times.iso), lambda v, e: times.v2(v), left=_TIMES),

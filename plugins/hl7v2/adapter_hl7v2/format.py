@@ -60,7 +60,7 @@ class Hl7v2Format:
 
     def notation(self, side: Mapping[str, Any]) -> Er7Notation:
         """The paths of one map; `groups` of the map replace the usual ones."""
-        return Er7Notation(side.get("groups") or GROUPS, side.get("order") or ORDER)
+        return Er7Notation(side.get("groups") or GROUPS, side.get("order") or ORDER, side)
 
     def reading(self, tree: Message, settings: Settings) -> codecs.Er7Environment:
         """What codecs need to read this message."""

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapter.plugin.formats import Access, Element, Frame, Match, Node, PathError, Step, selector
 from adapter_hl7v2 import er7
 from adapter_hl7v2.codecs import plain
+
+if TYPE_CHECKING:
+    from adapter_hl7v2.places import Places
 
 _SEGMENT = re.compile(r"([A-Z][A-Z0-9]{2})(?![a-z])")
 _FIELD = re.compile(r"-(\d+)")
@@ -28,7 +31,14 @@ class Er7Notation:
     segments are written.
     """
 
-    def __init__(self, groups: Mapping[str, Sequence[str]], order: Sequence[str]) -> None:
+    def __init__(
+        self,
+        groups: Mapping[str, Sequence[str]],
+        order: Sequence[str],
+        side: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.side = side or {}
+        self._places: Places | None = None
         self.groups = {head: tuple(kids) for head, kids in groups.items()}
         self.rank = {name: number for number, name in enumerate(order)}
 
@@ -112,12 +122,24 @@ class Er7Notation:
         return segment.part(field, 0, comp, sub) or None
 
     def element(self, steps: tuple[Step, ...]) -> Element:
-        """What the standard says of a place; replaced where definitions are at hand."""
-        return Element()
+        """What the standard says of a place.
+
+        Raises:
+            PathError: ``unknown-path`` or ``list-needs-index``.
+        """
+        return self.places_of().element(steps)
 
     def required(self, steps: Sequence[tuple[Step, ...]]) -> Sequence[str]:
-        """Nothing is required without definitions."""
-        return ()
+        """Required fields and segments that a map writing these places leaves empty."""
+        return self.places_of().required(steps)
+
+    def places_of(self) -> Places:
+        """The definitions of the versions that the map names; read when they are first asked."""
+        from adapter_hl7v2.places import Places
+
+        if self._places is None:
+            self._places = Places(self.side)
+        return self._places
 
     # -- reading ------------------------------------------------------------------------------
 
