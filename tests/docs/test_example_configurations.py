@@ -12,12 +12,12 @@ from adapter.exchange.directory import _Row
 from adapter.exchange.plugins import load_plugins
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLES = [
     (str(page.relative_to(ROOT)), block)
     for page in sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")])
-    for block in BLOCK.findall(page.read_text("utf-8"))
-    if "[pack]" not in block
+    for language, block in BLOCK.findall(page.read_text("utf-8"))
+    if language == "toml" and "[pack]" not in block
 ]
 TABLES = {"server": ServerTable, "plugins": PluginsTable, "routing": RoutingTable}
 PLUGINS = load_plugins(None)

@@ -12,7 +12,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/*/README.md")])
 LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 COMMAND = re.compile(r"^(?:\.venv/bin/)?adapter (.+)$", re.MULTILINE)
-BLOCK = re.compile(r"^```\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def commands_in_docs() -> list[tuple[str, str]]:
     return [
         (str(page.relative_to(ROOT)), command)
         for page in PAGES
-        for block in BLOCK.findall(page.read_text("utf-8"))
+        for _, block in BLOCK.findall(page.read_text("utf-8"))
         for command in COMMAND.findall(block)
     ]
 
