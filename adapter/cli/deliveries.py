@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, table
-from adapter.cli.reading import ask
+from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
+
+if TYPE_CHECKING:
+    from adapter.store.transaction import Transaction
+
+DeliveryId = Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")]
 
 app = typer.Typer(
     help="What goes out, and what is stuck.", no_args_is_help=True, rich_markup_mode=None
 )
-
-
-@app.callback()
-def group() -> None:
-    """What goes out, and what is stuck."""
 
 
 @app.command("list")
@@ -42,3 +42,92 @@ def list_deliveries(
         rows,
         empty="Nothing is to be delivered.",
     )
+
+
+@app.command()
+def retry(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a delivery that failed again, at once.
+
+    Do it when what stood in its way is mended: the deliveries behind it in its lane wait for it.
+    """
+    from datetime import UTC, datetime
+
+    from adapter.exchange import operations, queries
+
+    row = act(read(config), lambda tx: operations.retry(tx, identity, datetime.now(UTC)))
+    _done(queries.delivery(row) | {"state": "due"}, "It is tried again now.", as_json)
+
+
+@app.command()
+def discard(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
+    reason: Annotated[
+        str, typer.Option(help="Why; it is kept in the journal. Write nothing about a person.")
+    ],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Never deliver it, for a reason that you give; what stands behind it in its lane goes on.
+
+    This cannot be undone: the destination will not hear of it.
+    """
+    from adapter.exchange import operations, queries
+
+    row = act(read(config), lambda tx: operations.discard_delivery(tx, identity, reason))
+    _done(queries.delivery(row) | {"state": "discarded"}, "It will not be delivered.", as_json)
+
+
+def _done(row: dict[str, Any], words: str, as_json: bool) -> None:
+    if as_json:
+        emit(row)
+    else:
+        say(words)
+
+
+@app.command()
+def retry(
+    identity: DeliveryId, config: ConfigOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Try a delivery that failed again, now."""
+    from adapter.exchange import operations
+
+    row = change(
+        read(config), lambda tx: _reread(tx, operations.retry(tx, identity, datetime.now(UTC)).id)
+    )
+    _tell(row, "is due now", as_json=as_json)
+
+
+@app.command()
+def discard(
+    identity: DeliveryId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Never deliver it. What stands behind it in its lane goes on."""
+    from adapter.exchange import operations
+
+    row = change(
+        read(config),
+        lambda tx: _reread(tx, operations.discard_delivery(tx, identity, reason).id),
+    )
+    _tell(row, "is discarded", as_json=as_json)
+
+
+def _reread(tx: Transaction, identity: str) -> dict[str, Any]:
+    from adapter.exchange import queries
+
+    row = tx.outbox.get(identity)
+    assert row is not None
+    return queries.delivery(row)
+
+
+def _tell(row: dict[str, Any], what: str, *, as_json: bool) -> None:
+    if as_json:
+        emit(row)
+    else:
+        typer.echo(f"The delivery {row['id']} {what}.")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, table
-from adapter.cli.reading import ask
+from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 if TYPE_CHECKING:
+    from adapter.store.inbox import InboxRow
     from adapter.store.transaction import Transaction
+
+MessageId = Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")]
 
 app = typer.Typer(
     help="What arrived, and what was refused or set aside.",
@@ -45,22 +49,81 @@ def list_messages(
 
 @app.command()
 def show(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
+    identity: MessageId,
     config: ConfigOption = DEFAULT,
+    content: Annotated[
+        bool,
+        typer.Option("--content", help="Show the message itself too; the view is audited."),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what became of one message, without its content."""
-    row = ask(read(config), lambda tx: _one(tx, identity))
+    """Show what became of one message; its content only if asked for."""
+    settings = read(config)
+    if content:
+        row = change(settings, lambda tx: _with_content(tx, identity))
+    else:
+        row = ask(settings, lambda tx: _one(tx, identity))
     if as_json:
         emit(row)
         return
+    message = row.pop("content", None)
     for name, value in row.items():
         if value is not None:
             typer.echo(f"{name.replace('_', ' '):<12} {value}")
+    if message is not None:
+        typer.echo("\n" + message.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+@app.command()
+def replay(
+    identity: MessageId, config: ConfigOption = DEFAULT, as_json: JsonOption = False
+) -> None:
+    """Let the service work on a quarantined message again, after its cause was mended."""
+    from adapter.exchange import operations, queries
+
+    row = change(
+        read(config), lambda tx: queries.inbox_row(_reread(tx, operations.replay(tx, identity)))
+    )
+    _tell(row, "will be worked on again", as_json=as_json)
+
+
+@app.command()
+def discard(
+    identity: MessageId,
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Set a quarantined message aside for good. Its bytes are kept."""
+    from adapter.exchange import operations, queries
+
+    row = change(
+        read(config),
+        lambda tx: queries.inbox_row(_reread(tx, operations.discard_message(tx, identity, reason))),
+    )
+    _tell(row, "is set aside", as_json=as_json)
 
 
 def _one(tx: Transaction, identity: str) -> dict[str, Any]:
     from adapter.exchange import queries
+
+    return queries.inbox_row(_found(tx, identity))
+
+
+def _with_content(tx: Transaction, identity: str) -> dict[str, Any]:
+    """The message with its bytes as text, and an audit entry in the same transaction."""
+    from adapter.exchange import queries
+    from adapter.exchange.audit_event import audit_event
+
+    row = _found(tx, identity)
+    event = audit_event(
+        "R", f"Binary/{row.id}", actor="operator", site=row.site, at=datetime.now(UTC)
+    )
+    tx.audit.append(event, organization=row.organization, referral=row.referral)
+    return {**queries.inbox_row(row), "content": row.raw.decode("utf-8", "replace")}
+
+
+def _found(tx: Transaction, identity: str) -> InboxRow:
     from adapter.plugin.errors import DataError
 
     row = tx.inbox.get(identity)
@@ -70,4 +133,15 @@ def _one(tx: Transaction, identity: str) -> dict[str, Any]:
             "there is no such message in the inbox",
             fix="See the ids with: adapter inbox list",
         )
-    return queries.inbox_row(row)
+    return row
+
+
+def _reread(tx: Transaction, row: InboxRow) -> InboxRow:
+    return _found(tx, row.id)
+
+
+def _tell(row: dict[str, Any], what: str, *, as_json: bool) -> None:
+    if as_json:
+        emit(row)
+    else:
+        typer.echo(f"The message {row['id']} {what}.")

@@ -1,12 +1,14 @@
-"""How a command asks the store something."""
+"""How a command asks the store something, or changes something in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from adapter.exchange.config import Config
+    from adapter.store.store import Store
     from adapter.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -18,6 +20,22 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
     Raises:
         ConfigError: the key is missing or is not the store's. StoreError: the store cannot be read.
     """
+    with _store(config) as store:
+        return store.read_now(question)
+
+
+def change(config: Config, work: Callable[[Transaction], T]) -> T:
+    """Do something in one transaction; durable when it returns.
+
+    Raises:
+        ConfigError, StoreError: as `ask`; nothing was changed.
+    """
+    with _store(config) as store:
+        return store.write_now(work)
+
+
+@contextmanager
+def _store(config: Config) -> Iterator[Store]:
     from adapter.exchange.config import store_url
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
@@ -25,6 +43,6 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
     keyring = Keyring.parse(config.secret(config.store.key))
     store = Store.open(store_url(config), keyring, create=False)
     try:
-        return store.read_now(question)
+        yield store
     finally:
         store.close()

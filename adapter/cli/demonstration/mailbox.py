@@ -25,15 +25,15 @@ class Mailbox:
         self._news = asyncio.Condition()
         self._server: asyncio.Server | None = None
 
-    async def open(self) -> None:
-        """Listen on a free port of loopback."""
+    async def open(self, port: int = 0) -> None:
+        """Listen on loopback; 0 takes any free port."""
         from aiosmtpd.smtp import SMTP
 
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: SMTP(self, hostname="agency.example", enable_SMTPUTF8=True),
             "127.0.0.1",
-            0,
+            port,
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
