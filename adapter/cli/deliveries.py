@@ -10,11 +10,6 @@ from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
-if TYPE_CHECKING:
-    from adapter.store.transaction import Transaction
-
-DeliveryId = Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")]
-
 app = typer.Typer(
     help="What goes out, and what is stuck.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -86,48 +81,3 @@ def _done(row: dict[str, Any], words: str, as_json: bool) -> None:
         emit(row)
     else:
         say(words)
-
-
-@app.command()
-def retry(
-    identity: DeliveryId, config: ConfigOption = DEFAULT, as_json: JsonOption = False
-) -> None:
-    """Try a delivery that failed again, now."""
-    from adapter.exchange import operations
-
-    row = change(
-        read(config), lambda tx: _reread(tx, operations.retry(tx, identity, datetime.now(UTC)).id)
-    )
-    _tell(row, "is due now", as_json=as_json)
-
-
-@app.command()
-def discard(
-    identity: DeliveryId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
-    config: ConfigOption = DEFAULT,
-    as_json: JsonOption = False,
-) -> None:
-    """Never deliver it. What stands behind it in its lane goes on."""
-    from adapter.exchange import operations
-
-    row = change(
-        read(config),
-        lambda tx: _reread(tx, operations.discard_delivery(tx, identity, reason).id),
-    )
-    _tell(row, "is discarded", as_json=as_json)
-
-
-def _reread(tx: Transaction, identity: str) -> dict[str, Any]:
-    from adapter.exchange import queries
-
-    row = tx.outbox.get(identity)
-    assert row is not None
-    return queries.delivery(row)
-
-
-def _tell(row: dict[str, Any], what: str, *, as_json: bool) -> None:
-    if as_json:
-        emit(row)
-    else:
-        typer.echo(f"The delivery {row['id']} {what}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.printing import JsonOption, emit, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
@@ -60,7 +60,7 @@ def show(
     """Show what became of one message; its content only if asked for."""
     settings = read(config)
     if content:
-        row = change(settings, lambda tx: _with_content(tx, identity))
+        row = act(settings, lambda tx: _with_content(tx, identity))
     else:
         row = ask(settings, lambda tx: _one(tx, identity))
     if as_json:
@@ -81,7 +81,7 @@ def replay(
     """Let the service work on a quarantined message again, after its cause was mended."""
     from adapter.exchange import operations, queries
 
-    row = change(
+    row = act(
         read(config), lambda tx: queries.inbox_row(_reread(tx, operations.replay(tx, identity)))
     )
     _tell(row, "will be worked on again", as_json=as_json)
@@ -97,7 +97,7 @@ def discard(
     """Set a quarantined message aside for good. Its bytes are kept."""
     from adapter.exchange import operations, queries
 
-    row = change(
+    row = act(
         read(config),
         lambda tx: queries.inbox_row(_reread(tx, operations.discard_message(tx, identity, reason))),
     )

@@ -24,7 +24,7 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
         return store.read_now(question)
 
 
-def change(config: Config, work: Callable[[Transaction], T]) -> T:
+def act(config: Config, work: Callable[[Transaction], T]) -> T:
     """Do something in one transaction; durable when it returns.
 
     Raises:
