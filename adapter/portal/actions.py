@@ -39,7 +39,7 @@ ACTIONS: tuple[Action, ...] = (
         name="accept",
         to="accepted",
         title=mark("Accept this referral"),
-        lead=mark("You will contact the person as they asked. The clinic is told that you accept."),
+        lead=mark("You take this on, as the person asked. The clinic is told that you accept."),
         button=mark("Accept"),
         main=True,
     ),

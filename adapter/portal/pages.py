@@ -32,7 +32,7 @@ from adapter.portal.standing import (
     ways,
 )
 from adapter.portal.words import Words, words
-from adapter.referral.model import Note, Outcome, Party, Telecom
+from adapter.referral.model import Note, Outcome, Party, Referral, Telecom
 from adapter.referral.reasons import reasons, reasons_for
 from adapter.referral.room import Move
 
@@ -212,7 +212,7 @@ def _facts(view: AgencyView, desk: Desk, spoken: Words) -> dict[str, Any]:
         "received": _local(view.received, view.timezone),
         "reply_by": reply_by,
         "moment": partial(spoken.moment, zone=view.timezone),
-        "state": standing(work.status, spoken),
+        "state": standing(work.status, spoken, prohibited=_prohibited(referral)),
         "reason_text": coded.text[spoken.language] if coded else "",
         "consent": consent_lines(consent, spoken),
         "codes_only": consent is not None and consent.share_back == "codes",
@@ -223,6 +223,11 @@ def _facts(view: AgencyView, desk: Desk, spoken: Words) -> dict[str, Any]:
         "clinic_phones": _telecoms(referral.requester),
         "notes": _in_order((*referral.notes, *work.notes)),
     }
+
+
+def _prohibited(referral: Referral) -> bool:
+    """True if the person must not be contacted."""
+    return bool(referral.contact_rules and referral.contact_rules.do_not_contact)
 
 
 def _local(time: datetime, zone: tzinfo) -> datetime:

@@ -23,6 +23,11 @@ _WAITING = Standing(
     mark("Please read the referral, then accept or decline it."),
 )
 
+_ACCEPTED_PROHIBITED = Standing(
+    mark("You accepted this referral"),
+    mark("The clinic has been told. Next: wait until the person comes to you."),
+)
+
 STANDINGS: Mapping[str, Standing] = {
     "draft": Standing(mark("Not ready yet"), mark("The clinic has not sent this referral yet.")),
     "requested": _WAITING,
@@ -89,9 +94,11 @@ _USES = {
 }
 
 
-def standing(status: str | None, words: Words) -> Standing:
-    """A status in the reader's language."""
+def standing(status: str | None, words: Words, *, prohibited: bool = False) -> Standing:
+    """A status in the reader's language; `prohibited` if the person must not be contacted."""
     found = STANDINGS.get(status or "draft", STANDINGS["draft"])
+    if prohibited and status == "accepted":
+        found = _ACCEPTED_PROHIBITED
     return Standing(words.say(found.title), words.say(found.next) if found.next else "")
 
 

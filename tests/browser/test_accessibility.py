@@ -14,6 +14,7 @@ OPEN = "document.querySelectorAll('details').forEach(each => each.open = true)"
 
 
 def violations(tab, axe):
+    tab.wait_for_load_state()
     tab.add_script_tag(content=axe)
     found = tab.evaluate(RUN)
     assert len(found["passes"]) > 10, "axe looked at nothing"
@@ -32,10 +33,11 @@ def test_axe_finds_nothing_on_the_way_in(stage, tab, axe, language):
     tab.goto(stage.deliver(language=language))
     assert violations(tab, axe) == []
     tab.locator("button.go").click()
+    tab.locator("#code").wait_for()
     assert violations(tab, axe) == []
     tab.locator("#code").fill("1")
     tab.locator("button.go").click()
-    assert tab.get_by_role("alert").is_visible()
+    tab.get_by_role("alert").wait_for()
     assert violations(tab, axe) == []
     tab.goto(tab.url.replace("/l/", "/l/x"))
     assert violations(tab, axe) == []
@@ -60,7 +62,7 @@ def test_axe_finds_nothing_on_a_form_with_faults(stage, tab, axe, language):
     enter(stage, tab, language=language)
     tab.locator("details:has(#form-complete) summary").click()
     tab.locator("#form-complete button.go").click()
-    assert tab.get_by_role("alert").is_visible()
+    tab.get_by_role("alert").wait_for()
     assert violations(tab, axe) == []
 
 

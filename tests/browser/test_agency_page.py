@@ -13,10 +13,13 @@ def enter(stage, page, **invitation):
     page.locator("button.go").click()
     page.locator("#code").fill(stage.code())
     page.locator("button.go").click()
+    page.locator("h1 ~ section, h1 ~ p.under").first.wait_for()
+    page.wait_for_load_state()
     return page
 
 
 def no_sideways_scroll(tab):
+    tab.wait_for_load_state()
     wide = tab.evaluate("document.documentElement.scrollWidth")
     return wide <= tab.viewport_size["width"]
 
@@ -149,6 +152,7 @@ def test_a_cancelled_referral_is_gone(stage, page):
 def test_a_reload_after_an_answer_sends_nothing_again(stage, page):
     tab = enter(stage, page())
     tab.get_by_role("button", name="Accept", exact=True).click()
+    tab.get_by_text("You accepted this referral").wait_for()
     tab.reload()
     tab.go_back()
     assert [move.to for move in stage.desk.moves] == ["accepted"]
@@ -165,6 +169,7 @@ def test_the_page_loads_nothing_else_and_is_small(stage, page):
 
 def test_at_double_text_size_nothing_is_cut_off(stage, page):
     tab = enter(stage, page(viewport={"width": 640, "height": 800}))
+    tab.locator("footer").wait_for()
     tab.evaluate("document.documentElement.style.fontSize = '200%'")
     assert tab.evaluate("getComputedStyle(document.querySelector('dd')).fontSize") == "34px"
     assert no_sideways_scroll(tab)
@@ -177,6 +182,7 @@ def test_the_browser_has_nothing_to_complain_about(stage, page):
     tab.on("pageerror", lambda error: said.append(str(error)))
     enter(stage, tab)
     tab.get_by_role("button", name="Accept", exact=True).click()
+    tab.get_by_text("You accepted this referral").wait_for()
     styled = tab.evaluate("getComputedStyle(document.querySelector('header')).backgroundColor")
     assert styled == "rgb(11, 85, 99)"
     assert said == []
@@ -186,6 +192,7 @@ def test_faults_are_focused_so_that_a_screen_reader_says_them(stage, page):
     tab = enter(stage, page())
     tab.get_by_text("Decline", exact=True).click()
     tab.get_by_role("button", name="Decline this referral").click()
+    tab.get_by_role("link", name="Choose a reason.").wait_for()
     assert tab.evaluate("document.activeElement.getAttribute('role')") == "alert"
     tab.get_by_role("link", name="Choose a reason.").click()
     assert tab.evaluate("document.activeElement.id") == "decline-reason"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
+from urllib.parse import urlsplit
 
 from adapter.plugin import (
     FULL,
@@ -23,7 +24,7 @@ from adapter.plugin import (
 )
 from adapter.plugin.errors import AdapterError
 from adapter_link.codes import Codes
-from adapter_link.config import LinkConfig, is_address
+from adapter_link.config import LinkConfig, is_address, is_loopback
 from adapter_link.door import Door
 from adapter_link.links import Link as SecureLink
 from adapter_link.links import Links
@@ -65,15 +66,23 @@ class Link(System):
         return [HttpEndpoint(self.door.app)]
 
     async def check(self) -> list[Check]:
-        """Say EHLO to the mail server; no mail is sent."""
+        """Look at our own address, and say EHLO to the mail server; no mail is sent."""
+        return [self._check_address(), await self._check_mail()]
+
+    def _check_address(self) -> Check:
+        try:
+            self._address("x")
+        except ConfigError as error:
+            return Check(name="address", state="fail", detail=str(error), fix=error.fix)
+        return Check(name="address", state="ok", detail=self.context.url(""))
+
+    async def _check_mail(self) -> Check:
         try:
             await self.post.greet()
         except AdapterError as error:
-            return [Check(name="smtp", state="fail", detail=str(error), fix=error.fix)]
+            return Check(name="smtp", state="fail", detail=str(error), fix=error.fix)
         where = f"{self.settings.smtp_host}:{self.settings.smtp_port}"
-        return [
-            Check(name="smtp", state="ok", detail=f"{where} answers ({self.settings.smtp_tls})")
-        ]
+        return Check(name="smtp", state="ok", detail=f"{where} answers ({self.settings.smtp_tls})")
 
     async def deliver(self, message: Outbound) -> Delivered:
         """Mail the agency that something waits, changed, or was cancelled.
@@ -101,7 +110,7 @@ class Link(System):
             await self.links.revoke(notice.fulfilment)
         else:
             token, link = await self._link(message, notice, recipient, language)
-            values["link"] = self.context.url(self.door.path(token))
+            values["link"] = self._address(token)
             values["expires"] = day(_expiry(link, self.context), language)
         domain = self.settings.sender_address.rpartition("@")[2]
         message_id = f"<{message.id}@{domain}>"
@@ -138,6 +147,20 @@ class Link(System):
             recipient=recipient,
             language=language,
         )
+
+    def _address(self, token: str) -> str:
+        """The address of a link. Outside a test it is never one that others could listen to."""
+        address = self.context.url(self.door.path(token))
+        parts = urlsplit(address)
+        if parts.scheme != "https" and not (
+            self.context.site.test or is_loopback(parts.hostname or "")
+        ):
+            raise ConfigError(
+                "link.plain-http",
+                "The adapter's own address is plain http, so that others could read the referral.",
+                fix="Put it behind a reverse proxy with https, and set that address as its own.",
+            )
+        return address
 
     def _recipient(self, notice: Notice) -> str:
         recipient = notice.recipient_email or self.settings.recipient

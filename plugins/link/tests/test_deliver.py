@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -174,3 +175,30 @@ def test_a_program_name_cannot_smuggle_markup_into_the_mail(link, postbox, outbo
     html = postbox.mails[0][0].get_body(("html",)).get_content()
     assert "<img" not in html
     assert "&lt;img src=x&gt; &amp; co" in html
+
+
+@pytest.mark.parametrize(
+    ("base", "test", "fits"),
+    [
+        ("https://adapter.example/sites/agency/", False, True),
+        ("http://127.0.0.1:8080/sites/agency/", False, True),
+        ("http://localhost/sites/agency/", False, True),
+        ("http://adapter.example/sites/agency/", True, True),
+        ("http://adapter.example/sites/agency/", False, False),
+        ("http://10.0.0.5/sites/agency/", False, False),
+    ],
+)
+def test_a_link_over_plain_http_is_mailed_in_tests_alone(
+    link, postbox, outbound, context, base, test, fits
+):
+    context.base = base
+    context.site = replace(context.site, test=test)
+    if fits:
+        deliver(link, outbound())
+        assert len(postbox.mails) == 1
+    else:
+        with pytest.raises(ConfigError) as error:
+            deliver(link, outbound())
+        assert error.value.code == "link.plain-http"
+        assert postbox.mails == []
+    assert link._check_address().state == ("ok" if fits else "fail")

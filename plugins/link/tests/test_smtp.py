@@ -170,7 +170,7 @@ def test_the_check_says_ehlo_and_nothing_more(context):
             found = await Link(settings(port), context).check()
         return found, await Link(settings(port), context).check()
 
-    [ok], [fail] = asyncio.run(scene())
+    [_, ok], [_, fail] = asyncio.run(scene())
     assert ok.state == "ok"
     assert (fail.state, bool(fail.fix)) == ("fail", True)
     assert room.commands

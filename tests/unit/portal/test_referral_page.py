@@ -97,6 +97,15 @@ def test_a_person_who_must_not_be_contacted_cannot_be_by_mistake(show, desk):
     assert "613-555-0100" in text
 
 
+def test_nobody_is_told_to_contact_a_person_who_must_not_be_contacted(show, desk, at):
+    desk.set(contact_rules=ContactRules(do_not_contact=True), what_matters=None)
+    for status in ("requested", "accepted", "in-progress", "on-hold"):
+        at(status)
+        text = text_of(show())
+        assert "ontact the person" not in text
+        assert "Ask the person first" not in text
+
+
 def test_a_referral_with_nothing_in_it_is_still_a_page(show, desk):
     desk.case = replace(desk.case, referral=Referral(id="referral-1"))
     text = text_of(show())
