@@ -11,7 +11,10 @@ from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 app = typer.Typer(
-    help="What goes out, and what is stuck.", no_args_is_help=True, rich_markup_mode=None
+    help="What goes out, and what is stuck.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 

@@ -11,7 +11,10 @@ from adapter.cli.reading import ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 app = typer.Typer(
-    help="Referrals, and the journey of each.", no_args_is_help=True, rich_markup_mode=None
+    help="Referrals, and the journey of each.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
 )
 
 
