@@ -66,6 +66,7 @@ class Chain:
 
     def __init__(self, table: sa.Table) -> None:
         self.name = table.name
+        self.table = table
         self._link_purpose = f"chain link {table.name}"
         self._head_purpose = f"chain head {table.name}"
         self._names = [c.name for c in table.columns]

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import Dialect as CompilerDialect
 
+from adapter.plugin.messages import Check
 from adapter.store.errors import RaceError, StoreError, StoreFault
 
 BUSY_SECONDS = 5.0
@@ -30,6 +31,7 @@ class Dialect(ABC):
     begin_write: ClassVar[str]
     begin_read: ClassVar[str]
     begin_migration: ClassVar[Sequence[str]]
+    scrub: ClassVar[Sequence[str]]
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -68,6 +70,14 @@ class Dialect(ABC):
         """True if the driver says that a table is not there."""
 
     @abstractmethod
+    def integrity(self, cursor: Any) -> Check:
+        """What the database itself can say about its soundness."""
+
+    def after_load(self, table: Table) -> Sequence[str]:
+        """What is to be run after rows were loaded with the numbers that they had elsewhere."""
+        return ()
+
+    @abstractmethod
     def append_only(self, table: str) -> Sequence[str]:
         """The statements after which `table` takes neither UPDATE nor DELETE."""
 
@@ -97,6 +107,7 @@ class Sqlite(Dialect):
     begin_write = "BEGIN IMMEDIATE"
     begin_read = "BEGIN"
     begin_migration = ("BEGIN IMMEDIATE",)
+    scrub = ("PRAGMA wal_checkpoint(TRUNCATE)",)
     errors = sqlite3.Error
     compiler = sqlite.dialect(paramstyle="named")
 
@@ -167,6 +178,14 @@ class Sqlite(Dialect):
             return StoreError("store.constraint", "The store refused a row.", detail=name)
         return StoreFault("store.failed", "SQLite could not do it.", detail=f"{name} {error}")
 
+    def integrity(self, cursor: Any) -> Check:
+        """Every page, index and constraint, as SQLite checks them."""
+        found = [row[0] for row in cursor.execute("PRAGMA integrity_check").fetchall()]
+        if found == ["ok"]:
+            return Check(name="integrity", state="ok", detail="every page and index")
+        detail = f"SQLite found damage in {len(found)} places"
+        return Check(name="integrity", state="fail", detail=detail, fix=_LOOK_AT_DISK)
+
     def is_missing_table(self, error: Exception) -> bool:
         """By the message: SQLite has no code for it."""
         return "no such table" in str(error)
@@ -221,6 +240,7 @@ class Postgresql(Dialect):
     begin_write = "BEGIN ISOLATION LEVEL READ COMMITTED"
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     begin_migration = ("BEGIN", "SELECT pg_advisory_xact_lock(7263947201)")
+    scrub = ("VACUUM data_keys",)
 
     def __init__(self, url: URL) -> None:
         super().__init__(url)
@@ -289,6 +309,29 @@ class Postgresql(Dialect):
             said = next((each for start, each in faults if state.startswith(start)), _FAILED)
         code, message, fix = said
         return StoreFault(code, message, fix=fix, detail=state or type(error).__name__)
+
+    def integrity(self, cursor: Any) -> Check:
+        """Whether the server checks pages when it reads them; the other checks read them all."""
+        row = cursor.execute("SHOW data_checksums").fetchone()
+        if row is not None and row[0] == "on":
+            return Check(name="integrity", state="ok", detail="the server checks every page")
+        return Check(
+            name="integrity",
+            state="warn",
+            detail="the server does not check its pages",
+            fix="Turn page checksums on with pg_checksums --enable while the server is stopped.",
+        )
+
+    def after_load(self, table: Table) -> Sequence[str]:
+        """Let the numbers that the server gives go on after the highest that is there."""
+        column = table.c.get("sequence")
+        if column is None or column.identity is None:
+            return ()
+        name = table.name
+        return (
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'sequence'),"  # noqa: S608 - our own name
+            f" (SELECT coalesce(max(sequence), 0) + 1 FROM {name}), false)",
+        )
 
     def is_missing_table(self, error: Exception) -> bool:
         """By SQLSTATE 42P01."""

@@ -34,7 +34,10 @@ _AFTER = Statement(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """One thing that happened; `occurred` is when it did, `recorded` when we knew."""
+    """One thing that happened; `occurred` is when it did, `recorded` when we knew.
+
+    `data` is empty where the person was `erased`.
+    """
 
     sequence: int
     id: str
@@ -47,6 +50,7 @@ class JournalEntry:
     kind: str
     occurred: datetime
     recorded: datetime
+    erased: bool = False
     data: dict[str, Any] = field(repr=False)
 
 
@@ -121,9 +125,11 @@ class Journal:
         return waiting
 
     def _entry(self, row: Row) -> JournalEntry:
+        data = self._session.open_json_unless_erased(f"journal|data|{row[1]}", row[11])
         return JournalEntry(
             sequence=row[0], id=row[1], organization=row[2], referral=row[3], fulfilment=row[4],
             inbox=row[5], actor=row[6], site=row[7], kind=row[8], occurred=from_micros(row[9]),
             recorded=from_micros(row[10]),
-            data=self._session.open_json(f"journal|data|{row[1]}", row[11]),
+            erased=data is None,
+            data=data or {},
         )  # fmt: skip

@@ -27,7 +27,7 @@ Lane = tuple[str, str]
 
 _t = schema.outbox
 _b = schema.outbox_bodies
-_OPEN = ("due", "sending", "dead", "quarantined")
+OPEN = ("due", "sending", "dead", "quarantined")
 _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
@@ -46,7 +46,7 @@ _lane = sa.and_(
 _TAIL = Statement(
     sa.select(
         sa.func.coalesce(sa.func.max(_t.c.lane_sequence), 0),
-        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, _OPEN), 1), else_=0)), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, OPEN), 1), else_=0)), 0),
     ).where(_lane)
 )
 _next = _t.alias()
@@ -60,7 +60,7 @@ _PROMOTE = Statement(
         .where(
             _next.c.referral == sa.bindparam("of_referral"),
             _next.c.destination == sa.bindparam("of_destination"),
-            one_of(_next.c.state, _OPEN),
+            one_of(_next.c.state, OPEN),
         )
         .scalar_subquery(),
     )

@@ -9,8 +9,10 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
+from adapter.plugin.messages import Check
 from adapter.store import schema
 from adapter.store.dialect import Dialect
+from adapter.store.errors import ErasedError
 from adapter.store.keys import Keyring
 from adapter.store.sealing import DataKeys, Sealer
 from adapter.store.statement import Statement
@@ -23,6 +25,11 @@ _ADD_FACT = Statement(
         .values(name=sa.bindparam("name"), value=sa.bindparam("value"))
         .on_conflict_do_nothing()
     )
+)
+_RENEW_FACT = Statement(
+    sa.update(_facts)
+    .where(_facts.c.name == sa.bindparam("of_name"))
+    .values(value=sa.bindparam("new_value"))
 )
 _PROOF_PLACE = b"facts|value|keyring"
 
@@ -129,6 +136,13 @@ class Session:
         """Decrypt a JSON value; nothing gives None."""
         return None if sealed is None else orjson.loads(self.open(place, sealed))
 
+    def open_json_unless_erased(self, place: str, sealed: bytes) -> Any:
+        """Decrypt a JSON value that stays after its person was erased; then None."""
+        try:
+            return self.open_json(place, sealed)
+        except ErasedError:
+            return None
+
     def key_is_proven(self) -> bool:
         """True if this store was made with this keyring; False if it has no proof yet.
 
@@ -144,6 +158,18 @@ class Session:
         """Write what a later start proves its keyring with; False if somebody did already."""
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
         return self.run(_ADD_FACT, {"name": "keyring", "value": sealed}) == 1
+
+    def renew_proof(self) -> None:
+        """Seal the proof of the keyring with its active key."""
+        sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
+        self.run(_RENEW_FACT, {"of_name": "keyring", "new_value": sealed})
+
+    def integrity(self) -> Check:
+        """What the database itself says about its soundness."""
+        try:
+            return self._dialect.integrity(self._cursor)
+        except self._errors as error:
+            raise self._dialect.fault(error) from None
 
     def committed(self) -> None:
         """Called once, after the commit."""

@@ -112,6 +112,17 @@ class Store:
         finally:
             self._give_back(cursor)
 
+    def scrub(self) -> None:
+        """Leave no trace of what was destroyed in the files of the database."""
+        connection = self._dialect.connect(writer=True)
+        try:
+            for statement in self._dialect.scrub:
+                connection.execute(statement)
+        except self._dialect.errors as error:
+            raise self._dialect.fault(error) from None
+        finally:
+            connection.close()
+
     def close(self) -> None:
         """Finish what waits, and let go of every connection. The store cannot be used after it."""
         self._closing.set()

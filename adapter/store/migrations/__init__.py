@@ -14,16 +14,16 @@ from adapter.store.errors import StoreError
 from adapter.store.schema import HEAD
 
 
-def upgrade(dialect: Dialect) -> None:
-    """Make or upgrade every table.
+def upgrade(dialect: Dialect, revision: str = HEAD) -> None:
+    """Make or upgrade every table, up to a revision.
 
     Raises:
         StoreError: the store was written by a later version of the adapter, or cannot be opened.
     """
     connection = dialect.connect(writer=True)
     try:
-        if version_of(dialect, connection) != HEAD:
-            _migrate(dialect, connection)
+        if version_of(dialect, connection) != revision:
+            _migrate(dialect, connection, revision)
     finally:
         connection.close()
 
@@ -41,7 +41,7 @@ def version_of(dialect: Dialect, connection: Any) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _migrate(dialect: Dialect, connection: Any) -> None:
+def _migrate(dialect: Dialect, connection: Any, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -52,14 +52,14 @@ def _migrate(dialect: Dialect, connection: Any) -> None:
     config.attributes["dialect"] = dialect
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     stands = version_of(dialect, connection)
-    if stands is not None and stands not in known:
+    if (stands is not None and stands not in known) or revision not in known:
         raise StoreError(
             "store.newer",
             "The store was written by a later version of the adapter.",
             fix="Install that version again, or restore a backup of this version.",
         )
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except dialect.errors as error:
         raise dialect.fault(error) from None
     except CommandError as error:

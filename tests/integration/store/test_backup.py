@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adapter.security.keyring import Keyring
+from adapter.store.backup import backup, restore, verify
+from adapter.store.check import check, counts, open_lanes
+from adapter.store.errors import StoreError
+from adapter.store.store import Store
+from tests.integration.store.conftest import Clock
+from tests.integration.store.postgres import Cluster
+from tests.integration.store.test_canary import hits, plant
+from tests.integration.store.work import open_case, queue, receive
+
+
+def fill(store: Store, clock: Clock) -> None:
+    store.write_now(plant)
+    for n in range(5):
+        store.write_now(lambda tx, n=n: receive(tx, str(n)))
+    one, two = store.write_now(open_case), store.write_now(open_case)
+    for referral in (one, one, two, two):
+        store.write_now(lambda tx, r=referral: queue(tx, r))
+    first, _ = store.write_now(lambda tx: tx.outbox.claim_due(clock(), 2))
+    store.write_now(lambda tx: tx.outbox.fail(first.id, "dead", code="c", error="e", fix="f"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def other_address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/restored.db"
+    started: Cluster = request.getfixturevalue("cluster")
+    return started.new_database()
+
+
+def test_a_backup_of_either_database_restores_into_either(
+    store: Store, other_address: str, keyring: Keyring, clock: Clock, tmp_path: Path
+) -> None:
+    fill(store, clock)
+    made = backup(store, tmp_path / "backup")
+    assert restore(tmp_path / "backup", other_address, keyring) == made
+    again = Store.open(other_address, keyring, clock=clock)
+    try:
+        look: list[Callable[..., object]] = [
+            counts,
+            open_lanes,
+            lambda tx: tx.journal.after(0, 999),
+            lambda tx: tx.audit.list(),
+            lambda tx: [tx.inbox.get(row.id) for row in tx.inbox.list()],
+            lambda tx: tx.cases.list(),
+            lambda tx: [tx.outbox.get(row.id) for row in tx.outbox.list()],
+            lambda tx: tx.resources.search("Patient"),
+        ]
+        for each in look:
+            assert again.read_now(each) == store.read_now(each)
+        assert all(finding.state != "fail" for finding in check(again))
+        again.write_now(lambda tx: receive(tx, "after"))
+        again.write_now(lambda tx: queue(tx, open_case(tx)))
+        assert again.read_now(lambda tx: tx.journal.verify()) == []
+        assert len(again.read_now(lambda tx: tx.inbox.list())) == made.counts["inbox"] + 1
+    finally:
+        again.close()
+
+
+def test_no_canary_is_in_a_backup(store: Store, tmp_path: Path) -> None:
+    store.write_now(plant)
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    backup(store, folder / "backup")
+    (folder / "padding").write_bytes(bytes(50_000))
+    assert hits(folder) == []
+    assert (folder / "backup").stat().st_mode & 0o077 == 0
+
+
+@pytest.fixture
+def kept(tmp_path: Path, keyring: Keyring, clock: Clock) -> Path:
+    store = Store.open(f"sqlite:///{tmp_path}/store.db", keyring, clock=clock)
+    fill(store, clock)
+    backup(store, tmp_path / "backup")
+    store.close()
+    return tmp_path / "backup"
+
+
+def test_a_backup_with_one_flipped_bit_is_refused(kept: Path, keyring: Keyring) -> None:
+    whole = kept.read_bytes()
+    assert verify(kept, keyring).counts["inbox"] == 7
+    for at in range(0, len(whole), len(whole) // 60):
+        changed = bytearray(whole)
+        changed[at] ^= 1 << (at % 8)
+        kept.write_bytes(bytes(changed))
+        with pytest.raises(StoreError, match="not-genuine"):
+            verify(kept, keyring)
+
+
+@pytest.mark.parametrize("part", [0, 1, 100, -1, -100, 5000])
+def test_a_backup_that_is_cut_off_is_refused(kept: Path, keyring: Keyring, part: int) -> None:
+    kept.write_bytes(kept.read_bytes()[:part])
+    with pytest.raises(StoreError, match="not-genuine"):
+        restore(kept, f"sqlite:///{kept.parent}/new.db", keyring)
+    assert not (kept.parent / "new.db").exists()
+
+
+def test_lines_taken_out_or_added_are_refused(kept: Path, keyring: Keyring) -> None:
+    lines = kept.read_bytes().splitlines(keepends=True)
+    for changed in (lines[:3] + lines[4:], [*lines, lines[-1]], [*lines[:4], *lines[3:]]):
+        kept.write_bytes(b"".join(changed))
+        with pytest.raises(StoreError, match="not-genuine"):
+            verify(kept, keyring)
+
+
+def test_a_backup_needs_its_own_keyring(kept: Path) -> None:
+    with pytest.raises(StoreError, match="not-genuine"):
+        verify(kept, Keyring.generate())
+
+
+def test_a_backup_opens_with_its_keyring_rotated(kept: Path, keyring: Keyring) -> None:
+    restore(kept, f"sqlite:///{kept.parent}/new.db", keyring.rotated())
+
+
+def test_a_backup_is_not_restored_over_anything(kept: Path, keyring: Keyring) -> None:
+    with pytest.raises(StoreError, match="not-empty"):
+        restore(kept, f"sqlite:///{kept.parent}/store.db", keyring)
+
+
+def test_a_backup_is_not_written_over_anything(kept: Path, keyring: Keyring) -> None:
+    store = Store.open(f"sqlite:///{kept.parent}/store.db", keyring)
+    try:
+        with pytest.raises(StoreError, match="exists"):
+            backup(store, kept)
+        with pytest.raises(StoreError, match="failed"):
+            backup(store, kept.parent / "absent" / "backup")
+    finally:
+        store.close()
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path, keyring: Keyring) -> None:
+    with pytest.raises(StoreError, match="unreadable"):
+        verify(tmp_path / "absent", keyring)
