@@ -308,6 +308,7 @@ class Inbox:
             _ADD_BODY,
             {
                 "sequence": sequence,
+                "organization": organization,
                 "raw_sealed": seal(organization, None, f"inbox|raw|{row_id}", raw),
                 "answer_sealed": seal(organization, None, f"inbox|answer|{row_id}", answer)
                 if answer

@@ -278,6 +278,7 @@ class Outbox:
             _ADD_BODY,
             {
                 "sequence": added[0],
+                "organization": organization,
                 "document_sealed": seal(
                     organization, referral, f"outbox|document|{row_id}", document
                 ),

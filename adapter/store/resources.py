@@ -147,7 +147,7 @@ class Resources:
             if version:
                 older.append({"of_id": each.id, "of_type": each.type, "of_version": version})
             rows.append(self._row(each, version + 1, organization, referral, at, plain, hashed))
-            keys += self._keys(each, rows[-1]["sequence"])
+            keys += self._keys(each, rows[-1]["sequence"], organization)
             numbers.append(version + 1)
         self._insert(older, rows)
         self._session.many(_ADD_KEY, keys)
@@ -294,9 +294,9 @@ class Resources:
             "content_sealed": session.seal(organization, referral, place, plain),
         }
 
-    def _keys(self, new: NewResource, sequence: int) -> list[dict[str, Any]]:
+    def _keys(self, new: NewResource, sequence: int, organization: str) -> list[dict[str, Any]]:
         return [
-            {"key": key, "sequence": sequence}
+            {"key": key, "sequence": sequence, "organization": organization}
             for key in search_keys.keys(self._session.keyring, new.type, new.content)
         ]
 

@@ -1,8 +1,9 @@
 """Every table of the store. Migrations make them; queries are written against these.
 
-Rules: every row has its organization; ids are text; times are microseconds since 1970 in UTC; what
-may hold PHI is encrypted bytes (``_sealed``) or a keyed hash (``_hash``). A column that is NULL
-unless a row waits for something keeps its partial index as small as the queue, not as the table.
+Rules: every row has its organization, but for the store's own facts and chain heads; ids are text;
+times are microseconds since 1970 in UTC; what may hold PHI is encrypted bytes (``_sealed``) or a
+keyed hash (``_hash``). A column that is NULL unless a row waits for something keeps its partial
+index as small as the queue, not as the table.
 """
 
 from __future__ import annotations
@@ -107,6 +108,7 @@ inbox_bodies = _Table(
     "inbox_bodies",
     metadata,
     _number("sequence", key=True),
+    _text("organization"),
     _bytes("raw_sealed", null=True),
     _bytes("answer_sealed", null=True),
 )
@@ -207,6 +209,7 @@ resource_keys = _Table(
     metadata,
     _bytes("key", key=True),
     _number("sequence", key=True),
+    _text("organization"),
     sqlite_with_rowid=False,
 )
 
@@ -246,6 +249,7 @@ outbox_bodies = _Table(
     "outbox_bodies",
     metadata,
     _number("sequence", key=True),
+    _text("organization"),
     _bytes("document_sealed", null=True),
     _bytes("notice_sealed", null=True),
 )

@@ -109,7 +109,7 @@ def test_a_store_of_a_later_version_is_not_touched(address: str, keyring: Keyrin
 
 
 def test_every_table_but_the_stores_own_says_whose_each_row_is() -> None:
-    own = {"facts", "chains", "inbox_bodies", "outbox_bodies", "resource_keys"}
+    own = {"facts", "chains"}
     without = {
         name for name, table in schema.metadata.tables.items() if "organization" not in table.c
     }
