@@ -36,8 +36,14 @@ def packs_for(formats: Mapping[str, Format], pack: str | None, *, compiled: bool
 
     folder = pack is not None and Path(pack, "pack.toml").is_file()
     overrides = [Path(str(pack))] if folder else []
-    functions = load_plugins(None).functions
-    packs = load_packs(formats, overrides=overrides, functions=functions, compiled=compiled)
+    plugins = load_plugins(None)
+    packs = load_packs(
+        formats,
+        overrides=overrides,
+        plugin_packs=plugins.packs,
+        functions=plugins.functions,
+        compiled=compiled,
+    )
     if pack is None:
         return packs
     name = next((p.name for p in packs.packs.values() if folder and str(p.root) == pack), pack)

@@ -103,9 +103,11 @@ class FhirFormat:
         return Graph(settings, anchor_of(document), "" if kind in ("", "Bundle") else kind)
 
     def validate(self, raw: bytes) -> Sequence[Finding]:
-        """Whether the bytes are one resource."""
-        self.parse(raw)
-        return ()
+        """The issues of `adapter.fhir.checks`: base R4, and the profiles that are claimed."""
+        from adapter.fhir.checks import check
+
+        issues = check(self.parse(raw))
+        return [Finding(each.severity, each.expression, each.diagnostics) for each in issues]
 
 
 def _number(value: Any) -> Any:

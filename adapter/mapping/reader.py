@@ -262,7 +262,8 @@ class _Reader:
         keys = self._keys(node)
         for key in keys.keys() - {"left", "right"}:
             self.fault(keys[key], f"{key} is no side", "use left and right")
-        return When(_text(keys.get("left")), _text(keys.get("right")))
+        left, right = (_text(keys.get(side)) for side in ("left", "right"))
+        return When(left and self.named(left), right and self.named(right))
 
 
 _MAP_KEYS = (

@@ -73,6 +73,7 @@ class Hl7v2Format:
         return codecs.writing(settings)
 
     def validate(self, raw: bytes) -> Sequence[Finding]:
-        """Whether the bytes are one readable message."""
-        self.parse(raw)
-        return ()
+        """What can be said against one message; see `adapter_hl7v2.validation`."""
+        from adapter_hl7v2.validation import validate
+
+        return validate(raw)

@@ -1,0 +1,395 @@
+"""The laws of a two-way map, tested without golden files; and the facts that a pack states of itself.
+
+``there-and-back``    left(right⁻¹(x)): what a domain document writes is read as the same document
+``back-and-there``    a case, read and written, is read again as the same document
+``accounted``         every leaf of a case is carried or in the loss report, none twice
+``nothing-invented``  every value written traces to the input, a constant or a code table
+``well-formed``       references resolve, ids are unique, nothing is empty
+``checks``            what is written passes its format's own checks
+``expected``          cases give what cases/expected/ holds, both ways
+``tables``            code tables say what the domain says
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from adapter.mapping.domain import MapDomain, projected, read_domain
+from adapter.mapping.explain import trace
+from adapter.mapping.packs import Pack, Packs, codes_of
+from adapter.mapping.run import Map
+from adapter.mapping.samples import document
+from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Settings
+
+SETTINGS = Settings(site="laws", timezone="America/Toronto")
+TRACED = 100
+"""How many generated documents are traced; tracing costs twenty times what mapping does."""
+
+
+@dataclass(frozen=True, slots=True)
+class LawResult:
+    """How one law stands for one map. `first_failure` holds synthetic data only."""
+
+    pack: str
+    map: str
+    law: str
+    cases: int
+    failed: int
+    first_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case file, read."""
+
+    name: str
+    raw: bytes
+    tree: Any
+
+
+class _Law:
+    def __init__(self, mapping: Map, law: str) -> None:
+        self.mapping = mapping
+        self.law = law
+        self.cases = 0
+        self.failed = 0
+        self.first: str | None = None
+
+    def check(self, name: str, test: Callable[[], str | None]) -> bool:
+        """Run one test, which says what is wrong or returns None."""
+        self.cases += 1
+        try:
+            wrong = test()
+        except DataError as error:
+            wrong = error.message
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            wrong = f"{type(error).__name__}: {error}"
+        if wrong is not None:
+            self.failed += 1
+            self.first = self.first or f"{name}: {wrong}"
+        return wrong is None
+
+    def result(self) -> LawResult:
+        table = self.mapping.table
+        return LawResult(table.pack, table.name, self.law, self.cases, self.failed, self.first)
+
+
+def test_pack(
+    packs: Packs, name: str, *, cases: int = 1000, fail_fast: bool = False, seed: int = 20260101
+) -> Iterator[LawResult]:
+    """Every law of every map of a pack. With `fail_fast`, it ends with the first law that fails."""
+    pack = packs.packs[name]
+    domain = read_domain(pack)
+    own = packs.preferring(name)
+    files = list(read_cases(pack, own))
+    for mapping in own.maps:
+        if mapping.pack != name:
+            continue
+        mine = [case for case, picked in files if picked is mapping]
+        work = _MapLaws(mapping, domain.maps.get(mapping.name), mine, own, pack, cases, seed)
+        for result in work.results():
+            if result.cases:
+                yield result
+            if fail_fast and result.failed:
+                return
+    yield from _tables(pack, packs, domain.tables)
+
+
+def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
+    """The case files of a pack, each with the map that takes it."""
+    folder = pack.file("cases")
+    if not folder.is_dir():
+        return
+    formats = {
+        each.suffix: each for each in packs.formats.values() if each.name in _lefts(packs, pack)
+    }
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        suffix = "." + entry.name.rpartition(".")[2]
+        if not entry.is_file() or suffix not in formats:
+            continue
+        source = formats[suffix]
+        raw = entry.read_bytes()
+        tree = source.parse(raw)
+        yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
+
+
+def _lefts(packs: Packs, pack: Pack) -> set[str]:
+    return {each.left_format.name for each in packs.maps if each.pack == pack.name}
+
+
+class _MapLaws:
+    def __init__(
+        self,
+        mapping: Map,
+        domain: MapDomain | None,
+        files: Sequence[Case],
+        packs: Packs,
+        pack: Pack,
+        cases: int,
+        seed: int,
+    ) -> None:
+        self.map = mapping
+        self.domain = domain
+        self.files = files
+        self.packs = packs
+        self.pack = pack
+        self.cases = cases
+        self.seed = seed
+        self.left = mapping.left_format
+        self.right = mapping.right_format
+
+    def results(self) -> Iterator[LawResult]:
+        yield self.expected()
+        yield self.there_and_back()
+        yield self.back_and_there()
+        yield self.accounted()
+        yield self.nothing_invented()
+        yield self.well_formed()
+        yield self.checks()
+
+    def generated(self, count: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        if self.domain is None:
+            return
+        random = Random(self.seed)  # noqa: S311 - synthetic data, not secrets
+        for number in range(count):
+            yield f"generated {number} (seed {self.seed})", document(self.domain, random)
+
+    def written(self, x: dict[str, Any]) -> bytes:
+        return self.left.dump(self.map.to_left(x, SETTINGS).tree)
+
+    def read(self, raw: bytes) -> Any:
+        return self.map.to_right(self.left.parse(raw), SETTINGS).document
+
+    def there_and_back(self) -> LawResult:
+        law = _Law(self.map, "there-and-back")
+        for name, x in self.generated(self.cases):
+
+            def test(x: dict[str, Any] = x) -> str | None:
+                assert self.domain is not None
+                spec = {**self.domain.carries, **({"kind": "token"} if self.domain.kinds else {})}
+                return difference(x, projected(self.read(self.written(x)), spec))
+
+            law.check(name, test)
+        return law.result()
+
+    def back_and_there(self) -> LawResult:
+        law = _Law(self.map, "back-and-there")
+        for case in self.files:
+
+            def test(case: Case = case) -> str | None:
+                first = self.read(case.raw)
+                return difference(first, self.read(self.written(first)))
+
+            law.check(case.name, test)
+        for name, x in self.generated(min(self.cases, TRACED)):
+
+            def stable(x: dict[str, Any] = x) -> str | None:
+                once = self.written(x)
+                again = self.written(self.read(once))
+                return None if once == again else "written, read and written is not the same"
+
+            law.check(name, stable)
+        return law.result()
+
+    def accounted(self) -> LawResult:
+        law = _Law(self.map, "accounted")
+        for case in self.files:
+
+            def test(case: Case = case) -> str | None:
+                found = trace(self.map, case.tree, SETTINGS)
+                carried = {each.where for each in found.carried}
+                if len(carried) + len(found.lost) != found.parts:
+                    return f"{found.parts} parts, {len(carried)} carried, {len(found.lost)} lost"
+                plain = self.map.to_right(case.tree, SETTINGS).document
+                return difference(plain, found.result)
+
+            law.check(case.name, test)
+        return law.result()
+
+    def nothing_invented(self) -> LawResult:
+        law = _Law(self.map, "nothing-invented")
+        for case in self.files:
+
+            def test(case: Case = case) -> str | None:
+                found = trace(self.map, case.tree, SETTINGS)
+                return _untraced(found.untraced)
+
+            law.check(case.name, test)
+        for name, x in self.generated(min(self.cases, TRACED)):
+
+            def left(x: dict[str, Any] = x) -> str | None:
+                return _untraced(trace(self.map, x, SETTINGS, to_right=False).untraced)
+
+            law.check(name, left)
+        return law.result()
+
+    def well_formed(self) -> LawResult:
+        law = _Law(self.map, "well-formed")
+        for case in self.files:
+            law.check(case.name, lambda case=case: ill_formed(self.read(case.raw)))  # type: ignore[misc]
+        for name, x in self.generated(min(self.cases, TRACED)):
+
+            def test(x: dict[str, Any] = x) -> str | None:
+                tree = self.map.to_left(x, SETTINGS).tree
+                return ill_formed(tree) if isinstance(tree, dict) else None
+
+            law.check(name, test)
+        return law.result()
+
+    def checks(self) -> LawResult:
+        law = _Law(self.map, "checks")
+        for case in self.files:
+
+            def test(case: Case = case) -> str | None:
+                document = self.read(case.raw)
+                return _errors(self.right.validate(self.right.dump(document)))
+
+            law.check(case.name, test)
+        for name, x in self.generated(min(self.cases, TRACED)):
+            law.check(name, lambda x=x: _errors(self.left.validate(self.written(x))))  # type: ignore[misc]
+        return law.result()
+
+    def expected(self) -> LawResult:
+        law = _Law(self.map, "expected")
+        for case in self.files:
+            right, left = expected_files(self.pack, case, self.left.suffix)
+
+            def test(case: Case = case, right: Any = right, left: Any = left) -> str | None:
+                document = self.read(case.raw)
+                if not right.is_file() or not left.is_file():
+                    return "cases/expected/ has nothing for this case"
+                wrong = difference(self.right.parse(right.read_bytes()), document)
+                if wrong is not None:
+                    return wrong
+                same = left.read_bytes().strip() == self.written(document).strip()
+                return None if same else "what is written is not what is expected"
+
+            law.check(case.name, test)
+        return law.result()
+
+
+def expected_files(pack: Pack, case: Case, suffix: str) -> tuple[Traversable, Traversable]:
+    """Where a case's expected document and expected message stand."""
+    folder = pack.file("cases", "expected")
+    stem = case.name.rpartition(".")[0]
+    return folder.joinpath(f"{stem}.referral.json"), folder.joinpath(f"{stem}.written{suffix}")
+
+
+def accept(packs: Packs, name: str) -> int:
+    """Write what the cases of a pack give now as what is expected; the number of cases.
+
+    The difference is for a person to review before it is committed.
+    """
+    import orjson
+
+    own = packs.preferring(name)
+    pack = packs.packs[name]
+    count = 0
+    for case, mapping in read_cases(pack, own):
+        if mapping is None or mapping.pack != name:
+            continue
+        work = _MapLaws(mapping, None, (), own, pack, 0, 0)
+        right, left = (Path(str(p)) for p in expected_files(pack, case, mapping.left_format.suffix))
+        right.parent.mkdir(parents=True, exist_ok=True)
+        document = work.read(case.raw)
+        right.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
+        left.write_bytes(work.written(document))
+        count += 1
+    return count
+
+
+def _tables(pack: Pack, packs: Packs, stated: Any) -> Iterator[LawResult]:
+    """Each code table against what the domain says of it."""
+    tables = codes_of(pack, packs.packs)
+    for name in sorted({*pack.codes, *stated}):
+        said = stated.get(name)
+        wrong = None
+        if said is None:
+            wrong = "domain.yaml does not state this table"
+        elif name not in tables:
+            wrong = "there is no such table"
+        else:
+            found = {row.left_code: row.right_code for row in tables[name].rows if row.left_code}
+            back = {
+                f"<{row.right_code}": row.left_code
+                for row in tables[name].rows
+                if tables[name].to_left.get(row.right_code) == row.left_code
+                and tables[name].to_right.get(row.left_code) != row.right_code
+            }
+            wrong = difference(said, {**tables[name].to_right, **back}) if found else None
+        yield LawResult(pack.name, name, "tables", 1, int(wrong is not None), wrong)
+
+
+def difference(wanted: Any, found: Any, path: str = "") -> str | None:
+    """The first place where two JSON values differ, in words; None if they are equal."""
+    if type(wanted) is not type(found) and not (
+        isinstance(wanted, int | float) and isinstance(found, int | float)
+    ):
+        return f"{path or 'document'}: {_shown(wanted)} became {_shown(found)}"
+    if isinstance(wanted, dict):
+        for key in {**wanted, **found}:
+            inner = difference(wanted.get(key), found.get(key), f"{path}.{key}" if path else key)
+            if inner is not None:
+                return inner
+        return None
+    if isinstance(wanted, list) and len(wanted) == len(found):
+        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            inner = difference(one, other, f"{path}[{index}]")
+            if inner is not None:
+                return inner
+        return None
+    return None if wanted == found else f"{path}: {_shown(wanted)} became {_shown(found)}"
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def _untraced(leaves: Sequence[Any]) -> str | None:
+    return f"{leaves[0].path} comes from no row" if leaves else None
+
+
+def _errors(findings: Sequence[Any]) -> str | None:
+    wrong = [each for each in findings if each.severity in ("error", "fatal")]
+    return f"{wrong[0].where}: {wrong[0].message}" if wrong else None
+
+
+def ill_formed(tree: Any) -> str | None:
+    """What is wrong with the shape of a JSON tree: something empty, a dangling reference, an id
+    twice; None if nothing is."""
+    urls: list[str] = []
+    references: list[str] = []
+    empty = _walk(tree, "", urls, references)
+    if empty is not None:
+        return f"{empty} is empty"
+    if len(urls) != len(set(urls)):
+        return "two entries have the same fullUrl"
+    dangling = [each for each in references if each.startswith("urn:uuid:") and each not in urls]
+    return f"{len(dangling)} references do not resolve" if dangling else None
+
+
+def _walk(tree: Any, path: str, urls: list[str], references: list[str]) -> str | None:
+    if tree in ({}, [], "", None):
+        return path or "the document"
+    if isinstance(tree, dict):
+        if isinstance(tree.get("fullUrl"), str):
+            urls.append(tree["fullUrl"])
+        if isinstance(tree.get("reference"), str):
+            references.append(tree["reference"])
+        parts: Any = tree.items()
+    elif isinstance(tree, list):
+        parts = enumerate(tree)
+    else:
+        return None
+    for key, part in parts:
+        found = _walk(part, f"{path}.{key}", urls, references)
+        if found is not None:
+            return found
+    return None
