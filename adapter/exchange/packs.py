@@ -10,12 +10,14 @@ from adapter.exchange.plugins import Plugins
 from adapter.fhir.format import FhirFormat
 from adapter.mapping.packs import Packs, load_packs
 from adapter.plugin.formats import Format
+from adapter.referral.csv_format import CsvFormat
 from adapter.referral.format import ReferralFormat
 
 
 def formats_of(plugins: Plugins) -> Mapping[str, Format]:
-    """Every format by name: fhir and referral are the core's, the others come from plugins."""
-    own: dict[str, Format] = {each.name: each for each in (FhirFormat(), ReferralFormat())}
+    """Every format by name: fhir, referral and csv are the core's, the others come from plugins."""
+    core = (FhirFormat(), ReferralFormat(), CsvFormat())
+    own: dict[str, Format] = {each.name: each for each in core}
     return {**own, **plugins.formats}
 
 
@@ -24,4 +26,6 @@ def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Form
     folders: list[Path] = []
     if config:
         folders = [config.path(each) for each in config.mappings.folders]
-    return load_packs(formats, overrides=folders, functions=plugins.functions)
+    return load_packs(
+        formats, overrides=folders, plugin_packs=plugins.packs, functions=plugins.functions
+    )
