@@ -237,6 +237,15 @@ class Terminology:
         return None
 
 
+def listed_systems(terminology: Terminology) -> dict[str, list[str]]:
+    """Return the codes of each code system that the jar holds completely."""
+    return {
+        url: sorted(set(concept_codes(node.findall(FHIR + "concept"))))
+        for url, node in sorted(terminology.code_systems.items())
+        if value(node, "content") == "complete" and node.find(FHIR + "concept") is not None
+    }
+
+
 def write(target: Path, name: str, content: object) -> None:
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     (target / name).write_text(text + "\n", encoding="utf-8")
@@ -266,6 +275,7 @@ def main(jar_path: Path, target: Path) -> None:
         write(target, f"{one['type']}.json", one)
     sets = {url: terminology.expand(url) for url in sorted(required_sets(types))}
     write(target, "value-sets.json", {url: found for url, found in sets.items() if found})
+    write(target, "code-systems.json", listed_systems(terminology))
     write(
         target,
         "index.json",

@@ -9,9 +9,15 @@ _VERBS_WITH_RESOURCE = ("POST", "PUT")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
-def full_url_fault(entry: Any) -> tuple[str, str, str] | None:
-    """Say (child, rule, text) when fullUrl is not absolute or disagrees with the resource's id."""
+# In these the server makes the identity, or the response tells it.
+UNNAMED = frozenset({"batch", "transaction", "batch-response", "transaction-response"})
+
+
+def full_url_fault(entry: Any, bundle_type: Any) -> tuple[str, str, str] | None:
+    """Say (child, rule, text) when fullUrl is missing, not absolute or disagrees with the id."""
     url, resource = entry.get("fullUrl"), entry.get("resource")
+    if url is None and resource is not None and bundle_type not in tuple(UNNAMED):
+        return "fullUrl", "full-url", "an entry needs a fullUrl, the identity of its resource"
     if type(url) is not str or url.startswith("urn:"):
         return _request_fault(entry)
     if not _ABSOLUTE.match(url):

@@ -103,7 +103,7 @@ def searchset(
     entries = [_found(url, resource, "match") for url, resource in matches]
     entries += [_found(url, resource, "include") for url, resource in included]
     if outcome is not None:
-        entries.append({"resource": outcome, "search": {"mode": "outcome"}})
+        entries.append(_found(urn(), outcome, "outcome"))
     if entries:  # an empty array is not FHIR
         made["entry"] = entries
     return made

@@ -36,8 +36,26 @@ def claims(resource: Any, at: str) -> Iterator[tuple[Any, str, str]]:
                 yield from claims(entry["resource"], f"{at}.entry[{index}].resource")
 
 
+def _claims_nothing(resource: Any) -> bool:
+    """Whether a glance shows that nothing claims a profile; most resources do not."""
+    if type(resource) is not dict or "meta" in resource or "contained" in resource:
+        return False
+    entries = resource.get("entry")
+    if type(entries) is not list or resource.get("resourceType") != "Bundle":
+        return True
+    for entry in entries:
+        held = entry.get("resource") if type(entry) is dict else None
+        if held is None:
+            continue
+        if type(held) is not dict or "meta" in held or "contained" in held or "entry" in held:
+            return False
+    return True
+
+
 def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list[Issue]:
     """Return the issues of a resource against the profiles it claims and those asked for."""
+    if not profiles and _claims_nothing(resource):
+        return []
     kind = resource.get("resourceType") if type(resource) is dict else None
     at = kind if type(kind) is str else "Resource"
     issues: list[Issue] = []

@@ -24,8 +24,10 @@ from adapter.fhir.links import (
 )
 from adapter.fhir.outcome import ERROR, FATAL, WARNING, Issue
 from adapter.fhir.shape import (
+    ABSOLUTE_SYSTEMS,
     Shape,
     doubled,
+    extension_url_holds,
     hollow,
     item_rules,
     missing,
@@ -85,7 +87,7 @@ class Explainer:
     def _bundle(self, bundle: Any, at: str) -> None:
         entries = bundle.get("entry")
         for index, entry in enumerate(entries if type(entries) is list else ()):
-            if type(entry) is dict and (fault := full_url_fault(entry)):
+            if type(entry) is dict and (fault := full_url_fault(entry, bundle.get("type"))):
                 below, rule, text = fault
                 self._say("invalid", f"{at}.entry[{index}].{below}", text, rule)
         kind = bundle.get("type")
@@ -213,6 +215,9 @@ class Explainer:
             self._reference(element, value, at)
         elif value_set := enforced(element.binding):
             self._bound(owner, value, value_set, at)
+        if owner == "Extension" and not extension_url_holds(element, value):
+            text = "the url of an extension that is not nested must be absolute"
+            self._say("value", f"{at}.url", text, "absolute")
 
     def _primitive(self, element: ElementDefinition, kind: str, value: Any, at: str) -> None:
         if kind in {"string", "markdown"} and type(value) is str and value and not value.strip():
@@ -221,6 +226,9 @@ class Explainer:
         if why := primitives.reason(kind, value):
             rule = "txt-1" if kind == "xhtml" else kind
             self._say("value", at, why, rule)
+            return
+        if element.path in ABSOLUTE_SYSTEMS and not primitives.ABSOLUTE.fullmatch(value):
+            self._say("value", at, "must be absolute, such as https://... or urn:...", "absolute")
             return
         value_set = enforced(element.binding) if kind == "code" else None
         test = code_test(value_set) if value_set else None

@@ -50,7 +50,7 @@ def _contained_hold(resource: Any, found: Found) -> bool:
 
 
 def _entries_hold(bundle: Any, found: Found) -> bool:
-    """Test the rules on entries (plans.IN_ONE_WALK), their fullUrls, requests and links."""
+    """Test the rules on entries (plans.ELSEWHERE), their fullUrls, requests and links."""
     kind = bundle["type"]
     asks, answers, searched = kind in REQUESTS, kind in RESPONSES, kind == "searchset"
     types: dict[str, str] = {}
@@ -67,7 +67,7 @@ def _entries_hold(bundle: Any, found: Found) -> bool:
         if asks or not url.startswith("urn:"):
             request = entry.get("request")
             plain = request and resource and request["url"] == resource["resourceType"]
-            if not (plain and url.startswith("urn:")) and full_url_fault(entry) is not None:
+            if not (plain and url.startswith("urn:")) and full_url_fault(entry, kind) is not None:
                 return False
     return not found.bundled or kind not in CLOSED or _resolved(found.bundled, types)
 

@@ -158,7 +158,7 @@ class _Mending:
             return value
         if not value.strip():
             return self.empty(at)
-        if kind in {"string", "markdown"}:
+        if kind in {"string", "markdown"} and element.path != "Reference.reference":
             return value
         if value != value.strip():
             self.note(at, "spaces around the value were left out", "spaces")
@@ -182,6 +182,9 @@ class _Mending:
         if kind == "canonical" and "%7c" in value.lower():
             self.note(at, "%7C was read as the bar before a version", "escaped-bar")
             return value.replace("%7C", "|").replace("%7c", "|")
+        if value.lower().startswith("urn:uuid:") and value != value.lower():
+            self.note(at, "a UUID in capitals was read in lower case", "uuid-case")
+            return value.lower()
         if element.path == "Bundle.entry.fullUrl" and _UUID.fullmatch(value):
             self.note(at, "a bare UUID was read as urn:uuid:", "bare-uuid")
             return f"urn:uuid:{value.lower()}"

@@ -24,17 +24,30 @@ from adapter.fhir import primitives
 from adapter.fhir.bindings import code_test, concept_test, enforced
 from adapter.fhir.definitions import ElementDefinition, is_primitive, place, resource_types
 from adapter.fhir.invariants import Invariant
+from adapter.fhir.invariants.datatypes import CODING
 from adapter.fhir.links import Found, reference_fault
-from adapter.fhir.shape import Shape, doubled, hollow, item_rules, missing, shape, sibling, unknown
+from adapter.fhir.shape import (
+    ABSOLUTE_SYSTEMS,
+    Shape,
+    doubled,
+    hollow,
+    item_rules,
+    missing,
+    shape,
+    sibling,
+    unknown,
+)
 
 Plan = Callable[[Any, Found], object]
 Names = tuple[str, ...]
 PLANS_PER_PLACE = 1024
 BUDGET = 256
 # Rules on a Bundle's entries that `adapter.fhir.fast` tests together, in one walk over them.
-IN_ONE_WALK = frozenset({"bdl-2", "bdl-3", "bdl-4", "bdl-7"})
+# That a coding is known is remembered for each pair of system and code.
+ELSEWHERE = frozenset({"bdl-2", "bdl-3", "bdl-4", "bdl-7", "unknown-code"})
 # Systems and codes recur in every message: the good ones are remembered, up to this many.
 REMEMBERED = 4096
+LONGEST_REMEMBERED = 256
 
 
 class Plans(dict[Names, Plan]):
@@ -58,23 +71,36 @@ class Plans(dict[Names, Plan]):
         return first
 
 
-class _Good(dict[str, bool]):
-    """Values that passed a test, remembered."""
+class _Good(dict[Any, bool]):
+    """Values (or tuples of them) that passed a test, remembered."""
 
     def __init__(self, test: primitives.Fast) -> None:
         super().__init__()
         self._test = test
 
-    def __missing__(self, value: str) -> bool:
+    def __missing__(self, value: Any) -> bool:
         if not self._test(value):
             return False
         if len(self) >= REMEMBERED:
             self.clear()
-        if len(value) <= 256:
+        if len(value) <= LONGEST_REMEMBERED:
             self[value] = True
         return True
 
 
+def _coding(pair: tuple[str, str]) -> bool:
+    node = {"system": pair[0], "code": pair[1]}
+    return len(pair[1]) <= LONGEST_REMEMBERED and all(rule.test(node) for rule in CODING)
+
+
+_CODINGS = _Good(_coding)
+
+
+def _system(value: Any) -> bool:
+    return bool(primitives.ABSOLUTE.fullmatch(value) and primitives.URI.fullmatch(value))
+
+
+_SYSTEMS = _Good(_system).__getitem__
 _RECURRING = {kind: _Good(primitives.FAST[kind]).__getitem__ for kind in ("uri", "code")}
 
 
@@ -141,8 +167,11 @@ def _compile(one: Shape, names: Names, targets: Names | None) -> Plan:
         if not (one.resource and name == "resourceType"):
             _property(source, one, name, variable)
     for rule in one.rules:
-        if rule.matters(present) and rule.key not in IN_ONE_WALK and not _settled(rule, present):
+        if rule.matters(present) and rule.key not in ELSEWHERE and not _settled(rule, present):
             source.need(f"{source.name('rule', rule.test)}(node)")
+    if one.owner == "Coding" and {"system", "code"} <= present:
+        pair = f"({variables[names.index('system')]}, {variables[names.index('code')]})"
+        source.need(f"{source.name('coding', _CODINGS)}[{pair}]")
     if targets is not None:
         _link(source, names, variables, targets)
     return source.function(variables)
@@ -202,6 +231,8 @@ def _leaf(source: _Source, element: ElementDefinition, variable: str) -> str:
         )
     if kind == "boolean":
         return f"{variable} is True or {variable} is False"
+    if element.path in ABSOLUTE_SYSTEMS:
+        return f"{source.name('test', _SYSTEMS)}({variable})"
     value_set = enforced(element.binding) if kind == "code" else None
     test = code_test(value_set) if value_set else None
     if test is None:
@@ -225,6 +256,8 @@ def _branch(source: _Source, element: ElementDefinition, variable: str) -> str:
     value_set = enforced(element.binding)
     if value_set is not None and (test := concept_test(owner, value_set)) is not None:
         said += f" and {source.name('bound', test)}({variable})"
+    if owner == "Extension" and element.path != "Extension.extension":
+        said += f" and ':' in {variable}['url']"
     for rule in item_rules(element):
         said += f" and {source.name('rule', rule.test)}({variable})"
     return said
@@ -246,12 +279,12 @@ def _link(source: _Source, names: Names, variables: list[str], targets: Names) -
     }
     link = by_name["reference"]
     source.lines += [
+        f"    if {link}[:4] == 'urn:':",
+        f"        found.bundled.append(({link}, targets, ''))",
+        f"        return {kind} is None",
         f"    head, _, tail = {link}.partition('/')",
         "    if head in allowed and identity(tail):",
         f"        return {kind} is None or {kind} == head",
-        f"    if {link}.startswith('urn:') and {kind} is None:",
-        f"        found.bundled.append(({link}, targets, ''))",
-        "        return True",
         f"    return {kind} is None and other({link}, targets, found)",
     ]
 

@@ -35,7 +35,9 @@ CODE = re.compile(r"[^\s]+(?:\s[^\s]+)*", ASCII)
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 UUID = re.compile(r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 OID = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9][0-9]*))+")
-URI = re.compile(rf"(?!urn:(?:uuid|oid):)\S+|(?i:{UUID.pattern})|{OID.pattern}", ASCII)
+ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+", ASCII)
+CANONICAL = re.compile(r"#\S*|[A-Za-z][A-Za-z0-9+.-]*:\S+", ASCII)
+URI = re.compile(rf"(?!urn:(?:uuid|oid):)\S+|{UUID.pattern}|{OID.pattern}", ASCII)
 # Tab, line feed and carriage return are the only control characters that R4 allows in text.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 INTEGERS = {
@@ -88,7 +90,7 @@ def _narrative(value: Any) -> object:
 _SCALARS: dict[str, Fast] = {
     "base64Binary": _base64,
     "boolean": _boolean,
-    "canonical": URI.fullmatch,
+    "canonical": CANONICAL.fullmatch,
     "code": CODE.fullmatch,
     "date": DATE.fullmatch,
     "dateTime": DATE_TIME.fullmatch,
@@ -109,7 +111,7 @@ FAST = _SCALARS | _WHOLE
 
 _FORMS = {
     "base64Binary": "must be base64",
-    "canonical": "must be a URI without spaces; a urn:uuid or urn:oid must be well-formed",
+    "canonical": "must be an absolute URI without spaces, or # and the id of a contained resource",
     "code": "must be a code: no spaces before, after, or two in a row",
     "date": "must be a date such as 2026, 2026-01 or 2026-01-31",
     "dateTime": "must be a date, or a date and time with seconds and zone"
@@ -118,7 +120,7 @@ _FORMS = {
     "instant": "must be a date and time with seconds and zone: 2026-01-31T09:30:00.000-05:00",
     "oid": "must be an OID such as urn:oid:1.2.3",
     "time": "must be a time with seconds such as 14:05:00",
-    "uri": "must be a URI without spaces; a urn:uuid or urn:oid must be well-formed",
+    "uri": "must be a URI without spaces; a urn:uuid is lower-case, a urn:oid well-formed",
     "url": "must be a URL without spaces",
     "uuid": "must be a lower-case UUID such as urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
 }

@@ -28,6 +28,8 @@ _FORGIVEN = {
     "MessageHeader.source": "the sender does not say who it is",
     "MessageHeader.source.endpoint": "the sender gives no address to answer to",
 }
+# Links that lead nowhere and names without a home are kept as they came.
+_HARMLESS = frozenset({"bundle-reference", "full-url", "absolute", "unknown-code"})
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for what it says
@@ -92,7 +94,7 @@ def _is_clean(value: Any) -> bool:
 
 def _forgive(issue: Issue, resource: dict[str, Any]) -> Issue:
     """Make a warning of an error that a peer's habit causes and that does no harm."""
-    if issue.rule == "bundle-reference" and issue.code == "not-found":
+    if issue.rule in _HARMLESS:
         return replace(issue, severity=WARNING)
     if issue.rule != "required":
         return issue

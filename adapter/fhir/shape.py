@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from adapter.fhir import definitions
 from adapter.fhir.definitions import ElementDefinition, definition, is_primitive, is_resource
 from adapter.fhir.invariants import Invariant, rules_for
+from adapter.fhir.invariants.datatypes import CODING
 from adapter.fhir.invariants.rule import has_choice, present
 
 Place = tuple[str, str]
+# HAPI and the guides take these for absolute, as R4's pages say in prose.
+ABSOLUTE_SYSTEMS = frozenset({"Identifier.system", "Coding.system"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,10 @@ EXTENSION_RULE = Invariant(
 )
 
 
+# Rules that R4 states in prose, or for every element, rather than as an invariant of the type.
+_OWN_RULES = {"Extension": (EXTENSION_RULE,), "Coding": CODING}
+
+
 @cache
 def shape(owner: str, below: str = "") -> Shape:
     """Return the shape of a type, or of its backbone element `below`."""
@@ -51,7 +59,7 @@ def shape(owner: str, below: str = "") -> Shape:
         names=definitions.json_names(owner, below),
         required=tuple(child for child in children if child.min),
         choices=tuple(child for child in children if child.choice),
-        rules=(*rules, EXTENSION_RULE) if owner == "Extension" else rules,
+        rules=rules + _OWN_RULES.get(owner, ()),
         resource=not below and is_resource(owner),
     )
 
@@ -65,6 +73,12 @@ def item_rules(found: ElementDefinition) -> tuple[Invariant, ...]:
     wanted = {"sqty-1": "Quantity", "ras-1": "Range"}
     keys = [k for k in found.invariants if wanted.get(k, found.types[0]) == found.types[0]]
     return rules_for(found.path.partition(".")[0], keys)
+
+
+def extension_url_holds(element: ElementDefinition, extension: Any) -> bool:
+    """Whether an extension's url is absolute, or relative because it is nested in another."""
+    url = extension.get("url")
+    return element.path == "Extension.extension" or type(url) is not str or ":" in url
 
 
 def sibling(key: str, names: Mapping[str, ElementDefinition]) -> ElementDefinition | None:

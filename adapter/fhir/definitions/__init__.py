@@ -45,6 +45,7 @@ __all__ = [
     "is_primitive",
     "is_resource",
     "resource_types",
+    "system_codes",
 ]
 
 
@@ -292,3 +293,16 @@ def codes(value_set: str) -> Mapping[str, frozenset[str]] | None:
     if found is None:
         return None
     return MappingProxyType({system: frozenset(listed) for system, listed in found.items()})
+
+
+@cache
+def _code_systems() -> dict[str, list[str]]:
+    systems: dict[str, list[str]] = _read("code-systems.json")
+    return systems
+
+
+@cache
+def system_codes(system: str) -> frozenset[str] | None:
+    """Return the codes of a code system that R4 publishes whole, or None for any other."""
+    found = _code_systems().get(system)
+    return None if found is None else frozenset(found)

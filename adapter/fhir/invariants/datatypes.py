@@ -5,9 +5,30 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from adapter.fhir.definitions import system_codes
 from adapter.fhir.invariants.rule import Invariant, Node, each, has, has_choice, in_order
+from adapter.fhir.outcome import WARNING
 
+_R4 = "http://hl7.org/fhir/"
 UCUM = "http://unitsofmeasure.org"
+
+
+def _known_code(fixed: bool) -> Any:
+    """Make the test of a Coding against the code system that it names, if R4 publishes that whole.
+
+    The systems of R4 itself (`fixed`) do not change; those of terminology.hl7.org may have gained
+    codes since.
+    """
+
+    def known(node: Node) -> bool:
+        system: Any = node.get("system")
+        listed = system_codes(system) if type(system) is str else None
+        if listed is None or node["code"] in listed or system.startswith(_R4) != fixed:
+            return True
+        code = str(node["code"]).lower()
+        return any(code == one.lower() for one in listed)
+
+    return known
 
 
 def _number(value: Any) -> bool:
@@ -73,6 +94,24 @@ def _not_negative(name: str) -> Any:
 
     return holds
 
+
+CODING = (
+    Invariant(
+        "unknown-code",
+        "the code system has no such code",
+        _known_code(fixed=True),
+        on=("code",),
+        at="code",
+    ),
+    Invariant(
+        "unknown-code",
+        "the code system had no such code when R4 was published",
+        _known_code(fixed=False),
+        on=("code",),
+        at="code",
+        severity=WARNING,
+    ),
+)
 
 DATA_TYPES = (
     Invariant("age-1", "an age needs a UCUM time code and a value above 0", _age),

@@ -24,7 +24,10 @@ ANSWER = {
     "status": "completed",
     "item": [{"linkId": "2", "answer": [{"valueBoolean": True}]}],
 }
-V2 = b"MSH|^~\\&|A|B|C|D|20260115||REF^I12^REF_I12|1|P|2.5.1\rPID|1||1\r"
+V2 = (
+    b"MSH|^~\\&|A|B|C|D|20260115||REF^I12^REF_I12|1|P|2.5.1\r"
+    b"RF1||R||||R-1\rPRD|RP|Tremblay^Anne\rPRD|RT|Hub^Sample\rPID|1||1||Testpatient^Rosalie\r"
+)
 
 
 def _run(*args: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:

@@ -11,7 +11,7 @@ from adapter.fhir import bundles
 from adapter.fhir.bundles import Directory
 from adapter.fhir.checks import check
 
-PATIENT = {"resourceType": "Patient", "id": "p1", "identifier": [{"system": "s", "value": "1"}]}
+PATIENT = {"resourceType": "Patient", "id": "p1", "identifier": [{"system": "urn:s", "value": "1"}]}
 TASK: dict[str, Any] = {
     "resourceType": "Task",
     "id": "t1",
@@ -32,16 +32,16 @@ def test_a_transaction_creates_updates_and_passes_the_checks() -> None:
     task = {**TASK, "for": {"reference": patient}}
     made = bundles.transaction(
         [
-            bundles.post(PATIENT, full_url=patient, if_none_exist="identifier=s|1"),
+            bundles.post(PATIENT, full_url=patient, if_none_exist="identifier=urn:s|1"),
             bundles.put(task, if_match="3"),
-            bundles.put(PATIENT, url="Patient?identifier=s|1"),
+            bundles.put(PATIENT, url="Patient?identifier=urn:s|1"),
         ]
     )
     assert check(made) == []
     assert made["entry"][0]["request"] == {
         "method": "POST",
         "url": "Patient",
-        "ifNoneExist": "identifier=s|1",
+        "ifNoneExist": "identifier=urn:s|1",
     }
     assert made["entry"][1]["request"] == {"method": "PUT", "url": "Task/t1", "ifMatch": 'W/"3"'}
 
@@ -156,16 +156,16 @@ def test_a_reference_to_nothing_or_to_two_things_leads_nowhere(
 
 
 def test_a_resource_is_found_by_identifier(directory: Directory) -> None:
-    found = directory.identified("Patient", "s", "1")
+    found = directory.identified("Patient", "urn:s", "1")
     assert found is not None
     assert found.full_url == f"{BASE}/Patient/p1"
-    assert directory.identified("Patient", "s", "2") is None
-    assert directory.identified("Device", "s", "1") is None
+    assert directory.identified("Patient", "urn:s", "2") is None
+    assert directory.identified("Device", "urn:s", "1") is None
 
 
 def test_links_across_servers_go_by_identifier() -> None:
     before = copy.deepcopy(TASK)
-    identifier = {"system": "s", "value": "1"}
+    identifier = {"system": "urn:s", "value": "1"}
     known = {"Patient/p1": ("Patient", identifier)}
     made = bundles.by_identifier(TASK, known.get)
     assert made["for"] == {"type": "Patient", "identifier": identifier, "display": "someone"}

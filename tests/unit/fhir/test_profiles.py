@@ -15,6 +15,7 @@ from adapter.fhir.validation import validate_bytes, validate_resource
 
 SDOHCC = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/"
 R4 = "http://hl7.org/fhir/StructureDefinition/"
+NAMED = {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001"}
 OURS = "https://example.org/StructureDefinition/"
 
 
@@ -83,7 +84,11 @@ def test_a_version_that_is_not_at_hand_is_a_warning_too(good_corpus: dict[str, A
 
 def test_claims_are_found_in_entries_and_contained_resources(good_corpus: dict[str, Any]) -> None:
     task = {**good_corpus["Task-referral-sdohcc"], "intent": "plan"}
-    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": task}]}
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{**NAMED, "resource": task}],
+    }
     assert [i.expression for i in check(bundle)] == ["Bundle.entry[0].resource.intent"]
     patient = {"resourceType": "Patient", "id": "p", "meta": {"profile": [f"{OURS}test"]}}
     holder = {"resourceType": "Basic", "code": {"text": "x"}, "subject": {"reference": "#p"}}
@@ -294,7 +299,10 @@ def test_an_answer_in_a_bundle_finds_the_questionnaire_beside_it() -> None:
     bundle = {
         "resourceType": "Bundle",
         "type": "collection",
-        "entry": [{"resource": QUESTIONNAIRE}, {"resource": ANSWER}],
+        "entry": [
+            {**NAMED, "resource": QUESTIONNAIRE},
+            {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000002", "resource": ANSWER},
+        ],
     }
     found = validate_resource(bundle)
     assert [i.expression.partition(".item")[0] for i in found] == ["Bundle.entry[1].resource"]

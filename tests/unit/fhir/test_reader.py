@@ -164,12 +164,14 @@ def test_a_message_header_without_source_is_forgiven(good_corpus: dict[str, Any]
 
 
 def test_a_missing_element_of_another_type_is_not_forgiven() -> None:
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "collection",
-        "entry": [{"resource": {"resourceType": "AuditEvent", "recorded": "2026-01-15T00:00:00Z",
-                                "type": {"code": "rest"}, "agent": [{"requestor": True}]}}],
-    }  # fmt: skip
+    event = {
+        "resourceType": "AuditEvent",
+        "recorded": "2026-01-15T00:00:00Z",
+        "type": {"code": "rest"},
+        "agent": [{"requestor": True}],
+    }
+    entry = {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001", "resource": event}
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [entry]}
     found = read(json.dumps(bundle).encode())
     assert [i.expression for i in found.issues if i.fails] == ["Bundle.entry[0].resource.source"]
 
