@@ -76,7 +76,7 @@ def test_an_agency_declines_in_french(stage, page, width):
     assert form.get_by_label("Plus de détails").input_value() == "Nous rouvrons en mars."
     assert stage.desk.work.status == "requested"
 
-    form.get_by_label("Le programme n'a pas de place pour le moment.").check()
+    form.get_by_label("Le programme n’a pas de place pour le moment.").check()
     form.get_by_label("Un autre programme").fill("Chorale du jeudi")
     form.get_by_role("button", name="Refuser cette orientation").click()
 

@@ -91,7 +91,7 @@ def test_in_french_a_referral_is_declined_with_a_reason(page, tmp_path) -> None:
 
         tab.locator("summary", has_text="Refuser").click()
         form = tab.locator("#form-decline")
-        form.get_by_label("La liste d'attente est complète.").check()
+        form.get_by_label("La liste d’attente est complète.").check()
         form.get_by_role("textbox").first.fill("Le groupe est complet jusqu'au printemps.")
         form.get_by_role("button").click()
 
