@@ -1,0 +1,177 @@
+"""Maps as FHIR mapping language, and code tables as ConceptMap: one pair for each direction.
+
+The FHIR mapping language (R4, mapping-language.html) is one-way and has no inverse; the text is for
+reading and for engines that take it. The table remains the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from adapter.mapping.codes import CodeTable
+from adapter.mapping.packs import Packs
+from adapter.mapping.run import Map
+from adapter.mapping.table import Block, Const, Entry, Lost, Place, Row, Same
+
+BASE = "https://social-prescribing-adapter.example/fhir"
+
+
+def exported(packs: Packs, name: str) -> Iterator[tuple[str, str]]:
+    """File name and content of each map and code table of a pack, in each direction."""
+    for mapping in packs.maps:
+        if mapping.pack == name:
+            for to_right in (True, False):
+                side = "to-referral" if to_right else "from-referral"
+                yield f"{mapping.name}-{side}.map", structure_map(mapping, to_right=to_right)
+    for table in packs.packs[name].codes.values():
+        for to_right in (True, False):
+            side = "to-right" if to_right else "to-left"
+            found = concept_map(table, to_right=to_right)
+            text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n"
+            yield f"{table.name}-{side}.json", text
+
+
+def concept_map(table: CodeTable, *, to_right: bool = True) -> dict[str, Any]:
+    """One direction of a code table as a FHIR R4 ConceptMap."""
+    groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
+    chosen = table.to_right if to_right else table.to_left
+    for row in table.rows:
+        ends = (row.left_code, row.right_code) if to_right else (row.right_code, row.left_code)
+        systems = (row.left_system, row.right_system)
+        if chosen.get(ends[0]) != ends[1]:
+            continue
+        target: dict[str, Any] = {"code": ends[1]}
+        if row.display_en:
+            target["display"] = row.display_en
+        target["equivalence"] = _equivalence(row.relationship, to_right)
+        group = groups.setdefault(systems if to_right else (systems[1], systems[0]), {})
+        group.setdefault(ends[0], []).append(target)
+    side = "to-right" if to_right else "to-left"
+    return {
+        "resourceType": "ConceptMap",
+        "id": f"{table.name}-{side}",
+        "url": f"{BASE}/ConceptMap/{table.name}-{side}",
+        "name": "".join(part.capitalize() for part in f"{table.name}-{side}".split("-")),
+        "status": "active",
+        "group": [
+            {
+                "source": source,
+                "target": target,
+                "element": [{"code": code, "target": to} for code, to in codes.items()],
+            }
+            for (source, target), codes in groups.items()
+        ],
+    }
+
+
+def _equivalence(relationship: str, to_right: bool) -> str:
+    # R4 says how the target relates to the source: turned round, wider is narrower.
+    if to_right:
+        return relationship
+    return {"wider": "narrower", "narrower": "wider"}.get(relationship, relationship)
+
+
+def translate(table: CodeTable, code: str, *, to_right: bool = True) -> str | None:
+    """The code that a table gives for a code, or None: FHIR's `$translate`."""
+    return (table.to_right if to_right else table.to_left).get(code)
+
+
+def structure_map(mapping: Map, *, to_right: bool = True) -> str:
+    """One direction of a map in FHIR mapping language."""
+    table = mapping.table
+    sides = [str(table.left.get("format")), str(table.right.get("format"))]
+    source, target = sides if to_right else sides[::-1]
+    name = f"{mapping.pack}-{mapping.name}-{'to-referral' if to_right else 'from-referral'}"
+    lines = [
+        f'map "{BASE}/StructureMap/{name}" = "{_word(name)}"',
+        "",
+        f"// {table.title or table.name}; made from {mapping.pack}/{mapping.name}",
+        f'uses "{BASE}/StructureDefinition/{source}" alias Source as source',
+        f'uses "{BASE}/StructureDefinition/{target}" alias Target as target',
+        "",
+        f"group {_word(name)}(source src : Source, target tgt : Target) {{",
+        *_Writer(to_right).entries(table.rows, "src", "tgt", 1),
+        "}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+class _Writer:
+    def __init__(self, to_right: bool) -> None:
+        self.to_right = to_right
+        self.count = 0
+
+    def entries(self, rows: Iterable[Entry], src: str, tgt: str, depth: int) -> Iterator[str]:
+        for entry in rows:
+            if entry.arrow not in ("<->", "->" if self.to_right else "<-"):
+                continue
+            if isinstance(entry, Block):
+                yield from self.block(entry, src, tgt, depth)
+            else:
+                yield from self.row(entry, src, tgt, depth)
+
+    def row(self, row: Row, src: str, tgt: str, depth: int) -> Iterator[str]:
+        self.count += 1
+        source, target = (row.left, row.right) if self.to_right else (row.right, row.left)
+        rule = f'"{_word(row.where.file.rsplit("/", 1)[-1])}_{row.where.line}_{self.count}"'
+        pad = "  " * depth
+        if not isinstance(target, Place):
+            words = target.words if isinstance(target, Lost) else ""
+            yield f"{pad}// {_path(source)}: not carried. {words}"
+            return
+        to = f"{tgt}.{_quoted(target.text)}"
+        if isinstance(source, Const):
+            yield f"{pad}{src} -> {to} = {_literal(source.value)} {rule};"
+        elif isinstance(source, Same):
+            yield f'{pad}{src} -> {to} = reference("{source.text}") {rule};'
+        elif isinstance(source, Place):
+            where = self.condition(row)
+            read = f"{src}.{_quoted(source.text)} as v{where}"
+            yield f"{pad}{read} -> {to} = {_transform(row)} {rule};"
+
+    def block(self, block: Block, src: str, tgt: str, depth: int) -> Iterator[str]:
+        self.count += 1
+        source, target = (block.left, block.right) if self.to_right else (block.right, block.left)
+        pad = "  " * depth
+        inner, made = f"s{self.count}", f"t{self.count}"
+        kind = "" if block.kind == "each" else " first"
+        where = self.condition(block)
+        read = src if source.text == "." else f"{src}.{_quoted(source.text)}"
+        write = tgt if target.text == "." else f"{tgt}.{_quoted(target.text)}"
+        yield f"{pad}{read} as {inner}{kind}{where} -> {write} as {made} then {{"
+        yield from self.entries(block.rows, inner, made, depth + 1)
+        yield f'{pad}}} "block_{block.where.line}_{self.count}";'
+
+    def condition(self, entry: Entry) -> str:
+        text = entry.when.left if self.to_right else entry.when.right
+        return f" where ({text})" if text else ""
+
+
+def _transform(row: Row) -> str:
+    codec = row.codec or "text"
+    name, _, arguments = codec.partition("(")
+    if name == "code":
+        return f'translate(v, "{BASE}/ConceptMap/{arguments.rstrip(")")}", "code")'
+    return "v" if name in ("text", "copy") else f'c("{codec}", v)'
+
+
+def _path(end: Any) -> str:
+    return end.text if isinstance(end, Place) else "const"
+
+
+def _quoted(path: str) -> str:
+    return "`" + path + "`" if not path.replace(".", "").replace("_", "").isalnum() else path
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else "'" + str(value).replace("'", "\\'") + "'"
+
+
+def _word(text: str) -> str:
+    return "".join(char if char.isalnum() else "_" for char in text)
