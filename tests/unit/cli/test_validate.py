@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapter.cli.main import main
+
+Run = Callable[..., tuple[int, str, str]]
 PATIENT = {"resourceType": "Patient", "birthDate": "1948-05-17"}
 TASK = {"resourceType": "Task", "status": "banana", "intent": "order"}
 QUESTIONNAIRE = {
@@ -30,14 +33,18 @@ V2 = (
 )
 
 
-def _run(*args: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "adapter.cli", "validate", *map(str, args)],
-        input=stdin,
-        capture_output=True,
-        check=False,
-    )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, as the `adapter` script would."""
+
+    def call(*args: str | Path, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+        with pytest.raises(SystemExit) as ended:
+            main(["validate", *map(str, args)])
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return call
 
 
 def _lines(out: str) -> list[dict[str, Any]]:
@@ -54,8 +61,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_each_input_gives_one_line_in_order(folder: Path) -> None:
-    code, out, _ = _run(
+def test_each_input_gives_one_line_in_order(run: Run, folder: Path) -> None:
+    code, out, _ = run(
         "--json", "--with", folder / "with", folder / "b.json", folder / "none.json",
         folder / "a.json", folder / "c.json", folder / "m.hl7",
     )  # fmt: skip
@@ -71,46 +78,46 @@ def test_each_input_gives_one_line_in_order(folder: Path) -> None:
     assert lines[3]["outcome"]["issue"][0]["expression"][0].startswith("QuestionnaireResponse")
 
 
-def test_standard_input_is_ndjson_whatever_it_holds() -> None:
+def test_standard_input_is_ndjson_whatever_it_holds(run: Run) -> None:
     lines = [json.dumps(PATIENT), "", "nonsense", "[]", json.dumps(TASK)]
-    code, out, _ = _run("--json", "-", stdin="\n".join(lines).encode())
+    code, out, _ = run("--json", "-", stdin="\n".join(lines).encode())
     found = _lines(out)
     assert code == 1
     assert [line["input"] for line in found] == ["-:1", "-:2", "-:3", "-:4"]
     assert [line["valid"] for line in found] == [True, False, False, False]
 
 
-def test_one_document_over_many_lines_is_one_input() -> None:
-    code, out, _ = _run("--json", stdin=json.dumps(PATIENT, indent=2).encode())
+def test_one_document_over_many_lines_is_one_input(run: Run) -> None:
+    code, out, _ = run("--json", stdin=json.dumps(PATIENT, indent=2).encode())
     assert code == 0
     assert [line["valid"] for line in _lines(out)] == [True]
 
 
-def test_nothing_on_standard_input_is_not_valid() -> None:
-    code, out, _ = _run("--json", "-")
+def test_nothing_on_standard_input_is_not_valid(run: Run) -> None:
+    code, out, _ = run("--json", "-")
     assert code == 1
     assert [line["valid"] for line in _lines(out)] == [False]
 
 
-def test_the_format_can_be_said(folder: Path) -> None:
-    code, out, _ = _run("--json", "--format", "hl7v2", folder / "a.json")
+def test_the_format_can_be_said(run: Run, folder: Path) -> None:
+    code, out, _ = run("--json", "--format", "hl7v2", folder / "a.json")
     assert code == 1
     assert _lines(out)[0]["valid"] is False
-    code, out, _ = _run("--json", "--format", "fhir", folder / "m.hl7")
+    code, out, _ = run("--json", "--format", "fhir", folder / "m.hl7")
     assert code == 1
     assert len(_lines(out)) == 1
 
 
-def test_a_profile_is_asked_for_by_name_or_canonical(folder: Path) -> None:
+def test_a_profile_is_asked_for_by_name_or_canonical(run: Run, folder: Path) -> None:
     task = {"resourceType": "Task", "status": "requested", "intent": "order"}
     (folder / "t.json").write_text(json.dumps(task))
     name = "SDOHCC-TaskForReferralManagement"
     canonical = f"http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/{name}"
     for asked in (name, canonical):
-        code, out, _ = _run("--json", "--profile", asked, folder / "t.json")
+        code, out, _ = run("--json", "--profile", asked, folder / "t.json")
         assert code == 1
         assert _lines(out)[0]["valid"] is False
-    code, out, _ = _run("--json", "--profile", "https://example.org/nowhere", folder / "t.json")
+    code, out, _ = run("--json", "--profile", "https://example.org/nowhere", folder / "t.json")
     assert code == 0
     assert _lines(out)[0]["outcome"]["issue"][0]["severity"] == "warning"
 
@@ -126,17 +133,17 @@ def test_a_profile_is_asked_for_by_name_or_canonical(folder: Path) -> None:
     ],
 )
 def test_wrong_use_is_told_apart_from_wrong_input(
-    folder: Path, args: list[str], monkeypatch: pytest.MonkeyPatch
+    run: Run, folder: Path, args: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    code, out, err = _run(*args)
+    code, out, err = run(*args)
     assert code == 2
     assert out == ""
     assert err
 
 
-def test_people_get_a_table(folder: Path) -> None:
-    code, out, err = _run(folder / "a.json", folder / "b.json")
+def test_people_get_a_table(run: Run, folder: Path) -> None:
+    code, out, err = run(folder / "a.json", folder / "b.json")
     assert code == 1
     assert "a.json: valid" in out
     assert "b.json: not valid" in out
@@ -145,8 +152,8 @@ def test_people_get_a_table(folder: Path) -> None:
     assert not out.startswith("{")
 
 
-def test_help_teaches_with_examples() -> None:
-    code, out, _ = _run("--help")
+def test_help_teaches_with_examples(run: Run) -> None:
+    code, out, _ = run("--help")
     assert code == 0
     for word in ("--profile", "--with", "--format", "--json", "Examples", "Exit code"):
         assert word in out
