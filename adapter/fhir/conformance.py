@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adapter.fhir.constraints import Constraint, Profile
+from adapter.fhir.constraints import Constraint, Profile, matches
 from adapter.fhir.definitions import concrete_name
 from adapter.fhir.invariants import Invariant
 from adapter.fhir.invariants.profiles import PROFILE_RULES
 from adapter.fhir.known import Known
 from adapter.fhir.links import named_type
 from adapter.fhir.outcome import ERROR, WARNING, Issue
+from adapter.fhir.profile_tests import profile_test, target_types
 
-_R4_TYPE = "http://hl7.org/fhir/StructureDefinition/"
 # A profile may build on another, which may build on another; longer chains are circles.
 MOST_BASES = 16
 
 
 def claims(resource: Any, at: str) -> Iterator[tuple[Any, str, str]]:
     """Yield (resource, place, canonical) for each profile claimed, by entries and contained too."""
-    if type(resource) is not dict:
+    if type(resource) is not dict or _silent(resource):
         return
     meta = resource.get("meta")
     if type(meta) is dict and type(meta.get("profile")) is list:
@@ -32,30 +32,18 @@ def claims(resource: Any, at: str) -> Iterator[tuple[Any, str, str]]:
             yield from claims(one, f"{at}.contained[{index}]")
     if resource.get("resourceType") == "Bundle" and type(resource.get("entry")) is list:
         for index, entry in enumerate(resource["entry"]):
-            if type(entry) is dict and "resource" in entry:
-                yield from claims(entry["resource"], f"{at}.entry[{index}].resource")
+            held = entry.get("resource") if type(entry) is dict else None
+            if type(held) is dict and not _silent(held):
+                yield from claims(held, f"{at}.entry[{index}].resource")
 
 
-def _claims_nothing(resource: Any) -> bool:
-    """Whether a glance shows that nothing claims a profile; most resources do not."""
-    if type(resource) is not dict or "meta" in resource or "contained" in resource:
-        return False
-    entries = resource.get("entry")
-    if type(entries) is not list or resource.get("resourceType") != "Bundle":
-        return True
-    for entry in entries:
-        held = entry.get("resource") if type(entry) is dict else None
-        if held is None:
-            continue
-        if type(held) is not dict or "meta" in held or "contained" in held or "entry" in held:
-            return False
-    return True
+def _silent(resource: Any) -> bool:
+    """Whether a glance shows that nothing in a resource claims a profile; most claim none."""
+    return "meta" not in resource and "contained" not in resource and "entry" not in resource
 
 
 def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list[Issue]:
     """Return the issues of a resource against the profiles it claims and those asked for."""
-    if not profiles and _claims_nothing(resource):
-        return []
     kind = resource.get("resourceType") if type(resource) is dict else None
     at = kind if type(kind) is str else "Resource"
     issues: list[Issue] = []
@@ -68,9 +56,17 @@ def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list
         profile = known.profile(canonical)
         if profile is None:
             issues.append(_not_at_hand(place, canonical, known))
-        else:
+        elif not _keeps(one, profile, known):
             issues += check_profile(one, profile, known, place)
     return issues
+
+
+def _keeps(resource: Any, profile: Profile, known: Known) -> bool:
+    """Whether the compiled test of the profile says yes."""
+    try:
+        return profile_test(profile, known)(resource)
+    except (TypeError, AttributeError, KeyError, ValueError, RecursionError):
+        return False
 
 
 def _not_at_hand(at: str, canonical: str, known: Known) -> Issue:
@@ -175,19 +171,10 @@ class _Walk:
 
     def target(self, link: str, targets: tuple[str, ...], at: str) -> None:
         kind = named_type(link)
-        if kind is None or _R4_TYPE + "Resource" in targets:
-            return
-        wanted = {self.target_type(one) for one in targets}
-        if None not in wanted and kind not in wanted:
-            names = " or ".join(sorted(one for one in wanted if one))
-            self.say("value", at, f"must refer to {names} in {self.profile.name}")
-
-    def target_type(self, canonical: str) -> str | None:
-        """Return the R4 type of a target profile, or None when it is not at hand."""
-        if canonical.startswith(_R4_TYPE):
-            return canonical.removeprefix(_R4_TYPE)
-        profile = self.known.profile(canonical)
-        return profile.type if profile else None
+        wanted = target_types(targets, self.known)
+        if kind is not None and wanted is not None and kind not in wanted:
+            text = f"must refer to {' or '.join(sorted(wanted))} in {self.profile.name}"
+            self.say("value", at, text)
 
     def slices(self, values: list[Any], constraint: Constraint, at: str, repeats: bool) -> None:
         counts = dict.fromkeys(constraint.slices, 0)
@@ -270,19 +257,6 @@ def _held(node: Any, name: str, constraint: Constraint) -> tuple[str, Any]:
             return key, value
     first = next(iter(constraint.types), "")
     return concrete_name(name, first), None
-
-
-def matches(value: Any, pattern: Any) -> bool:
-    """Whether a value holds all that a pattern holds (R4: ElementDefinition.pattern[x])."""
-    if type(pattern) is dict:
-        return type(value) is dict and all(
-            name in value and matches(value[name], part) for name, part in pattern.items()
-        )
-    if type(pattern) is list:
-        return type(value) is list and all(
-            any(matches(one, part) for one in value) for part in pattern
-        )
-    return bool(value == pattern)
 
 
 def _shown(constraint: Constraint) -> str:

@@ -149,3 +149,16 @@ def _fill(node: Constraint, row: Json) -> None:
             tuple((str(one.get("type")), str(one.get("path"))) for one in found),
             slicing.get("rules") == "closed",
         )
+
+
+def matches(value: Any, pattern: Any) -> bool:
+    """Whether a value holds all that a pattern holds (R4: ElementDefinition.pattern[x])."""
+    if type(pattern) is dict:
+        return type(value) is dict and all(
+            name in value and matches(value[name], part) for name, part in pattern.items()
+        )
+    if type(pattern) is list:
+        return type(value) is list and all(
+            any(matches(one, part) for one in value) for part in pattern
+        )
+    return bool(value == pattern)

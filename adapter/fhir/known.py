@@ -30,6 +30,8 @@ class Known:
         self._resources: dict[tuple[str, str], Json] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
         self._codes: dict[str, Mapping[str, frozenset[str]] | None] = {}
+        # What others made of these definitions; it goes when a definition comes.
+        self.compiled: dict[str, Any] = {}
 
     def add(self, resource: Any) -> int:
         """Take in a definition, or those of a Bundle; returns how many. Raises BadProfile."""
@@ -45,6 +47,7 @@ class Known:
             profile = parse(resource)
             self._profiles[url, profile.version] = self._profiles[url, ""] = profile
         self._codes.clear()
+        self.compiled.clear()
         self._resources[url, str(resource.get("version", ""))] = resource
         self._resources[url, ""] = resource
         return 1

@@ -43,8 +43,9 @@ Names = tuple[str, ...]
 PLANS_PER_PLACE = 1024
 BUDGET = 256
 # Rules on a Bundle's entries that `adapter.fhir.fast` tests together, in one walk over them.
-# That a coding is known is remembered for each pair of system and code.
+# That a code is known is tested with its system, pair by pair.
 ELSEWHERE = frozenset({"bdl-2", "bdl-3", "bdl-4", "bdl-7", "unknown-code"})
+_PAIR = frozenset({"system", "code"})
 # Systems and codes recur in every message: the good ones are remembered, up to this many.
 REMEMBERED = 4096
 LONGEST_REMEMBERED = 256
@@ -88,18 +89,19 @@ class _Good(dict[Any, bool]):
         return True
 
 
-def _coding(pair: tuple[str, str]) -> bool:
-    node = {"system": pair[0], "code": pair[1]}
-    return len(pair[1]) <= LONGEST_REMEMBERED and all(rule.test(node) for rule in CODING)
-
-
-_CODINGS = _Good(_coding)
-
-
 def _system(value: Any) -> bool:
     return bool(primitives.ABSOLUTE.fullmatch(value) and primitives.URI.fullmatch(value))
 
 
+def _coding(pair: tuple[str, str]) -> bool:
+    system, code = pair
+    node = {"system": system, "code": code}
+    good = _system(system) and primitives.FAST["code"](code)
+    return bool(good) and len(code) <= LONGEST_REMEMBERED and all(r.test(node) for r in CODING)
+
+
+# A coding's system, its code, and that the one has the other: remembered together.
+_CODINGS = _Good(_coding)
 _SYSTEMS = _Good(_system).__getitem__
 _RECURRING = {kind: _Good(primitives.FAST[kind]).__getitem__ for kind in ("uri", "code")}
 
@@ -164,12 +166,13 @@ def _compile(one: Shape, names: Names, targets: Names | None) -> Plan:
     for index, name in enumerate(names):
         variable = f"a{index}"
         variables.append(variable)
-        if not (one.resource and name == "resourceType"):
+        paired = one.owner == "Coding" and name in {"system", "code"} and present >= _PAIR
+        if not (paired or (one.resource and name == "resourceType")):
             _property(source, one, name, variable)
     for rule in one.rules:
         if rule.matters(present) and rule.key not in ELSEWHERE and not _settled(rule, present):
             source.need(f"{source.name('rule', rule.test)}(node)")
-    if one.owner == "Coding" and {"system", "code"} <= present:
+    if one.owner == "Coding" and present >= _PAIR:
         pair = f"({variables[names.index('system')]}, {variables[names.index('code')]})"
         source.need(f"{source.name('coding', _CODINGS)}[{pair}]")
     if targets is not None:

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from adapter.fhir import fast
 from adapter.fhir.checks import check, check_base
+from adapter.fhir.conformance import check_profile, claims
 from adapter.fhir.explain import explain
+from adapter.fhir.known import shipped
+from adapter.fhir.profile_tests import profile_test
 
 GOOD = [
     json.loads(path.read_bytes())
@@ -76,6 +79,22 @@ def test_what_the_fast_pass_approves_has_nothing_to_explain(resource: dict[str, 
         return
     if clean:
         assert explain(resource) == []
+
+
+@settings(max_examples=400, deadline=None)
+@given(mutated().filter(lambda resource: "meta" in resource))
+def test_what_a_compiled_profile_approves_has_nothing_to_explain(resource: dict[str, Any]) -> None:
+    known = shipped()
+    for one, place, canonical in claims(resource, "Resource"):
+        profile = known.profile(canonical)
+        if profile is None:
+            continue
+        try:
+            keeps = profile_test(profile, known)(one)
+        except fast.EXCEPTIONS:
+            continue
+        if keeps:
+            assert check_profile(one, profile, known, place) == []
 
 
 @settings(max_examples=600, deadline=None)
