@@ -30,6 +30,7 @@ TYPES = (
     "Practitioner",
     "PractitionerRole",
     "Procedure",
+    "Questionnaire",
     "QuestionnaireResponse",
     "RelatedPerson",
     "ServiceRequest",

@@ -99,7 +99,7 @@ class Ledger:
             },
         )
         journal(tx, self.organization, identity, entries, cause)
-        self.projector.write(tx, self.organization, case, cause.at)
+        self.projector.write(tx, self.organization, case, site=cause.site, at=cause.at)
         self.dispatch.tell(tx, kept, told, cause)
 
     def write(
@@ -114,7 +114,7 @@ class Ledger:
         case = decision.case
         if case is not kept.case:
             self._save(tx, kept, case)
-            self.projector.write(tx, self.organization, case, cause.at)
+            self.projector.write(tx, self.organization, case, site=kept.site, at=cause.at)
         journal(tx, self.organization, kept.id, decision.entries, cause)
         current = replace(kept, case=case)
         self.dispatch.tell(tx, current, told, cause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ import orjson
 
 from adapter.fhir.bundles import relink
 from adapter.fhir.checks import check
+from adapter.fhir.instruments import instrument, instruments
 from adapter.mapping.packs import Packs
 from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Settings
 from adapter.referral.document import to_document
 from adapter.referral.model import ReferralEvent
 from adapter.referral.room import Case
@@ -26,14 +29,14 @@ class Projector:
     def __init__(self, packs: Packs) -> None:
         self._table = packs.find("fhir", "Bundle", "referral")
 
-    def bundle(self, case: Case) -> Resource:
-        """The case as a FHIR R4 transaction Bundle.
+    def bundle(self, case: Case, site: str) -> Resource:
+        """The case as a FHIR R4 transaction Bundle; `site` is whose numbers it carries.
 
         Raises:
             DataError: the result fails our own checks; nothing that fails them is ever written.
         """
         event = ReferralEvent(kind="request", referral=case.referral, fulfilments=case.fulfilments)
-        bundle: Resource = self._table.to_left(to_document(event)).tree
+        bundle: Resource = self._table.to_left(to_document(event), Settings(site=site)).tree
         issues = [each for each in check(bundle) if each.severity in ("error", "fatal")]
         if issues:
             first = issues[0]
@@ -45,9 +48,9 @@ class Projector:
             )
         return bundle
 
-    def resources(self, case: Case) -> list[Resource]:
+    def resources(self, case: Case, site: str) -> list[Resource]:
         """The resources of the case, each with its id, and references by type and id."""
-        entries = self.bundle(case)["entry"]
+        entries = self.bundle(case, site)["entry"]
         ids = {entry["fullUrl"]: entry["fullUrl"].removeprefix("urn:uuid:") for entry in entries}
         urls = {
             entry["fullUrl"]: f"{entry['resource']['resourceType']}/{ids[entry['fullUrl']]}"
@@ -57,19 +60,45 @@ class Projector:
             {**relink(entry["resource"], urls), "id": ids[entry["fullUrl"]]} for entry in entries
         ]
 
-    def write(self, tx: Transaction, organization: str, case: Case, at: datetime) -> None:
-        """Store a new version of each resource that is new or has changed."""
-        changed = []
-        for resource in self.resources(case):
-            stored = tx.resources.get(resource["resourceType"], resource["id"])
-            if stored is None or _content(stored.content) != _content(resource):
-                changed.append(
-                    NewResource(type=resource["resourceType"], id=resource["id"], content=resource)
-                )
+    def write(
+        self, tx: Transaction, organization: str, case: Case, *, site: str, at: datetime
+    ) -> None:
+        """Store a new version of each resource that is new or has changed.
+
+        The questionnaires that were answered are stored too, as nobody's: they outlive the person.
+        """
+        changed = _changed(tx, self.resources(case, site))
         if changed:
             tx.resources.put_many(
                 changed, organization=organization, referral=case.referral.id, last_updated=at
             )
+        asked = _changed(tx, _questionnaires(case))
+        if asked:
+            tx.resources.put_many(asked, organization=organization, last_updated=at)
+
+
+def _changed(tx: Transaction, resources: Iterable[Resource]) -> list[NewResource]:
+    changed = []
+    for resource in resources:
+        stored = tx.resources.get(resource["resourceType"], resource["id"])
+        if stored is None or _content(stored.content) != _content(resource):
+            changed.append(
+                NewResource(type=resource["resourceType"], id=resource["id"], content=resource)
+            )
+    return changed
+
+
+def _questionnaires(case: Case) -> Iterator[Resource]:
+    """The shipped questionnaires that the case's measures answer, each once."""
+    asked = {
+        measure.questionnaire.partition("|")[0].rpartition("/")[2]
+        for fulfilment in case.fulfilments
+        if fulfilment.outcome
+        for measure in fulfilment.outcome.measures
+        if measure.questionnaire
+    }
+    for name in sorted(asked & set(instruments()) if asked else ()):
+        yield {**instrument(name), "id": name}
 
 
 def _content(resource: Resource) -> bytes:

@@ -29,6 +29,7 @@ async def fetch(base: str, referral: str) -> Resource:
                 continue
             found[address] = answer.raise_for_status().json()
             waiting += [each for each in references(found[address]) if each not in found]
+            waiting += asked(found[address])
     return {
         "resourceType": "Bundle",
         "type": "collection",
@@ -37,6 +38,12 @@ async def fetch(base: str, referral: str) -> Resource:
             for address, resource in found.items()
         ],
     }
+
+
+def asked(resource: Resource) -> list[str]:
+    """The questionnaire that a response answers, where it is one of the adapter's own."""
+    url = str(resource.get("questionnaire", "")).partition("|")[0]
+    return [f"Questionnaire/{url.rpartition('/')[2]}"] if url else []
 
 
 def references(node: Any) -> Iterator[str]:
