@@ -31,19 +31,13 @@ def packs_for(formats: Mapping[str, Format], pack: str | None, *, compiled: bool
     Raises:
         PackError: a table has a fault. BadParameter: there is no such pack.
     """
+    from adapter.exchange.packs import sound_packs
     from adapter.exchange.plugins import load_plugins
-    from adapter.mapping.packs import load_packs
 
     folder = pack is not None and Path(pack, "pack.toml").is_file()
     overrides = [Path(str(pack))] if folder else []
     plugins = load_plugins(None)
-    packs = load_packs(
-        formats,
-        overrides=overrides,
-        plugin_packs=plugins.packs,
-        functions=plugins.functions,
-        compiled=compiled,
-    )
+    packs = sound_packs(plugins, formats, overrides=overrides, compiled=compiled)
     if pack is None:
         return packs
     name = next((p.name for p in packs.packs.values() if folder and str(p.root) == pack), pack)

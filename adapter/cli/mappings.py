@@ -111,8 +111,8 @@ def show(
         table(("left", "arrow", "right", "codec", "loses", "where"), rows)
 
 
-@app.command()
-def test(
+@app.command("test")
+def test_(
     pack: PackArgument = None,
     cases: Annotated[
         int, typer.Option("--cases", metavar="N", min=1, help="Generated documents for each map.")
@@ -148,7 +148,7 @@ def test(
     for name in _named(packs, pack):
         if accept:
             say(f"{name}: {laws.accept(packs, name)} cases written; review the difference")
-        for result in laws.test_pack(packs, name, cases=cases, fail_fast=fail_fast):
+        for result in laws.laws_of(packs, name, cases=cases, fail_fast=fail_fast):
             row = {
                 "pack": result.pack,
                 "map": result.map,
@@ -177,7 +177,7 @@ def export(
         Path | None, typer.Option("--out", metavar="DIR", help="A folder; else standard output.")
     ] = None,
 ) -> None:
-    """Export maps as FHIR mapping language text and code tables as ConceptMaps, one pair a direction.
+    """Export maps as FHIR mapping language and code tables as ConceptMaps, one pair a direction.
 
     Example:
 
@@ -197,9 +197,6 @@ def export(
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
     say(f"{written} files" + (f" in {out}" if out else ""))
-
-
-# -- what they share --------------------------------------------------------------------------------
 
 
 def _functions() -> Mapping[str, Any]:

@@ -97,7 +97,7 @@ def _match(path: str, match: Match) -> None:
 
 
 def required_of(paths: Sequence[tuple[Step, ...]]) -> Sequence[str]:
-    """Required elements that nothing is written to, of every resource and element that is written."""
+    """Required elements that nothing is written to, of all that is written otherwise."""
     written: set[str] = set()
     for steps in paths:
         path = ""

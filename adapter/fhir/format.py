@@ -26,7 +26,7 @@ class FhirFormat:
     codecs: Mapping[str, CodecMaker] = CODECS
 
     def split(self, data: bytes) -> Iterator[bytes]:
-        """One resource, or one a line (NDJSON); an input without any is given as one, to be refused."""
+        """One resource, or one a line; an input without any is given as one, to be refused."""
         text = data.removeprefix(b"\xef\xbb\xbf").strip()
         try:
             orjson.loads(text)

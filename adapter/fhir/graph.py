@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from adapter.fhir.claims import keep_true_claims
 from adapter.plugin.formats import DomainError, Settings
 
 SITE = "https://social-prescribing-adapter.example/site/"
@@ -95,7 +96,7 @@ class Graph:
     # -- writing ------------------------------------------------------------------------------
 
     def add(self, resource: Resource) -> dict[str, Any]:
-        """An entry for a resource; the reference to it. The same resource again is the same entry."""
+        """An entry for a resource, and the reference to it; the same again is the same entry."""
         url = self._url(resource)
         known = self.seen.get(url)
         if known is not None:
@@ -132,6 +133,9 @@ class Graph:
                     found: Resource = entry["resource"]
                     return found
             return {"resourceType": self.single}
+        for entry in self.entries:
+            if "meta" in entry["resource"]:
+                keep_true_claims(entry["resource"])
         return {"resourceType": "Bundle", **self.head, "type": "transaction", "entry": self.entries}
 
 

@@ -101,7 +101,7 @@ class FhirNotation(JsonNotation):
             guard = f"{out} is not None and {_fits(out, step)}"
             return Access((line,), guard, (), where, ((f"{up}_w + ('reference',)", "None"),))
         if step.kind == "refs":
-            loop = (
+            loop: tuple[str, ...] = (
                 f"for {out}_r in {up}:",
                 f"    {out} = refs.get({out}_r.get('reference'))",
                 f"    if {out} is not None and {_fits(out, step)}: break",
@@ -116,7 +116,9 @@ class FhirNotation(JsonNotation):
         """See `Notation.loop`."""
         where = f"env.places[id({out})]"
         if step.kind == "resource":
-            inside = (f"if not ({matching(out, step.match)}): continue",) if step.match else ()
+            inside: tuple[str, ...] = ()
+            if step.match:
+                inside = (f"if not ({matching(out, step.match)}): continue",)
             return Access((), f"for {out} in {parent.var}.get({step.key!r}, ()):", inside, where)
         if step.kind == "refs":
             inside = (

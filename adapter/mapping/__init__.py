@@ -1,6 +1,6 @@
 """Two-way mapping tables: read, checked, compiled, run and explained.
 
-Its design is in docs/reference/mapping-tables.md; a table is never interpreted while a message runs.
+The language is described in docs/reference/mapping-tables.md.
 """
 
 from __future__ import annotations

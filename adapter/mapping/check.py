@@ -13,7 +13,6 @@ from adapter.mapping.bound import (
     BoundWhen,
     Condition,
     Path,
-    Steps,
     bind,
 )
 from adapter.mapping.emit import Emitter
@@ -174,7 +173,7 @@ def _losses(bound: BoundMap, entry: Entry) -> Iterator[Fault]:
         )  # fmt: skip
     elif paths and entry.codec.loses and _loses(bound, entry):
         yield Fault(
-            source.codec_where or source.where,
+            entry.source.codec_where or source.where,
             "loss-unsaid",
             f"the codec {entry.codec.name} loses {entry.codec.loses}, and the row is two-way",
             f'add loses: "{entry.codec.loses}"',

@@ -61,17 +61,16 @@ def read_codes(text: str, file: str, name: str) -> CodeTable:
         CodeRow(**{key: each[key] or "" for key in COLUMNS}, line=number)
         for number, each in enumerate(reader, 2)
     ]
-    faults: list[Fault] = []
-    for row in rows:
-        if row.relationship not in RELATIONSHIPS:
-            faults.append(
-                Fault(
-                    Where(file, row.line, 1),
-                    "codes-relationship",
-                    "the relationship is not a word of this language",
-                    f"use one of {', '.join(RELATIONSHIPS)}",
-                )
-            )
+    faults = [
+        Fault(
+            Where(file, row.line, 1),
+            "codes-relationship",
+            "the relationship is not a word of this language",
+            f"use one of {', '.join(RELATIONSHIPS)}",
+        )
+        for row in rows
+        if row.relationship not in RELATIONSHIPS
+    ]
     to_right = _chosen(rows, "left_code", "right_code", file, faults)
     to_left = _chosen(rows, "right_code", "left_code", file, faults)
     if faults:

@@ -221,9 +221,15 @@ class _Trace:
             same = [each for each in written if each.raw == leaf.raw]
             for target in same[:1] or written:
                 found = Carried(
-                    leaf.path, leaf.raw, target.path, target.raw, row.source.where,
-                    row.source.pack, leaf.where, target.where,
-                )  # fmt: skip
+                    leaf.path,
+                    leaf.raw,
+                    target.path,
+                    target.raw,
+                    row.source.where,
+                    row.source.pack,
+                    leaf.where,
+                    target.where,
+                )
                 carried.setdefault(leaf.where, []).append(found)
 
     def _matters(self, row: BoundRow, raw: Any, value: Any, inner: Spot) -> bool:
@@ -342,7 +348,7 @@ def explain_through(first: Traced, second: Traced) -> Explanation:
                     each.pack,
                     each.where,
                     target.to_where,
-                )  # fmt: skip
+                )
             )
         if each.to_where and not reached:
             loss = second.lost_where.get(each.to_where)

@@ -1,4 +1,4 @@
-"""The laws of a two-way map, tested without golden files; and the facts that a pack states of itself.
+"""The laws of a two-way map, and the facts that a pack states of itself.
 
 ``there-and-back``    left(right⁻¹(x)): what a domain document writes is read as the same document
 ``back-and-there``    a case, read and written, is read again as the same document
@@ -80,7 +80,7 @@ class _Law:
         return LawResult(table.pack, table.name, self.law, self.cases, self.failed, self.first)
 
 
-def test_pack(
+def laws_of(
     packs: Packs, name: str, *, cases: int = 1000, fail_fast: bool = False, seed: int = 20260101
 ) -> Iterator[LawResult]:
     """Every law of every map of a pack. With `fail_fast`, it ends with the first law that fails."""

@@ -102,8 +102,8 @@ class Map:
 
     def compile(self) -> Map:
         """Generate and compile both directions now rather than at the first message."""
-        assert self._right
-        assert self._left
+        for function in (self._right, self._left):
+            assert callable(function)
         return self
 
     def to_right(self, tree: Any, settings: Settings = _DEFAULT) -> Mapped:

@@ -212,9 +212,9 @@ def _laid_over(rows: tuple[Entry, ...], over: tuple[Entry, ...]) -> tuple[Entry,
             own = [replace(own[0], rows=_laid_over(entry.rows, own[0].rows))]
         result.extend(own)
         mine[key] = []
-    for entry in over:
-        if any(entry is left for left in mine.get(_key(entry), ())):
-            result.append(entry)
+    result.extend(
+        entry for entry in over if any(entry is left for left in mine.get(_key(entry), ()))
+    )
     return tuple(result)
 
 

@@ -87,7 +87,7 @@ class Leaf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """What the definitions say of a place: its types, whether it repeats, whether it must be there."""
+    """What the definitions say of a place: types, whether it repeats, whether it must be."""
 
     types: tuple[str, ...] = ()
     repeats: bool = False
@@ -97,7 +97,7 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something a format's own checks say of a message. `severity` is error, warning, information."""
+    """What a format's own checks say of a message; severity error, warning or information."""
 
     severity: str
     where: str
@@ -186,7 +186,7 @@ class Access(NamedTuple):
 
 @dataclass(slots=True)
 class Node:
-    """A place that emitted source builds: a variable that is attached to its parent's when filled."""
+    """A place that emitted source builds: a variable, attached to its parent's when filled."""
 
     step: Step
     parent: Node | None
@@ -285,7 +285,7 @@ class Notation(Protocol):
         """A value that a codec reads, with nothing at a place under it."""
 
     def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
-        """The place of each object that was attached to nothing but the tree itself, by its id()."""
+        """The place of each object that hangs directly on the tree, by its id()."""
 
     def finish(self, trace: bool) -> Sequence[str]:
         """Statements that make ``result``, the tree, from ``out``."""

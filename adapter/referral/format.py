@@ -1,4 +1,4 @@
-"""The format `referral`: the canonical JSON of a referral event, as every other format's right side."""
+"""The format `referral`: canonical JSON, the right side of every other format's maps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class ReferralNotation(JsonNotation):
             PathError: ``unknown-path`` or ``list-needs-index``.
         """
         cls: type[Any] | None = ReferralEvent
-        shape, inner = "object", ReferralEvent
+        shape = "object"
+        inner: Any = ReferralEvent
         for position, step in enumerate(steps):
             if step.kind == "key":
                 if shape in ("objects", "strings"):

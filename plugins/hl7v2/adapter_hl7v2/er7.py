@@ -29,7 +29,7 @@ class Groups(NamedTuple):
 class Kids(dict[str, list[Fields]]):
     """The followers of a segment, with its position in the message (for tracing)."""
 
-    __slots__ = ("at",)
+    at: int = -1
 
 
 def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Fields]]:
@@ -112,7 +112,7 @@ def by(
 
 
 def inner(raw: str, where: Sequence[int]) -> str:
-    """The part of a repetition at (component, subcomponent), or of a component at (subcomponent)."""
+    """The part at (component, subcomponent) of a repetition, or (subcomponent) of a component."""
     for number, mark in _levels(where):
         parts = raw.split(mark)
         raw = parts[number - 1] if len(parts) >= number else ""

@@ -8,6 +8,7 @@ from typing import Any
 from adapter.plugin import DataError
 from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
 from adapter_hl7v2 import batch, codecs
+from adapter_hl7v2.environment import Er7Environment, reading, writing
 from adapter_hl7v2.er7 import NUMBERED
 from adapter_hl7v2.message import Message
 from adapter_hl7v2.paths import Er7Notation
@@ -16,9 +17,9 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "PRD": ("CTD",), "AUT": ("CTD",), "OBR": ("NTE", "OBX"), "OBX": ("NTE",),
 }  # fmt: skip
 ORDER = (
-    "MSH", "MSA", "ERR", "SFT", "UAC", "QRD", "QRF", "RF1", "AUT", "PRD", "CTD", "PID", "PD1", "NK1",
-    "GT1", "IN1", "IN2", "IN3", "ACC", "DG1", "DRG", "AL1", "PR1", "ORC", "OBR", "OBX", "PV1", "PV2",
-    "NTE",
+    "MSH", "MSA", "ERR", "SFT", "UAC", "QRD", "QRF", "RF1", "AUT", "PRD", "CTD", "PID", "PD1",
+    "NK1", "GT1", "IN1", "IN2", "IN3", "ACC", "DG1", "DRG", "AL1", "PR1", "ORC", "OBR", "OBX",
+    "PV1", "PV2", "NTE",
 )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ class Hl7v2Format:
         return tree.kind
 
     def leaves(self, tree: Message) -> Iterator[Leaf]:
-        """Every value once, with its place (segment, field, repetition, component, subcomponent)."""
+        """Every value once; its place is segment, field, repetition, component, subcomponent."""
         for leaf in tree.leaves():
             where = (leaf.segment, leaf.field, leaf.rep, leaf.comp, leaf.sub)
             yield Leaf(leaf.path, leaf.raw, where)
@@ -62,15 +63,13 @@ class Hl7v2Format:
         """The paths of one map; `groups` of the map replace the usual ones."""
         return Er7Notation(side.get("groups") or GROUPS, side.get("order") or ORDER, side)
 
-    def reading(self, tree: Message, settings: Settings) -> codecs.Er7Environment:
+    def reading(self, tree: Message, settings: Settings) -> Er7Environment:
         """What codecs need to read this message."""
-        return codecs.reading(tree, settings)
+        return reading(tree, settings)
 
-    def writing(
-        self, document: Mapping[str, Any], settings: Settings, kind: str
-    ) -> codecs.Er7Environment:
+    def writing(self, document: Mapping[str, Any], settings: Settings, kind: str) -> Er7Environment:
         """What codecs need to write a message."""
-        return codecs.writing(settings)
+        return writing(settings)
 
     def validate(self, raw: bytes) -> Sequence[Finding]:
         """What can be said against one message; see `adapter_hl7v2.validation`."""

@@ -149,10 +149,9 @@ class Places:
             and not _automatic(segment, field.number)
         ]
         structure = message_structure(version, self.structure)
-        for node in structure.children if structure else ():
-            if node.least and not _names(node) & written.keys():
-                missing.append(node.name)
-        return missing
+        nodes = structure.children if structure else ()
+        groups = [n.name for n in nodes if n.least and not _names(n) & written.keys()]
+        return [*missing, *groups]
 
 
 def _automatic(segment: str, number: int) -> bool:

@@ -45,13 +45,17 @@ def iso(value: str, zone: str) -> str:
     if int(hour) > 23 or int(minute or 0) > 59 or int(second or 0) > 59:
         raise DomainError("there is no such time")
     if offset is None:
-        local = datetime(
-            *map(int, (year, month, day, hour, minute or 0, second or 0)), tzinfo=ZoneInfo(zone)
-        )
+        numbers = [int(part or 0) for part in (year, month, day, hour, minute, second)]
+        local = _local(numbers, zone)
         zoned = _offset(local.utcoffset() or timedelta())
     else:
         zoned = "Z" if offset in ("+0000", "-0000") else f"{offset[:3]}:{offset[3:]}"
     return f"{year}-{month}-{day}T{clock}{zoned}"
+
+
+def _local(numbers: list[int], zone: str) -> datetime:
+    year, month, day, hour, minute, second = numbers
+    return datetime(year, month, day, hour, minute, second, tzinfo=ZoneInfo(zone))
 
 
 def _real(year: str, month: str, day: str) -> None:

@@ -1,0 +1,263 @@
+"""FHIR R4 data types as canonical ones, and back: pairs of functions on JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from adapter.fhir.graph import Graph, local_system
+from adapter.plugin.formats import DomainError
+
+V2_0203 = "http://terminology.hl7.org/CodeSystem/v2-0203"
+
+
+IDENTIFIER_VERSION = "http://hl7.org/fhir/ca/baseline/StructureDefinition/ext-identifierversion"
+
+
+_KINDS_OF_0203 = (V2_0203, "http://hl7.org/fhir/v2/0203", "http://hl7.org/fhir/v2/0203/")
+
+
+def same(value: Any, env: Graph) -> Any:
+    """The value as it is."""
+    return value
+
+
+def renamed(
+    pairs: Sequence[tuple[str, str]], *converted: tuple[str, str, str]
+) -> tuple[Callable[[Any, Graph], Any], Callable[[Any, Graph], Any]]:
+    """A pair of functions between two objects whose keys differ only in name."""
+
+    def read(value: Mapping[str, Any], env: Graph) -> Any:
+        return {right: value[left] for left, right in pairs if left in value} or None
+
+    def write(value: Mapping[str, Any], env: Graph) -> Any:
+        return {left: value[right] for left, right in pairs if right in value} or None
+
+    return read, write
+
+
+NAME = tuple((key, key) for key in ("family", "given", "prefix", "suffix", "use", "text"))
+
+
+PERIOD = (("start", "start"), ("end", "end"))
+
+
+CODING = tuple((key, key) for key in ("system", "code", "display", "version"))
+
+
+TELECOM = tuple((key, key) for key in ("system", "value", "use", "rank"))
+
+
+ADDRESS = (
+    ("line", "lines"),
+    ("city", "city"),
+    ("district", "district"),
+    ("state", "state"),
+    ("postalCode", "postal_code"),
+    ("country", "country"),
+    ("use", "use"),
+    ("type", "type"),
+    ("text", "text"),
+)
+
+
+ATTACHMENT = (
+    ("contentType", "content_type"),
+    ("data", "data"),
+    ("url", "url"),
+    ("title", "title"),
+    ("language", "language"),
+)
+
+
+read_coding, write_coding = renamed(CODING)
+
+
+read_period, write_period = renamed(PERIOD)
+
+
+read_attachment, write_attachment = renamed(ATTACHMENT)
+
+
+def read_concept(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """Concept of a CodeableConcept."""
+    found: dict[str, Any] = {}
+    codings = [c for c in (read_coding(each, env) for each in value.get("coding", ())) if c]
+    if codings:
+        found["codings"] = codings
+    if "text" in value:
+        found["text"] = value["text"]
+    return found or None
+
+
+def write_concept(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """CodeableConcept of a Concept."""
+    found: dict[str, Any] = {}
+    if "codings" in value:
+        found["coding"] = list(value["codings"])
+    if "text" in value:
+        found["text"] = value["text"]
+    return found or None
+
+
+def _authority(kind: str | None, assigner: str | None) -> str:
+    return assigner or kind or "number"
+
+
+def read_identifier(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """Identifier; a system that only repeats the authority's name is not one of its own."""
+    if not value.get("value"):
+        return None
+    found: dict[str, Any] = {"value": value["value"]}
+    for coding in value.get("type", {}).get("coding", ()):
+        if coding.get("system") in _KINDS_OF_0203 and coding.get("code"):
+            found["type"] = coding["code"]
+            break
+    assigner = value.get("assigner", {}).get("display")
+    if assigner:
+        found["assigner"] = assigner
+    system = value.get("system")
+    if system and system != local_system(
+        env.settings.site, _authority(found.get("type"), assigner)
+    ):
+        found["system"] = system
+    for extension in value.get("extension", ()):
+        if extension.get("url") == IDENTIFIER_VERSION and "valueString" in extension:
+            found["version"] = extension["valueString"]
+    if "use" in value:
+        found["use"] = value["use"]
+    if "period" in value:
+        period = read_period(value["period"], env)
+        if period:
+            found["period"] = period
+    return found
+
+
+def write_identifier(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """FHIR Identifier; without a system it gets the site's own for the authority's name."""
+    get = value.get
+    number = get("value")
+    if not number:
+        return None
+    kind, assigner = get("type"), get("assigner")
+    system = get("system") or local_system(env.settings.site, _authority(kind, assigner))
+    found: dict[str, Any] = {"system": system, "value": number}
+    if kind:
+        found["type"] = {"coding": [{"system": V2_0203, "code": kind}]}
+    if assigner:
+        found["assigner"] = {"display": assigner}
+    if "version" in value:
+        found["extension"] = [{"url": IDENTIFIER_VERSION, "valueString": value["version"]}]
+    if "use" in value:
+        found["use"] = value["use"]
+    if "period" in value:
+        found["period"] = dict(value["period"])
+    return found
+
+
+def full_time(value: str, env: Graph) -> str:
+    """A dateTime as FHIR wants it: with seconds and offset where there is a time."""
+    if len(value) <= 10:
+        return value
+    if value[16:17] != ":":
+        value = f"{value[:16]}:00{value[16:]}"
+    if value[-1] != "Z" and value[-6] not in "+-":
+        raise DomainError("FHIR wants the offset of a time")
+    return value
+
+
+def number(value: str, env: Graph) -> Any:
+    """A JSON number of a decimal as text; it keeps its zeros."""
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise DomainError("this is no number") from None
+    if not number.is_finite():
+        raise DomainError("this is no number")
+    return int(value) if value.lstrip("-").isdigit() else number
+
+
+def number_text(value: Any, env: Graph) -> str:
+    """The text of a JSON number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise DomainError("this is no number")
+    return str(value)
+
+
+def read_quantity(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """Quantity with its value as text."""
+    found = {key: value[key] for key in ("unit", "system", "code", "comparator") if key in value}
+    if "value" in value:
+        found["value"] = number_text(value["value"], env)
+    return found or None
+
+
+def write_quantity(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """FHIR Quantity."""
+    found = {key: value[key] for key in ("unit", "system", "code", "comparator") if key in value}
+    if "value" in value:
+        found["value"] = number(value["value"], env)
+    return found or None
+
+
+_VALUES = (
+    ("valueBoolean", "boolean", same, same),
+    ("valueInteger", "integer", same, same),
+    ("valueDecimal", "decimal", number_text, number),
+    ("valueString", "string", same, same),
+    ("valueDate", "date", same, same),
+    ("valueDateTime", "date_time", same, full_time),
+    ("valueTime", "time", same, same),
+    ("valueUri", "uri", same, same),
+    ("valueCoding", "coding", read_coding, write_coding),
+    ("valueQuantity", "quantity", read_quantity, write_quantity),
+    ("valueAttachment", "attachment", read_attachment, write_attachment),
+)
+
+
+def read_items(value: Sequence[Mapping[str, Any]], env: Graph) -> list[dict[str, Any]] | None:
+    """AnswerItems of QuestionnaireResponse.item, to any depth."""
+    found = []
+    for each in value:
+        item: dict[str, Any] = {}
+        if "linkId" in each:
+            item["link_id"] = each["linkId"]
+        if "text" in each:
+            item["text"] = each["text"]
+        inner = list(each.get("item", ()))
+        answers = []
+        for answer in each.get("answer", ()):
+            inner.extend(answer.get("item", ()))
+            for left, right, read, _ in _VALUES:
+                if left in answer:
+                    answers.append({right: read(answer[left], env)})
+        if answers:
+            item["answers"] = answers
+        if inner:
+            item["items"] = read_items(inner, env)
+        found.append(item)
+    return found or None
+
+
+def write_items(value: Sequence[Mapping[str, Any]], env: Graph) -> list[dict[str, Any]] | None:
+    """QuestionnaireResponse.item of AnswerItems."""
+    found = []
+    for each in value:
+        item: dict[str, Any] = {}
+        if "link_id" in each:
+            item["linkId"] = each["link_id"]
+        if "text" in each:
+            item["text"] = each["text"]
+        answers = [
+            {left: write(answer[right], env)}
+            for answer in each.get("answers", ())
+            for left, right, _, write in _VALUES
+            if right in answer
+        ]
+        if answers:
+            item["answer"] = answers
+        if "items" in each:
+            item["item"] = write_items(each["items"], env)
+        found.append(item)
+    return found or None

@@ -1,0 +1,132 @@
+"""The writing half of emitted source: one variable for each object, attached when it is filled."""
+
+from __future__ import annotations
+
+from adapter.mapping.bound import BoundBlock, BoundRow, Path
+from adapter.mapping.guards import ROOT, Guards, Scope, test
+from adapter.mapping.table import Const, Fault, Same, TableError
+from adapter.plugin.formats import Node
+
+
+class Building(Guards):
+    """What a scope builds: planned before its rows, closed after them."""
+
+    def plan(self, scope: Scope, entries: tuple[BoundRow | BoundBlock, ...], block: Node) -> None:
+        """Make the nodes of every place that this scope writes."""
+        for entry in entries:
+            if not self.active(entry):
+                continue
+            self.current = entry.number
+            source, target = self.ends(entry)
+            if isinstance(entry, BoundRow):
+                if isinstance(target, Path):
+                    node = self.node(scope, target)
+                    if isinstance(source, Const | Same) or (
+                        entry.source.absent is not None and not self.to_right
+                    ):
+                        scope.consts.setdefault(id(block), []).append((node, entry))
+                continue
+            node = self.node(scope, target)
+            if entry.source.kind == "each":
+                node.item = True
+                continue
+            scope.blocks.append(node)
+            self.plan(scope, entry.rows, node)
+
+    def node(self, scope: Scope, path: Path) -> Node:
+        """The node of a place, made on the way."""
+        node = scope.node
+        start = len(path.full) - len(path.rel)
+        for position, step in enumerate(path.rel, start + 1):
+            node = node.child(step)
+            self.known.setdefault(path.full[:position], node)
+            self.writers.setdefault(id(node), self.current)
+        return node
+
+    def declare(self, scope: Scope, node: Node) -> None:
+        """Begin the variables of a node and of all below it."""
+        self.target.shape(node)
+        if node.step is not ROOT and (
+            node.children or node is scope.node or self.target.closes(node.step)
+        ):
+            node.var = self.fresh("n")
+            if node.shape != "value":
+                self.put(*self.target.declare(node))
+        for child in node.children.values():
+            if not child.item:
+                self.declare(scope, child)
+
+    def close(self, scope: Scope, node: Node) -> None:
+        """Attach everything below a node, then write its constants, when anything was written."""
+        if id(node) in scope.closed:
+            return
+        scope.closed.add(id(node))
+        consts = [pair for pair in scope.consts.get(id(node), []) if self.active(pair[1])]
+        always = node.step is ROOT
+        if consts and not always:
+            dynamic = [self.target.filled(each) for each in self.dynamic(scope, node)]
+            self.put(f"if {' or '.join(dynamic) or 'False'}:")
+            self.indent += 1
+        for leaf, row in consts:
+            self.const(leaf, row)
+        if consts and not always:
+            self.indent -= 1
+        parents = [child for child in node.children.values() if child.children and not child.item]
+        for child in self.target.order(parents):
+            if id(child) not in scope.closed:
+                self.close(scope, child)
+                self.attach(child)
+        if node is scope.node and not always and node.shape != "value":
+            self.attach(node)
+
+    def dynamic(self, scope: Scope, node: Node) -> list[Node]:
+        """Every node of a block that rows may fill."""
+        found = [node]
+        for child in node.children.values():
+            if child.children and not child.item and id(child) not in scope.closed:
+                found.extend(self.dynamic(scope, child))
+        return found
+
+    def attach(self, node: Node) -> None:
+        """Hand a filled node to its parent."""
+        lines = list(self.target.attach(node, self.trace)) if node.shape != "value" else []
+        if not lines:
+            return
+        if self.trace:
+            row = self.writers.get(id(node), self.current)
+            lines.extend(f"C({row}, {spot})" for spot in self.target.stated(node))
+        self.put(f"if {self.target.filled(node)}:")
+        self.indent += 1
+        self.put(*lines)
+        self.indent -= 1
+
+    def const(self, leaf: Node, row: BoundRow) -> None:
+        """Write what the table itself states; it stands only where something else does."""
+        self.current = row.number
+        source = row.right if not self.to_right else row.left
+        fallback = row.source.fallback
+        if isinstance(source, Path):
+            source, fallback = Const(row.source.absent, row.source.where), True
+        if isinstance(source, Same):
+            lines = list(self.target.same(leaf, self.other(source)))
+        else:
+            assert isinstance(source, Const)
+            lines = [self.target.assign(leaf, repr(source.value))]
+        if self.trace:
+            indent = "    " if isinstance(source, Same) else ""
+            lines.append(f"{indent}C({row.number}, {self.target.spot(leaf)})")
+        condition = row.when.left if self.to_right else row.when.right
+        if condition is not None:
+            lines = [f"if {test(f'w_{row.number}', condition)}:", *("    " + li for li in lines)]
+        if fallback:
+            lines = [f"if {self.target.absent(leaf)}:", *("    " + line for line in lines)]
+        self.put(*lines)
+
+    def other(self, source: Same) -> Node:
+        """The node that `{same: path}` means."""
+        found = self.known.get(self.target.parse(source.text.lstrip("/"), ()))
+        if found is None:
+            fix = "name a path that an earlier block of this map writes"
+            message = f"nothing is written at {source.text}"
+            raise TableError([Fault(source.where, "unknown-path", message, fix)])
+        return found

@@ -1,0 +1,207 @@
+"""HL7 v2 names, addresses and telephones (XPN, XCN, XAD, XTN) and the canonical ones, both ways.
+
+Component numbers are those of the standard, chapter 2A.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapter.plugin.formats import Codec, DomainError, Table
+from adapter_hl7v2.environment import Er7Environment, joined, parts_of
+
+_NAME_USE = {"L": "official", "D": "usual", "M": "maiden", "N": "nickname", "S": "anonymous"}
+
+
+_NAME_TYPE = {use: code for code, use in _NAME_USE.items()}
+
+
+def _name_from(parts: list[str], first: int) -> dict[str, Any]:
+    name: dict[str, Any] = {}
+    family, given, middle, suffix, prefix = parts[first : first + 5]
+    if family:
+        name["family"] = family
+    if given or middle:
+        name["given"] = [each for each in (given, middle) if each]
+    if suffix:
+        name["suffix"] = [suffix]
+    if prefix:
+        name["prefix"] = [prefix]
+    return name
+
+
+def _name_parts(value: Mapping[str, Any], first: int) -> dict[int, str | None]:
+    given, suffix, prefix = (value.get(key, ()) for key in ("given", "suffix", "prefix"))
+    if len(given) > 2 or len(suffix) > 1 or len(prefix) > 1:
+        raise DomainError("HL7 v2 has room for two given names, one suffix and one prefix")
+    return {
+        first: value.get("family") or (None if given else value.get("text")),
+        first + 1: given[0] if given else None,
+        first + 2: given[1] if len(given) > 1 else None,
+        first + 3: suffix[0] if suffix else None,
+        first + 4: prefix[0] if prefix else None,
+    }
+
+
+def read_name(raw: str, env: Er7Environment) -> dict[str, Any] | None:
+    """HumanName of an XPN."""
+    parts = parts_of(raw, env)
+    name = _name_from(parts, 1)
+    if not name:
+        return None
+    use = _NAME_USE.get(parts[7] or "")
+    if use:
+        name["use"] = use
+    return name
+
+
+def write_name(value: Mapping[str, Any], env: Er7Environment) -> str | None:
+    """XPN of a HumanName."""
+    parts = _name_parts(value, 1)
+    if not any(parts.values()):
+        return None
+    parts[7] = _NAME_TYPE.get(value.get("use") or "")
+    return joined(parts, env)
+
+
+def read_person(raw: str, env: Er7Environment) -> dict[str, Any] | None:
+    """HumanName of an XCN (its number is another row's)."""
+    return _name_from(parts_of(raw, env), 2) or None
+
+
+def write_person(value: Mapping[str, Any], env: Er7Environment) -> str | None:
+    """XCN of a HumanName."""
+    return joined(_name_parts(value, 2), env)
+
+
+_ADDRESS_PARTS = ((3, "city"), (4, "state"), (5, "postal_code"), (6, "country"), (9, "district"))
+
+
+_ADDRESS_USE = {"H": "home", "B": "work", "O": "work", "C": "temp", "BA": "old"}
+
+
+_ADDRESS_TYPE = {"home": "H", "work": "B", "temp": "C", "old": "BA"}
+
+
+def read_address(raw: str, env: Er7Environment) -> dict[str, Any] | None:
+    """Address of an XAD."""
+    parts = parts_of(raw, env)
+    address: dict[str, Any] = {}
+    if parts[1] or parts[2]:
+        address["lines"] = [each for each in parts[1:3] if each]
+    for number, key in _ADDRESS_PARTS:
+        if parts[number]:
+            address[key] = parts[number]
+    if not address:
+        return None
+    kind = parts[7]
+    if kind in _ADDRESS_USE:
+        address["use"] = _ADDRESS_USE[kind]
+    elif kind == "M":
+        address["type"] = "postal"
+    return address
+
+
+def write_address(value: Mapping[str, Any], env: Er7Environment) -> str | None:
+    """XAD of an Address; lines after the second join it."""
+    given = value.get("lines") or ()
+    if len(given) > 2:
+        raise DomainError("HL7 v2 has room for two address lines")
+    kind = _ADDRESS_TYPE.get(value.get("use") or "")
+    if kind is None and value.get("type") == "postal":
+        kind = "M"
+    return joined(
+        {
+            1: given[0] if given else None,
+            2: given[1] if len(given) > 1 else None,
+            3: value.get("city"),
+            4: value.get("state"),
+            5: value.get("postal_code"),
+            6: value.get("country"),
+            7: kind,
+            9: value.get("district"),
+        },
+        env,
+    )
+
+
+_PHONE_USE = {"PRN": "home", "WPN": "work", "VHN": "temp", "PRS": "mobile"}
+
+
+_PHONE_CODE = {use: code for code, use in _PHONE_USE.items()}
+
+
+_PHONE_SYSTEM = {"PH": "phone", "FX": "fax", "CP": "phone", "BP": "pager", "SAT": "phone"}
+
+
+_EQUIPMENT = {"phone": "PH", "fax": "FX", "pager": "BP", "email": "Internet", "url": "X.400"}
+
+
+_NORTH_AMERICA = re.compile(r"\+1-(\d{3})-(\d{3})-(\d{4})")
+
+
+def make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
+    """XTN and Telecom; the parentheses name the use of numbers that state none."""
+    implied = arguments[0] if arguments else None
+
+    def read(raw: str, env: Er7Environment) -> dict[str, Any] | None:
+        parts = parts_of(raw, env)
+        use = _PHONE_USE.get(parts[2] or "")
+        if parts[3] == "CP":
+            use = "mobile"
+        kind = parts[3] or ""
+        if kind in ("Internet", "X.400") or (parts[4] and not (parts[1] or parts[6] or parts[7])):
+            value = parts[4] or parts[1] or parts[12]
+            system = "url" if kind == "X.400" else "email"
+        else:
+            value = parts[12] or parts[1] or _number(parts) or ""
+            system = _PHONE_SYSTEM.get(kind, "phone")
+        if not value:
+            return None
+        use = use or implied
+        if use:
+            return {"system": system, "value": value, "use": use}
+        return {"system": system, "value": value}
+
+    def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
+        number = value.get("value")
+        system = value.get("system") or "phone"
+        if not number:
+            return None
+        use = value.get("use") or ""
+        parts: dict[int, str | None] = {
+            2: _PHONE_CODE.get(use) or ("NET" if system == "email" else None),
+            3: "CP" if use == "mobile" and system == "phone" else _EQUIPMENT.get(system, "PH"),
+        }
+        if use == "mobile" and system == "phone":
+            parts[2] = "PRN"
+        if system in ("email", "url"):
+            parts[4] = number
+        else:
+            parts[1] = number
+            found = _NORTH_AMERICA.fullmatch(number)
+            if found:
+                parts[5], parts[6], parts[7] = "1", found[1], found[2] + found[3]
+        return joined(parts, env)
+
+    return Codec(
+        name="phone", read=read, write=write, left=frozenset({"XTN", "TN"}),
+        right=frozenset({"Telecom"}),
+    )  # fmt: skip
+
+
+def _number(parts: Sequence[str]) -> str | None:
+    """A telephone number out of XTN.5 to XTN.8: country, area, local number, extension."""
+    country, area, local, extension = parts[5], parts[6], parts[7], parts[8]
+    if not local:
+        return None
+    digits = re.sub(r"\D", "", local)
+    if area and len(digits) == 7 and (country or "1") == "1":
+        number = f"+1-{area}-{digits[:3]}-{digits[3:]}"
+    else:
+        number = " ".join(
+            part for part in (f"+{country}" if country else "", area or "", local) if part
+        )
+    return f"{number} x{extension}" if extension else number
