@@ -20,7 +20,8 @@ from adapter.exchange.fleet import Fleet
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.retry import Verdict, judge
 from adapter.exchange.sites import SiteFacts
-from adapter.plugin.errors import AdapterError, DataError, PluginError, TransientError
+from adapter.exchange.watch import watched
+from adapter.plugin.errors import AdapterError, DataError, PluginError
 from adapter.plugin.messages import Delivered, Outbound
 from adapter.plugin.system import Delivers, Finds
 from adapter.referral.consent import may_send
@@ -133,17 +134,10 @@ class Courier:
             )
         message = self._message(row)
         if row.attempts > 1 and isinstance(system, Finds):
-            found = await asyncio.wait_for(system.find(message), TIMEOUT)
+            found = await watched(system.find(message), seconds=TIMEOUT)
             if found is not None:
                 return found
-        try:
-            return await asyncio.wait_for(system.deliver(message), TIMEOUT)
-        except TimeoutError as error:
-            raise TransientError(
-                "delivery.timeout",
-                f"{row.destination} took longer than {TIMEOUT:.0f} s",
-                fix="See whether the peer is overloaded.",
-            ) from error
+        return await watched(system.deliver(message), seconds=TIMEOUT)
 
     def _message(self, row: OutboxRow) -> Outbound:
         site = self.sites[row.destination]

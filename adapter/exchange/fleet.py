@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
+from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
-from adapter.plugin.context import Context
+from adapter.exchange.watch import STRETCH_SECONDS, interrupting, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
-from adapter.plugin.system import HttpEndpoint, Listener, Receives, System, SystemConfig
+from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
 from adapter.store.store import Store
 
 OPEN_TIMEOUT = 30.0
@@ -33,7 +34,7 @@ class Fleet:
         plugins: Plugins,
         sites: Mapping[str, SiteFacts],
         store: Store,
-        context: Callable[[SiteFacts], Context],
+        context: Callable[[SiteFacts, SystemConfig], SiteContext],
     ) -> None:
         self.config = config
         self.plugins = plugins
@@ -42,6 +43,7 @@ class Fleet:
         self.addresses: dict[str, str] = {}
         self.apps: dict[str, Any] = {}
         self._context = context
+        self._contexts: dict[str, SiteContext] = {}
         self._systems: dict[str, System] = {}
         self._listeners: dict[str, list[Listener]] = {}
         self._retries: set[asyncio.Task[None]] = set()
@@ -87,10 +89,13 @@ class Fleet:
             task.cancel()
         for name, system in self._systems.items():
             try:
-                await asyncio.wait_for(system.close(), OPEN_TIMEOUT)
+                await watched(system.close(), seconds=OPEN_TIMEOUT)
             except Exception as error:  # noqa: BLE001 - the others must be closed too
                 self._log.warning("site.close-failed", site=name, error=type(error).__name__)
         self._systems.clear()
+        for context in self._contexts.values():
+            await context.close()
+        self._contexts.clear()
 
     def build(self, name: str) -> System:
         """A site's system from its table, not opened.
@@ -100,7 +105,13 @@ class Fleet:
         """
         site = self.sites[name]
         kind = self.plugins.system(site.system)
-        return kind(self._settings(name, kind), self._context(site))
+        settings = self._settings(name, kind)
+        context = self._contexts[name] = self._context(site, settings)
+        try:
+            with interrupting(STRETCH_SECONDS):
+                return kind(settings, context)
+        except SystemExit as error:
+            raise PluginError("plugin.exits", "the plugin tried to end the process") from error
 
     def _settings(self, name: str, kind: type[System]) -> SystemConfig:
         settings = _resolved(self.config.sites[name].settings, self.config)
@@ -118,24 +129,32 @@ class Fleet:
             ) from error
 
     async def _open_or_retry(self, name: str, tries: int) -> None:
+        system: System | None = None
         try:
             system = self.build(name)
-            await asyncio.wait_for(system.open(), OPEN_TIMEOUT)
+            await watched(system.open(), seconds=OPEN_TIMEOUT)
         except AdapterError as error:
+            await self._let_go(name, system)
             await self._not_open(name, error, tries)
-        except TimeoutError:
-            slow = TransientError("site.open-timeout", f"the site {name} did not open in time")
-            await self._not_open(name, slow, tries)
         except Exception as error:  # noqa: BLE001 - one plugin's fault stops no other site
-            fault = PluginError(
-                "plugin.raised", f"the plugin of {name} raised {type(error).__name__} in open()"
-            )
-            await self._not_open(name, fault, tries)
+            await self._let_go(name, system)
+            await self._not_open(name, _raised(name, error, "open()"), tries)
         else:
             self._systems[name] = system
             await self._state(name, "ready", None)
             if tries:
                 await self._start(name, system)
+
+    async def _let_go(self, name: str, system: System | None) -> None:
+        """Close what was opened in part; the site's context goes with it."""
+        try:
+            if system is not None:
+                await watched(system.close(), seconds=OPEN_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - the fault that is told is the first one
+            self._log.warning("site.close-failed", site=name, error=type(error).__name__)
+        context = self._contexts.pop(name, None)
+        if context is not None:
+            await context.close()
 
     async def _not_open(self, name: str, error: AdapterError, tries: int) -> None:
         self._log.error("site.not-open", site=name, code=error.code, message=error.message)
@@ -157,26 +176,33 @@ class Fleet:
     async def _start(self, name: str, system: System) -> None:
         if not isinstance(system, Receives):
             return
-        for endpoint in system.endpoints():
-            if isinstance(endpoint, HttpEndpoint):
-                self.apps[name] = endpoint.app
-                continue
-            try:
-                self.addresses[name] = await endpoint.start()
-            except (OSError, AdapterError) as error:
-                fault = (
-                    error
-                    if isinstance(error, AdapterError)
-                    else ConfigError(
-                        "site.cannot-listen",
-                        f"the site {name} cannot listen: {error.strerror or type(error).__name__}",
-                        fix="Choose another port, or end what uses it.",
-                    )
-                )
-                await self._state(name, "failed", fault)
-                self._log.error("site.cannot-listen", site=name, code=fault.code)
-                continue
-            self._listeners.setdefault(name, []).append(endpoint)
+        try:
+            with interrupting(STRETCH_SECONDS):
+                endpoints = list(system.endpoints())
+            for endpoint in endpoints:
+                await self._start_one(name, endpoint)
+        except AdapterError as error:
+            await self._deaf(name, error)
+        except OSError as error:
+            fault = ConfigError(
+                "site.cannot-listen",
+                f"the site {name} cannot listen: {error.strerror or type(error).__name__}",
+                fix="Choose another port, or end what uses it.",
+            )
+            await self._deaf(name, fault)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the other sites must listen
+            await self._deaf(name, _raised(name, error, "endpoints()"))
+
+    async def _start_one(self, name: str, endpoint: Listener | HttpEndpoint) -> None:
+        if isinstance(endpoint, HttpEndpoint):
+            self.apps[name] = _contained(endpoint.app)
+            return
+        self.addresses[name] = await watched(endpoint.start(), seconds=OPEN_TIMEOUT)
+        self._listeners.setdefault(name, []).append(endpoint)
+
+    async def _deaf(self, name: str, fault: AdapterError) -> None:
+        await self._state(name, "failed", fault)
+        self._log.error("site.cannot-listen", site=name, code=fault.code)
 
     async def _state(self, name: str, state: str, error: AdapterError | None) -> None:
         await self.store.write(
@@ -189,6 +215,26 @@ class Fleet:
                 fix=error.fix if error else None,
             )
         )
+
+
+def _raised(name: str, error: BaseException, where: str) -> PluginError:
+    return PluginError(
+        "plugin.raised",
+        f"the plugin of {name} raised {type(error).__name__} in {where}",
+        fix="Look at the log, and update the plugin or ask its maker.",
+    )
+
+
+def _contained(app: ASGIApp) -> ASGIApp:
+    """An application that cannot end the process: its SystemExit becomes a server error."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await app(scope, receive, send)
+        except SystemExit as error:
+            raise PluginError("plugin.exits", "the plugin tried to end the process") from error
+
+    return call
 
 
 def _resolved(value: Any, config: Config) -> Any:

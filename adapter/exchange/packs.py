@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from importlib.resources.abc import Traversable
 from pathlib import Path
+
+import structlog
 
 from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
 from adapter.fhir.format import FhirFormat
+from adapter.mapping.errors import PackError
 from adapter.mapping.packs import Packs, load_packs
+from adapter.mapping.table import Fault
 from adapter.plugin.formats import Format
 from adapter.referral.csv_format import CsvFormat
 from adapter.referral.format import ReferralFormat
@@ -26,6 +31,43 @@ def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Form
     folders: list[Path] = []
     if config:
         folders = [config.path(each) for each in config.mappings.folders]
-    return load_packs(
-        formats, overrides=folders, plugin_packs=plugins.packs, functions=plugins.functions
-    )
+    return sound_packs(plugins, formats, overrides=folders)
+
+
+def sound_packs(
+    plugins: Plugins,
+    formats: Mapping[str, Format],
+    *,
+    overrides: Iterable[Path | str] = (),
+    compiled: bool = True,
+) -> Packs:
+    """All packs but those of plugins that have faults: these are told and left out.
+
+    Raises:
+        PackError: a site's own pack or one of the core's has a fault.
+    """
+    kept = list(plugins.packs)
+    while True:
+        try:
+            return load_packs(
+                formats,
+                overrides=overrides,
+                plugin_packs=kept,
+                functions=plugins.functions,
+                compiled=compiled,
+            )
+        except PackError as error:
+            faulty = [root for root in kept if faults_of(error, root)]
+            if not faulty:
+                raise
+            for root in faulty:
+                first = faults_of(error, root)[0]
+                structlog.get_logger("plugins").error(
+                    "plugin.pack-left-out", pack=root.name, fault=first.code, line=first.where.line
+                )
+            kept = [root for root in kept if root not in faulty]
+
+
+def faults_of(error: PackError, root: Traversable) -> list[Fault]:
+    """The faults that are in files of one pack's folder."""
+    return [each for each in error.faults if each.where.file.startswith(f"{root}/")]

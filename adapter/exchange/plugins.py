@@ -8,33 +8,51 @@ fails is kept with its distribution, version and reason.
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
+from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Literal
 
 import pluggy
 
+from adapter.exchange.watch import interrupting
 from adapter.plugin import hookspecs
-from adapter.plugin.errors import PluginError
+from adapter.plugin.errors import AdapterError, PluginError
 from adapter.plugin.formats import Format
-from adapter.plugin.system import System, SystemSpec
+from adapter.plugin.system import Delivers, Finds, Polls, Receives, System, SystemSpec
 
 State = Literal["enabled", "installed", "failed"]
+LOAD_SECONDS = 30.0
+ABILITIES: Mapping[str, type[Any]] = {
+    "receives": Receives,
+    "polls": Polls,
+    "delivers": Delivers,
+    "finds": Finds,
+}
+"""Each ability of `Capabilities` and the Protocol that a system with it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedPlugin:
-    """One plugin as it stands: enabled, installed only, or failed and why."""
+    """One plugin as it stands: enabled, installed only, or failed and why.
+
+    `code` is the word code of the failure, `reason` the sentence for people, `fix` what to do.
+    """
 
     name: str
     version: str
     distribution: str
     state: State
     reason: str = ""
+    code: str = ""
+    fix: str = ""
     systems: tuple[SystemSpec, ...] = ()
     formats: tuple[Format, ...] = ()
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    packs: tuple[Traversable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +63,7 @@ class Plugins:
     systems: Mapping[str, SystemSpec]
     formats: Mapping[str, Format]
     functions: Mapping[str, Callable[..., Any]]
+    packs: tuple[Traversable, ...] = ()
 
     def system(self, name: str) -> type[System]:
         """The class of a system.
@@ -55,23 +74,7 @@ class Plugins:
         spec = self.systems.get(name)
         if spec is None:
             raise PluginError("plugin.no-system", *self._why_missing(name))
-        if not isinstance(spec.system, str):
-            return spec.system
-        module, _, attribute = spec.system.partition(":")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # a plugin may raise anything while it is imported
-            raise PluginError(
-                "plugin.import-failed",
-                f"the system {name} cannot be imported: {type(error).__name__}",
-                fix="Reinstall the plugin, or ask its maker.",
-                detail=str(error),
-            ) from error
-        if not (isinstance(found, type) and issubclass(found, System)):
-            raise PluginError(
-                "plugin.not-a-system", f"{spec.system} is no subclass of adapter.plugin.System"
-            )
-        return found
+        return system_class(spec)
 
     def _why_missing(self, name: str) -> tuple[str, ...]:
         for plugin in self.loaded:
@@ -86,24 +89,68 @@ class Plugins:
         return (f"no enabled plugin brings a system {name!r}; there are: {known}",)
 
 
+def system_class(spec: SystemSpec) -> type[System]:
+    """The class that a spec names, imported now if it is named by its place.
+
+    Raises:
+        PluginError: it cannot be imported, is no system, or declares what it has not.
+    """
+    found: Any = spec.system
+    if isinstance(spec.system, str):
+        module, _, attribute = spec.system.partition(":")
+        try:
+            with interrupting(LOAD_SECONDS):
+                found = getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:  # a plugin may raise anything while it is imported
+            raise PluginError(
+                "plugin.import-failed",
+                f"the system {spec.name} cannot be imported: {_said(error)}",
+                fix="Reinstall the plugin, or ask its maker.",
+                detail=str(error),
+            ) from error
+    if not (isinstance(found, type) and issubclass(found, System)):
+        raise PluginError(
+            "plugin.not-a-system", f"{spec.system} is no subclass of adapter.plugin.System"
+        )
+    lacking = undeclared(found)[0]
+    if lacking:
+        raise PluginError(
+            "plugin.declares-what-it-lacks",
+            f"the system {spec.name} declares that it {lacking[0]}, "
+            f"but has not what {ABILITIES[lacking[0]].__name__} asks for",
+            fix="Update the plugin, or ask its maker: `adapter conform` shows it.",
+        )
+    return found
+
+
+def undeclared(system: type[System]) -> tuple[list[str], list[str]]:
+    """Abilities that a class declares and lacks, and those that it has and does not declare."""
+    lacking, silent = [], []
+    for ability, protocol in ABILITIES.items():
+        level = getattr(system.capabilities, ability).level
+        declared = level not in ("not-implemented", "impossible")
+        implemented = issubclass(system, protocol)
+        if declared and not implemented:
+            lacking.append(ability)
+        if implemented and not declared:
+            silent.append(ability)
+    return lacking, silent
+
+
 def load_plugins(enabled: Collection[str] | None) -> Plugins:
     """Load the enabled plugins; None loads every installed one (for commands that use no store)."""
     loaded: list[LoadedPlugin] = []
-    systems: dict[str, SystemSpec] = {}
-    formats: dict[str, Format] = {}
-    functions: dict[str, Callable[..., Any]] = {}
-    for point in sorted(
-        metadata.entry_points(group=hookspecs.ENTRY_POINTS), key=lambda each: each.name
-    ):
+    taken = Taken()
+    points = sorted(metadata.entry_points(group=hookspecs.ENTRY_POINTS), key=lambda each: each.name)
+    taken.owners = frozenset(each.name for each in points)
+    for point in points:
         if enabled is not None and point.name not in enabled:
             loaded.append(_described(point, "installed"))
             continue
-        plugin = _load(point, systems, formats, functions)
+        plugin = _load(point, taken)
         loaded.append(plugin)
         if plugin.state == "enabled":
-            systems |= {each.name: each for each in plugin.systems}
-            formats |= {each.name: each for each in plugin.formats}
-            functions |= plugin.functions
+            taken.add(plugin)
     missing = set(enabled or ()) - {each.name for each in loaded}
     loaded += [
         LoadedPlugin(
@@ -111,11 +158,39 @@ def load_plugins(enabled: Collection[str] | None) -> Plugins:
             version="",
             distribution="",
             state="failed",
+            code="plugin.not-installed",
             reason="it is enabled, but not installed",
+            fix="Install its distribution into this environment, or take it out of enabled.",
         )
         for name in sorted(missing)
     ]
-    return Plugins(loaded=tuple(loaded), systems=systems, formats=formats, functions=functions)
+    return Plugins(
+        loaded=tuple(loaded),
+        systems=taken.systems,
+        formats=taken.formats,
+        functions=taken.functions,
+        packs=tuple(taken.packs),
+    )
+
+
+@dataclass(slots=True)
+class Taken:
+    """What the plugins loaded so far have brought, and the names that plugins own."""
+
+    owners: frozenset[str] = frozenset()
+    names: set[str] = field(default_factory=set)
+    systems: dict[str, SystemSpec] = field(default_factory=dict)
+    formats: dict[str, Format] = field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    packs: list[Traversable] = field(default_factory=list)
+
+    def add(self, plugin: LoadedPlugin) -> None:
+        """A plugin that loaded: its names are taken now."""
+        self.names.add(plugin.name)
+        self.systems |= {each.name: each for each in plugin.systems}
+        self.formats |= {each.name: each for each in plugin.formats}
+        self.functions |= plugin.functions
+        self.packs += plugin.packs
 
 
 def _described(point: metadata.EntryPoint, state: State, **more: Any) -> LoadedPlugin:
@@ -128,37 +203,67 @@ def _described(point: metadata.EntryPoint, state: State, **more: Any) -> LoadedP
     )
 
 
-def _load(
-    point: metadata.EntryPoint,
-    systems: Mapping[str, SystemSpec],
-    formats: Mapping[str, Format],
-    functions: Mapping[str, Callable[..., Any]],
-) -> LoadedPlugin:
+def _load(point: metadata.EntryPoint, taken: Taken) -> LoadedPlugin:
     """One plugin, by a manager of its own: pluggy would let one bad plugin spoil a shared call."""
     try:
-        manager = pluggy.PluginManager(hookspecs.PROJECT)
-        manager.add_hookspecs(hookspecs)
-        manager.register(point.load(), name=point.name)
-        manager.check_pending()
-        brought_systems = _items(manager.hook.register_systems(), SystemSpec)
-        brought_formats = _formats(manager.hook.register_formats())
-        brought_functions = _functions(manager.hook.register_functions())
-        _refuse_newer(brought_systems)
-        _refuse_doubles("system", [each.name for each in brought_systems], systems)
-        _refuse_doubles("format", [each.name for each in brought_formats], formats)
-        _refuse_doubles("function", list(brought_functions), functions)
-    except Exception as error:  # noqa: BLE001 - whatever a plugin raises, the others run on
-        reason = error.message if isinstance(error, PluginError) else f"{type(error).__name__}"
-        if isinstance(error, pluggy.PluginValidationError | ImportError):
-            reason = f"{type(error).__name__}: {error}"
-        return _described(point, "failed", reason=reason)
-    return _described(
-        point,
-        "enabled",
-        systems=brought_systems,
-        formats=brought_formats,
-        functions=brought_functions,
+        with interrupting(LOAD_SECONDS):
+            brought = collect(point.name, point.load, taken)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others run on
+        fault = _fault(error)
+        return _described(point, "failed", code=fault.code, reason=fault.message, fix=fault.fix)
+    return _described(point, "enabled", **brought)
+
+
+def collect(name: str, load: Callable[[], Any], taken: Taken) -> dict[str, Any]:
+    """What one plugin registers, checked: its systems, formats, functions and packs.
+
+    Raises:
+        PluginError: a hook returned the wrong thing, a name is taken, or the API is newer. Anything
+            else that the plugin itself raises is let through.
+    """
+    if name in taken.names:
+        raise PluginError("plugin.double", f"the plugin {name} is already there", fix=_DOUBLE)
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(load(), name=name)
+    manager.check_pending()
+    brought: dict[str, Any] = {
+        "systems": _items(manager.hook.register_systems(), SystemSpec),
+        "formats": _formats(manager.hook.register_formats()),
+        "functions": _functions(manager.hook.register_functions()),
+        "packs": _items(manager.hook.register_mapping_packs(), Traversable),
+    }
+    _refuse_newer(brought["systems"])
+    systems = [each.name for each in brought["systems"]]
+    _refuse_doubles("system", systems, taken.systems)
+    _refuse_doubles("system", systems, taken.owners - {name})
+    _refuse_doubles("format", [each.name for each in brought["formats"]], taken.formats)
+    _refuse_doubles("function", list(brought["functions"]), taken.functions)
+    return brought
+
+
+_DOUBLE = "Uninstall or disable one of the two: adapter plugins list"
+
+
+def _fault(error: BaseException) -> AdapterError:
+    """Why a plugin did not load, in words."""
+    if isinstance(error, AdapterError):
+        return error
+    if isinstance(error, pluggy.PluginValidationError):
+        code, fix = "plugin.unknown-hook", "The hooks are in docs/reference/hooks.md."
+        return PluginError(code, f"PluginValidationError: {error}", fix=fix)
+    fix = "Reinstall the plugin, or ask its maker."
+    return PluginError("plugin.import-failed", _said(error), fix=fix)
+
+
+def _said(error: BaseException) -> str:
+    """The class of an error and where it was raised; what it says only if Python itself says it."""
+    said = (
+        f"{type(error).__name__}: {error}" if isinstance(error, ImportError | SyntaxError) else ""
     )
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return said or f"{type(error).__name__}{where}"
 
 
 def _items(results: Iterable[Any], kind: type[Any]) -> tuple[Any, ...]:
@@ -208,10 +313,11 @@ def _refuse_newer(specs: Iterable[SystemSpec]) -> None:
                 "plugin.api-version",
                 f"the system {spec.name} was written for plugin API {spec.api_version}, "
                 f"this adapter has {hookspecs.API_VERSION}",
+                fix="Update the adapter, or install a version of the plugin for its plugin API.",
             )
 
 
-def _refuse_doubles(what: str, names: list[str], taken: Mapping[str, Any]) -> None:
+def _refuse_doubles(what: str, names: list[str], taken: Collection[str]) -> None:
     for name in names:
         if name in taken or names.count(name) > 1:
-            raise PluginError("plugin.double", f"the {what} {name} is already there")
+            raise PluginError("plugin.double", f"the {what} {name} is already there", fix=_DOUBLE)

@@ -37,8 +37,6 @@ from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    import httpx
-
     from adapter.store.inbox import InboxRow
 
 BATCH = 32
@@ -84,7 +82,7 @@ class Service:
             plugins=self.plugins,
             sites=self.sites,
             store=store,
-            context=lambda facts: SiteContext(self, facts),
+            context=lambda facts, settings: SiteContext(self, facts, settings),
         )
         self.courier = Courier(
             store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
@@ -96,7 +94,6 @@ class Service:
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._executor: ProcessPoolExecutor | None = None
-        self._http: httpx.AsyncClient | None = None
         self._stopping = False
         self._log = structlog.get_logger("service")
 
@@ -133,14 +130,6 @@ class Service:
             self._executor = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
         return self._executor
 
-    def http(self) -> httpx.AsyncClient:
-        """The one HTTP client of this process."""
-        if self._http is None:
-            import httpx
-
-            self._http = httpx.AsyncClient(timeout=30.0, follow_redirects=False)
-        return self._http
-
     async def start(self) -> None:
         """Open every site, start engine and courier, then listen."""
         await self.fleet.open()
@@ -160,8 +149,6 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fleet.close()
-        if self._http is not None:
-            await self._http.aclose()
         if self._executor is not None:
             self._executor.shutdown(wait=False, cancel_futures=True)
         self.store.close()

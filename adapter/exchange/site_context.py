@@ -15,15 +15,17 @@ from adapter.exchange.desk import Desk
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.context import Log, Site, State
 from adapter.plugin.errors import TransientError
+from adapter.plugin.http import Http
 from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
+from adapter.plugin.system import SystemConfig
 from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
-    import httpx
+    from adapter.exchange.http.client import SiteClient
 
 T = TypeVar("T")
 
@@ -61,10 +63,6 @@ class Core(Protocol):
 
     def executor(self) -> Executor:
         """Worker processes."""
-        ...
-
-    def http(self) -> httpx.AsyncClient:
-        """The one HTTP client."""
         ...
 
     def received(self) -> None:
@@ -108,8 +106,10 @@ class SiteState:
 class SiteContext:
     """`adapter.plugin.Context` for one site."""
 
-    def __init__(self, core: Core, facts: SiteFacts) -> None:
+    def __init__(self, core: Core, facts: SiteFacts, settings: SystemConfig) -> None:
         self._core = core
+        self._settings = settings
+        self._client: SiteClient | None = None
         self._facts = facts
         self._log = structlog.get_logger("plugin").bind(site=facts.name)
         self._state = SiteState(core.store, facts, core.organization)
@@ -133,9 +133,25 @@ class SiteContext:
         return log
 
     @property
-    def http(self) -> httpx.AsyncClient:
-        """The core's HTTP client."""
-        return self._core.http()
+    def http(self) -> Http:
+        """The site's own HTTP client, made when it is first asked for."""
+        if self._client is None:
+            from adapter.exchange.http.factory import Wiring, site_client
+
+            self._client = site_client(
+                self._site,
+                self._settings,
+                state=self._state,
+                log=self._log,
+                wiring=Wiring(now=self.now, sleep=self.sleep),
+            )
+        return self._client
+
+    async def close(self) -> None:
+        """Let go of connections; the core calls it when the system is closed."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
 
     @property
     def state(self) -> State:

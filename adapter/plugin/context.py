@@ -15,7 +15,7 @@ from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
 
 if TYPE_CHECKING:
-    import httpx
+    from adapter.plugin.http import Http
 
 T = TypeVar("T")
 
@@ -82,8 +82,8 @@ class Context(Protocol):
         ...
 
     @property
-    def http(self) -> httpx.AsyncClient:
-        """The core's HTTP client: timeouts, redaction and the URL guard are its own."""
+    def http(self) -> Http:
+        """The site's HTTP client: timeouts, tokens, redaction and the URL guard are the core's."""
         ...
 
     @property

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from adapter.plugin.formats import Format
     from adapter.plugin.system import SystemSpec
 
@@ -63,4 +65,19 @@ def register_functions() -> Mapping[str, Callable[..., Any]]:  # type: ignore[em
         @hookimpl
         def register_functions():
             return {"acme.room-number": room_number}
+    """
+
+
+@hookspec
+def register_mapping_packs() -> Iterable[Traversable]:  # type: ignore[empty-body]
+    """The folders of mapping packs that this plugin brings, each with its pack.toml.
+
+    Called when: once, when the plugin is loaded; the packs are read after all plugins.
+    Returns: a folder for each pack. A site's own pack of the same name goes before it, the core's
+    comes after it.
+    Example::
+
+        @hookimpl
+        def register_mapping_packs():
+            return [importlib.resources.files("adapter_acme") / "mappings" / "acme"]
     """

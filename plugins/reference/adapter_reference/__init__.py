@@ -1,0 +1,38 @@
+"""The example plugin: a peer that speaks plain JSON over HTTP, both ways."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
+
+from adapter.plugin import SystemSpec, hookimpl
+
+if TYPE_CHECKING:
+    from adapter.plugin.formats import Format
+
+
+@hookimpl
+def register_systems() -> list[SystemSpec]:
+    """The one system; its module is imported when a site uses it."""
+    return [
+        SystemSpec(
+            name="reference",
+            system="adapter_reference.system:Reference",
+            summary="Example: referrals as JSON over HTTP (receives, polls, delivers, finds)",
+        )
+    ]
+
+
+@hookimpl
+def register_formats() -> list[Format]:
+    """The format ``reference``: one JSON object for each message."""
+    from adapter_reference.format import ReferenceFormat
+
+    return [ReferenceFormat()]
+
+
+@hookimpl
+def register_mapping_packs() -> list[Traversable]:
+    """The pack ``reference``: this JSON to the canonical referral and back."""
+    return [files("adapter_reference") / "mappings" / "reference"]
