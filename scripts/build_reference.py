@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from error_codes import Found, error_codes
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -202,7 +203,63 @@ def default_words(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-PAGES = {"command-line.md": command_page, "configuration.md": configuration_page}
+KINDS = {
+    "ConfigError": "the configuration is wrong; a person must edit it (exit code 3)",
+    "PluginError": "a plugin is missing, failed, or broke its contract (exit code 3)",
+    "StoreError": "the store could not do it; nothing of the work was kept (exit code 4)",
+    "TransientError": "a peer could not take it now; it is tried again (exit code 5)",
+    "SystemFault": "a peer broke its own contract; it is tried again (exit code 5)",
+    "AuthError": "a peer refused our credentials; the site waits for a person (exit code 5)",
+    "GoneError": "the destination says that it no longer exists (exit code 5)",
+    "DataError": "this one message or request is wrong; others go on (exit code 1)",
+    "AdapterError": "something that a person can act on (exit code 1)",
+    "Refusal": "a message was not taken; its sender was told and keeps it",
+    "Problem": "a message was not taken, or is odd; its sender was told",
+    "Refused": "a change that somebody asked for is not allowed now; nothing changed",
+}
+
+
+def errors_page() -> str:
+    found = error_codes()
+    lines = [NOTE, "", "# Errors", ""]
+    lines += [
+        *wrapped(
+            "Every error has a word code, a message, and what to do about it. Commands print them "
+            "on stderr; `adapter inbox list`, `adapter deliveries list` and `adapter sites list` "
+            "show those of messages, deliveries and sites. No error repeats a value of a message. "
+            "Below, … stands for what is named there, such as a site or a setting."
+        ),
+        "",
+        "`internal.error` is a fault of the adapter itself: run the command again with",
+        "`ADAPTER_DEBUG=1` and report what it prints, after removing anything about a person.",
+        "",
+    ]
+    for room in dict.fromkeys(code.partition(".")[0] for code in found):
+        lines += [f"## {room}", ""]
+        for code, each in found.items():
+            if code.partition(".")[0] == room:
+                lines += error_lines(each)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def error_lines(found: Found) -> Iterator[str]:
+    yield f"### {found.code}"
+    yield ""
+    yield from wrapped("Kind: " + "; or ".join(KINDS[each] for each in found.kinds) + ".")
+    yield ""
+    if found.messages:
+        yield from wrapped("Says: " + " Or: ".join(found.messages))
+        yield ""
+    if found.fixes:
+        yield from wrapped("Fix: " + " Or: ".join(found.fixes))
+        yield ""
+
+
+PAGES = {
+    "command-line.md": command_page,
+    "configuration.md": configuration_page,
+    "errors.md": errors_page,
+}
 
 
 def main() -> int:

@@ -13,8 +13,6 @@ from adapter.cli.settings import DEFAULT, ConfigOption, read
 app = typer.Typer(
     help="What goes out, and what is stuck.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
 )
 
 

@@ -20,8 +20,6 @@ MessageId = Annotated[str, typer.Argument(metavar="ID", help="The id that the li
 app = typer.Typer(
     help="What arrived, and what was refused or set aside.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
 )
 
 

@@ -111,11 +111,13 @@ def load(name: str) -> Any:
     """Import a command: a Typer application as it is, a function wrapped as one command."""
     entry = COMMANDS[name]
     found = getattr(importlib.import_module(f"adapter.cli.{entry.module}"), entry.attribute)
-    if not isinstance(found, typer.Typer):
+    if isinstance(found, typer.Typer):
+        found.rich_markup_mode = None
+        command: Any = typer.main.get_group(found)
+    else:
         application = typer.Typer(add_completion=False, rich_markup_mode=None)
         application.command(name)(found)
-        found = application
-    command = typer.main.get_command(found)
+        command = typer.main.get_command(application)
     command.name = name
     return command
 

@@ -13,8 +13,6 @@ from adapter.cli.settings import DEFAULT, ConfigOption, read
 app = typer.Typer(
     help="Referrals, and the journey of each.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
 )
 
 

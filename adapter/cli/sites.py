@@ -21,8 +21,6 @@ PATIENCE = 30.0
 app = typer.Typer(
     help="The configured connections: list them, check them.",
     no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
 )
 
 

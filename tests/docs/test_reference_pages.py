@@ -15,12 +15,13 @@ COMMAND = re.compile(r"^(?:\.venv/bin/)?adapter (.+)$", re.MULTILINE)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def builder() -> dict[str, Any]:
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     return runpy.run_path(str(ROOT / "scripts" / "build_reference.py"))
 
 
-@pytest.mark.parametrize("name", ["command-line.md", "configuration.md"])
+@pytest.mark.parametrize("name", ["command-line.md", "configuration.md", "errors.md"])
 def test_a_page_that_follows_from_the_program_is_up_to_date(
     name: str, builder: dict[str, Any]
 ) -> None:
@@ -38,6 +39,16 @@ def test_every_option_says_what_it_does(builder: dict[str, Any]) -> None:
     rows = [line for line in builder["command_page"]().splitlines() if line.startswith("| `")]
     assert len(rows) > 20
     assert [row for row in rows if row.endswith("|  |")] == []
+
+
+def test_every_error_code_has_one_heading_and_every_heading_a_code(
+    builder: dict[str, Any],
+) -> None:
+    headings = re.findall(
+        r"^### (.+)$", (DOCS / "reference" / "errors.md").read_text("utf-8"), re.M
+    )
+    assert len(headings) > 100
+    assert sorted(headings) == sorted(builder["error_codes"]()), "run: make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -19,9 +19,8 @@ import json, sys
 from importlib import metadata, resources
 from pathlib import Path
 import adapter, adapter_mappings, adapter_conformance
-from adapter.exchange.packs import formats_of
+from adapter.exchange.packs import formats_of, packs_of
 from adapter.exchange.plugins import load_plugins
-from adapter.mapping import Packs
 
 root = Path(sys.argv[1])
 assert not Path(adapter.__file__).is_relative_to(root), adapter.__file__
@@ -32,9 +31,9 @@ packs = [
     each.name for each in resources.files(adapter_mappings).iterdir()
     if each.is_dir() and (each / "pack.toml").is_file()
 ]
-loaded = Packs.load(
-    [resources.files(adapter_mappings) / name for name in packs], formats=formats_of(plugins)
-)
+loaded = packs_of(None, plugins, formats_of(plugins))
+assert set(packs) <= set(loaded.packs), (packs, list(loaded.packs))
+assert loaded.maps
 print(json.dumps({"plugins": sorted(plugins.systems), "packs": sorted(packs)}))
 """
 
@@ -104,7 +103,7 @@ def test_a_clean_installation_loads_every_plugin_and_pack(clean: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["plugins"] == ["hl7v2", "link"]
+    assert {"hl7v2", "link"} <= set(found["plugins"])
     assert {"fhir_r4", "hl7v2_ref"} <= set(found["packs"])
 
 
