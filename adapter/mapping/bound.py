@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adapter.mapping.codes import CodeTable
 from adapter.mapping.table import (
     Block,
     Const,
@@ -23,7 +22,7 @@ from adapter.mapping.table import (
     TableError,
     Where,
 )
-from adapter.plugin.formats import Codec, CodecMaker, Format, Notation, PathError, Step
+from adapter.plugin.formats import Codec, CodecMaker, Format, Notation, PathError, Step, Table
 
 Steps = tuple[Step, ...]
 
@@ -97,7 +96,7 @@ class BoundMap:
 def bind(
     table: MapTable,
     formats: Mapping[str, Format],
-    codes: Mapping[str, CodeTable],
+    codes: Mapping[str, Table],
     functions: Mapping[str, Any] | None = None,
 ) -> BoundMap:
     """Understand every path and codec of a table.
@@ -144,7 +143,7 @@ class _Binder:
         left: Notation,
         right: Notation,
         codecs: Mapping[str, CodecMaker],
-        codes: Mapping[str, CodeTable],
+        codes: Mapping[str, Table],
         functions: Mapping[str, Any],
         faults: list[Fault],
     ) -> None:

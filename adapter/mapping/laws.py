@@ -19,6 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from adapter.mapping.errors import NoMapError
 from adapter.mapping.domain import MapDomain, projected, read_domain
 from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs, codes_of
@@ -88,6 +89,9 @@ def laws_of(
     domain = read_domain(pack)
     own = packs.preferring(name)
     files = list(read_cases(pack, own))
+    for case, picked in files:
+        if picked is None:
+            yield LawResult(name, "", "expected", 1, 1, f"{case.name}: no map takes it")
     for mapping in own.maps:
         if mapping.pack != name:
             continue
@@ -116,7 +120,10 @@ def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
         source = formats[suffix]
         raw = entry.read_bytes()
         tree = source.parse(raw)
-        yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
+        try:
+            yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
+        except NoMapError:
+            yield Case(entry.name, raw, tree), None
 
 
 def _lefts(packs: Packs, pack: Pack) -> set[str]:

@@ -124,8 +124,13 @@ class Settings:
 class Table(Protocol):
     """A code table as codecs see it."""
 
-    to_right: Mapping[str, str]
-    to_left: Mapping[str, str]
+    @property
+    def to_right(self) -> Mapping[str, str]:
+        """The right code of each left code."""
+
+    @property
+    def to_left(self) -> Mapping[str, str]:
+        """The left code of each right code: the way back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ def read_address(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_address(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """XAD of an Address; lines after the second join it."""
-    given = value.get("lines") or ()
+    given: Sequence[str] = value.get("lines") or ()
     if len(given) > 2:
         raise DomainError("HL7 v2 has room for two address lines")
     kind = _ADDRESS_TYPE.get(value.get("use") or "")
