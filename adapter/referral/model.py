@@ -49,6 +49,15 @@ class Concept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Where a resource points, in its sender's words, when what it points at did not come along."""
+
+    reference: str | None = None
+    display: str | None = None
+    type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """From `start` to `end`, both inclusive, either may be open."""
 
@@ -240,6 +249,42 @@ class Value:
     concept: Concept | None = None
     quantity: Quantity | None = None
     attachment: Attachment | None = None
+    markdown: str | None = None
+    canonical: str | None = None
+    url: str | None = None
+    link: Link | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One input or output of a Task in its sender's own kind (FHIR Task.input, Task.output)."""
+
+    type: Concept | None = None
+    value: Value | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alone:
+    """What a resource that came alone says of itself and of others, so that it can be given back.
+
+    `profiles` are claimed by its sender, `narrative` is its XHTML; the links are FHIR's element
+    names. Resources that come together in a Bundle are read into the model itself instead.
+    """
+
+    profiles: tuple[str, ...] = ()
+    narrative: str | None = None
+    narrative_status: str | None = None
+    intent: str | None = None
+    subject: Link | None = None
+    source: Link | None = None
+    focus: Link | None = None
+    requester: Link | None = None
+    owner: Link | None = None
+    performers: tuple[Link, ...] = ()
+    based_on: tuple[Link, ...] = ()
+    part_of: tuple[Link, ...] = ()
+    reasons: tuple[Link, ...] = ()
+    supporting: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +324,8 @@ class Answers:
     author: str | None = None
     identifier: Identifier | None = None
     items: tuple[AnswerItem, ...] = ()
+    title: str | None = None
+    alone: Alone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,10 +378,14 @@ class Consent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What is asked for: a type of service, a program, or both."""
+    """What is asked for: a type of service, a program, or both.
+
+    `domain` is the kind of social need that it is for (SDOHCC temporary codes, `food-insecurity`).
+    """
 
     code: Concept | None = None
     category: Concept | None = None
+    domain: Coding | None = None
     program: str | None = None
 
 
@@ -343,13 +394,15 @@ class Referral:
     """The authorisation, owned by the requester (FHIR ServiceRequest).
 
     `identifiers` carry type PLAC (placer, the requester's own number), FILL (filler, ours) or none.
-    `what_matters` is the client's own words and is shown first everywhere.
+    `what_matters` is the client's own words and is shown first everywhere. `based_on` are the
+    referrals that this one passes on: a hub's own order to fill them (FHIR intent filler-order).
     """
 
     id: str | None = None
     identifiers: tuple[Identifier, ...] = ()
     requisition: Identifier | None = None
     replaces: tuple[Identifier, ...] = ()
+    based_on: tuple[Identifier, ...] = ()
     status: ReferralStatus | None = None
     status_reason: str | None = None
     priority: Priority | None = None
@@ -381,6 +434,7 @@ class Referral:
     notes: tuple[Note, ...] = ()
     program_tag: str | None = None
     test: bool | None = None
+    alone: Alone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -470,7 +524,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
-    """The execution by one recipient (FHIR Task). `parent` links a hub's child to its parent."""
+    """The execution by one recipient (FHIR Task). `parent` links a hub's child to its parent.
+
+    `code` and `description` say what is asked, where it is not simply to fulfil the referral (a
+    patient's own task); `inputs` and `outputs` are those that have no field of their own.
+    """
 
     id: str | None = None
     identifiers: tuple[Identifier, ...] = ()
@@ -493,6 +551,11 @@ class Fulfilment:
     progress: Progress | None = None
     outcome: Outcome | None = None
     notes: tuple[Note, ...] = ()
+    code: Concept | None = None
+    description: str | None = None
+    inputs: tuple[Piece, ...] = ()
+    outputs: tuple[Piece, ...] = ()
+    alone: Alone | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

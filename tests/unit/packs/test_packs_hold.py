@@ -6,7 +6,7 @@ import pytest
 
 from adapter.cli.formats import installed_formats
 from adapter.mapping.check import check_pack
-from adapter.mapping.laws import test_pack as laws_of
+from adapter.mapping.laws import laws_of
 from adapter.mapping.packs import Packs, load_packs
 
 PACKS = ["csv_referral"]
