@@ -220,13 +220,13 @@ class Engine:
             asked = Entry(kind="referral.status-asked")
             return Decision(case=kept.case, entries=(asked,)), [Told(event="status-answer")]
         if event.kind in ("request", "modify"):
-            return self._modify(kept, event, now), [
+            return self.modified(kept, event, now), [
                 Told(event="modify", to="performer"),
                 Told(event="modify-answer"),
             ]
         return self._answered(kept, event, site, cause)
 
-    def _modify(self, kept: Kept, event: ReferralEvent, now: str) -> Decision:
+    def modified(self, kept: Kept, event: ReferralEvent, now: str) -> Decision:
         """The requester's new words replace the old; identity, status and consent stay ours."""
         before, said = kept.case.referral, event.referral or Referral()
         if before.status not in ("active", "on-hold", "draft", "unknown"):

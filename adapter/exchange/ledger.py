@@ -70,8 +70,12 @@ class Ledger:
         *,
         entries: Iterable[Entry] = (),
         told: Iterable[Told] = (),
+        received: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
-        """A new case: its rows, identifiers, journal, projection, and the first deliveries."""
+        """A new case: its rows, identifiers, journal, projection, and the first deliveries.
+
+        `received` are the FHIR resources by id that a client wrote it as.
+        """
         referral = case.referral
         identity = referral.id or ""
         tx.cases.add(
@@ -99,7 +103,9 @@ class Ledger:
             },
         )
         journal(tx, self.organization, identity, entries, cause)
-        self.projector.write(tx, self.organization, case, site=cause.site, at=cause.at)
+        self.projector.write(
+            tx, self.organization, case, site=cause.site, at=cause.at, received=received or {}
+        )
         self.dispatch.tell(tx, kept, told, cause)
 
     def write(
@@ -109,12 +115,19 @@ class Ledger:
         decision: Decision,
         cause: Cause,
         told: Iterable[Told] = (),
+        received: Mapping[str, dict[str, Any]] | None = None,
     ) -> None:
-        """What a decision changed, its journal, its projection, and what others are told."""
+        """What a decision changed, its journal, its projection, and what others are told.
+
+        `received` are the FHIR resources by id that a client wrote the change as.
+        """
         case = decision.case
         if case is not kept.case:
             self._save(tx, kept, case)
-            self.projector.write(tx, self.organization, case, site=kept.site, at=cause.at)
+        if case is not kept.case or received:
+            self.projector.write(
+                tx, self.organization, case, site=kept.site, at=cause.at, received=received or {}
+            )
         journal(tx, self.organization, kept.id, decision.entries, cause)
         current = replace(kept, case=case)
         self.dispatch.tell(tx, current, told, cause)
@@ -125,9 +138,12 @@ class Ledger:
 
     def add_fulfilment(
         self, tx: Transaction, kept: Kept, fulfilment: Fulfilment, destination: str | None
-    ) -> None:
-        """One more fulfilment on a case."""
+    ) -> Kept:
+        """One more fulfilment on a case; the case with it, whose change is still to be written."""
         self._add_fulfilment(tx, kept.id, fulfilment, destination)
+        held = {**kept.held, fulfilment.id or "": Held(1, destination)}
+        case = replace(kept.case, fulfilments=(*kept.case.fulfilments, fulfilment))
+        return replace(kept, case=case, held=held)
 
     def _add_fulfilment(
         self, tx: Transaction, referral: str, fulfilment: Fulfilment, destination: str | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,29 @@ from adapter.store.resources import NewResource
 from adapter.store.transaction import Transaction
 
 Resource = dict[str, Any]
+
+KEPT: Mapping[str, tuple[str, ...]] = {
+    "Task": (
+        "text", "extension", "instantiatesCanonical", "instantiatesUri", "basedOn",
+        "groupIdentifier", "encounter", "performerType", "location", "reasonCode",
+        "reasonReference", "insurance", "relevantHistory", "input",
+    ),
+    "ServiceRequest": (
+        "text", "instantiatesCanonical", "instantiatesUri", "basedOn", "encounter",
+        "asNeededBoolean", "asNeededCodeableConcept", "quantityQuantity", "insurance", "specimen",
+        "bodySite", "patientInstruction", "relevantHistory",
+    ),
+}  # fmt: skip
+"""Elements that no table writes: what a client wrote there stays with the resource."""
+_NOTHING: Mapping[str, Any] = {}
+
+
+def written_by_client(identity: str) -> bool:
+    """True for an id that this server gave to a client's resource.
+
+    Ids of what a client creates are UUIDv7; those of what a message maps to are uuid5.
+    """
+    return identity[14:15] == "7"
 
 
 class Projector:
@@ -61,13 +84,23 @@ class Projector:
         ]
 
     def write(
-        self, tx: Transaction, organization: str, case: Case, *, site: str, at: datetime
+        self,
+        tx: Transaction,
+        organization: str,
+        case: Case,
+        *,
+        site: str,
+        at: datetime,
+        received: Mapping[str, Resource] = _NOTHING,
     ) -> None:
         """Store a new version of each resource that is new or has changed.
 
         The questionnaires that were answered are stored too, as nobody's: they outlive the person.
+        `received` are the request and tasks by id as a client wrote them: their elements that the
+        tables do not write are kept, as are those of the version before. Other resources that a
+        client wrote here stay as the client wrote them.
         """
-        changed = _changed(tx, self.resources(case, site))
+        changed = _changed(tx, self.resources(case, site), received)
         if changed:
             tx.resources.put_many(
                 changed, organization=organization, referral=case.referral.id, last_updated=at
@@ -77,10 +110,18 @@ class Projector:
             tx.resources.put_many(asked, organization=organization, last_updated=at)
 
 
-def _changed(tx: Transaction, resources: Iterable[Resource]) -> list[NewResource]:
+def _changed(
+    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource] = _NOTHING
+) -> list[NewResource]:
     changed = []
-    for resource in resources:
-        stored = tx.resources.get(resource["resourceType"], resource["id"])
+    for projected in resources:
+        kind, own = projected["resourceType"], projected["id"]
+        stored = tx.resources.get(kind, own)
+        if stored is not None and kind not in KEPT and written_by_client(own):
+            continue
+        source = received.get(own) or (stored.content if stored else _NOTHING)
+        kept = {name: source[name] for name in KEPT.get(kind, ()) if name in source}
+        resource = {**kept, **projected} if kept else projected
         if stored is None or _content(stored.content) != _content(resource):
             changed.append(
                 NewResource(type=resource["resourceType"], id=resource["id"], content=resource)

@@ -163,8 +163,8 @@ def _moved(
         )
     event = "outcome" if after.status == "completed" else "answer"
     other: Actor = "requester" if wanted.actor == "performer" else "performer"
-    if other == "performer":
-        event = "cancel"
+    if other == "performer":  # a draft that is sent is the request itself
+        event = "request" if after.status == "requested" else "cancel"
     return Decision(
         case=settled,
         entries=tuple(entries),

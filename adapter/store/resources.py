@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -50,6 +51,7 @@ _SUPERSEDE = Statement(
     .values(current=None)
 )
 _CLOCKS_APART = timedelta(minutes=10)
+_LAST = 2**63 - 1
 _PLACES = (1, 4, 16, 64)
 _VERSIONS = {
     size: Statement(
@@ -138,7 +140,7 @@ class Resources:
         older: list[dict[str, Any]] = []
         numbers: list[int] = []
         for each in resources:
-            plain = orjson.dumps(each.content)
+            plain = orjson.dumps(each.content, default=_decimal)
             hashed = self._session.keyring.lookup_hash("resource content", plain)[:16]
             version, before = seen.get((each.type, each.id), (0, None))
             if unless_same and before == hashed:
@@ -208,12 +210,13 @@ class Resources:
         keys: Mapping[str, str] | None = None,
         after: int = 0,
         limit: int = 1_000_000,
+        newest_first: bool = False,
     ) -> list[tuple[int, ResourceRow]]:
         """Newest versions that match everything given, as (sequence, row) in order of sequence.
 
         `subject` is a reference such as ``Patient/1``; `keys` are parameters of
         `search_keys.parameters`, an identifier as ``system|value`` or ``|value``. Pass the last
-        sequence as `after` for the next page.
+        sequence as `after` for the next page. With `newest_first` the order is the other way round.
         """
         keyring = self._session.keyring
         given: dict[str, Any] = {
@@ -233,8 +236,10 @@ class Resources:
             given[f"key_{place}"] = search_keys.key(keyring, type, name, plain)
             if bar and system:
                 systems.append((name, system, plain))
-        statement = _search(tuple(sorted(given)))
-        if updated_from is not None:  # written after it was said to be: numbers follow the clock
+        statement = _search(tuple(sorted(given)), newest_first)
+        if newest_first:
+            after = after or _LAST
+        elif updated_from is not None:  # written after it was said to be: numbers follow the clock
             after = max(after, number_of(to_micros(updated_from - _CLOCKS_APART)))
         wanted = given | {"of_type": type, "after": after, "most": limit}
         rows = [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
@@ -309,8 +314,15 @@ class Resources:
         )  # fmt: skip
 
 
+def _decimal(value: Any) -> orjson.Fragment:
+    """A Decimal with the digits that it came with: FHIR asks to keep them."""
+    if isinstance(value, Decimal) and value.is_finite():
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
+
+
 @lru_cache(maxsize=256)
-def _search(given: tuple[str, ...]) -> Statement:
+def _search(given: tuple[str, ...], newest_first: bool = False) -> Statement:
     """The query for one combination of filters; a new combination is compiled once."""
     conditions = {
         "by_organization": _t.c.organization == sa.bindparam("by_organization"),
@@ -322,15 +334,16 @@ def _search(given: tuple[str, ...]) -> Statement:
         "by_updated_from": _t.c.last_updated >= sa.bindparam("by_updated_from"),
         "by_updated_before": _t.c.last_updated < sa.bindparam("by_updated_before"),
     }
+    after = sa.bindparam("after", type_=sa.BigInteger)
     query = (
         sa.select(_t.c.sequence, *_COLUMNS)
         .where(
             _t.c.type == sa.bindparam("of_type"),
             _t.c.current > 0,
-            _t.c.sequence > sa.bindparam("after"),
+            _t.c.sequence < after if newest_first else _t.c.sequence > after,
             _t.c.deleted.is_(False),
         )
-        .order_by(_t.c.sequence)
+        .order_by(_t.c.sequence.desc() if newest_first else _t.c.sequence)
         .limit(sa.bindparam("most", type_=sa.Integer))
     )
     for name in given:
