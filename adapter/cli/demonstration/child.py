@@ -95,6 +95,10 @@ class Child:
                 self._process.kill()
                 await self._process.wait()
         await self._reading
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        # asyncio closes a child's pipes only when they are collected, which may be too late.
+        self._process._transport.close()  # type: ignore[attr-defined]
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
