@@ -47,8 +47,8 @@ def tables(dialect: Dialect) -> set[str]:
         engine.dispose()
 
 
-def test_migrations_make_exactly_the_schema(address: str) -> None:
-    dialect = dialect_of(address)
+def test_migrations_make_exactly_the_schema(empty_address: str) -> None:
+    dialect = dialect_of(empty_address)
     migrations.upgrade(dialect)
     engine = dialect.engine()
     try:
@@ -60,8 +60,8 @@ def test_migrations_make_exactly_the_schema(address: str) -> None:
         engine.dispose()
 
 
-def test_a_second_start_changes_nothing(address: str) -> None:
-    dialect = dialect_of(address)
+def test_a_second_start_changes_nothing(empty_address: str) -> None:
+    dialect = dialect_of(empty_address)
     migrations.upgrade(dialect)
     with killed_at(0) as seen:
         migrations.upgrade(dialect)
@@ -69,11 +69,11 @@ def test_a_second_start_changes_nothing(address: str) -> None:
 
 
 def test_a_migration_killed_at_any_statement_leaves_nothing_and_can_be_run_again(
-    address: str,
+    empty_address: str,
 ) -> None:
-    dialect = dialect_of(address)
+    dialect = dialect_of(empty_address)
     with killed_at(0) as every:
-        migrations.upgrade(dialect_of(address))
+        migrations.upgrade(dialect_of(empty_address))
     reset(dialect)
     step = 1 if dialect.name == "sqlite" else 5
     for statement in range(2, len(every) + 1, step):
