@@ -31,19 +31,8 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def on_loopback(
-    app: Any,
-    *,
-    certificate: str | None = None,
-    key: str | None = None,
-    client_ca: str | None = None,
-) -> Iterator[str]:
-    """Serve an ASGI application; gives its base address, for example ``http://127.0.0.1:40123``.
-
-    Args:
-        certificate, key: PEM files; with them it speaks https as ``localhost``.
-        client_ca: PEM file; with it, a client certificate of this authority is required.
-    """
+def on_loopback(app: Any) -> Iterator[str]:
+    """Serve an ASGI application; gives its base address, for example ``http://127.0.0.1:40123``."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     config = uvicorn.Config(
@@ -51,10 +40,6 @@ def on_loopback(
         log_config=None,
         access_log=False,
         lifespan="off",
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
-        ssl_ca_certs=client_ca,
-        ssl_cert_reqs=2 if client_ca else 0,
         timeout_graceful_shutdown=1,
         ws="none",
     )
@@ -66,7 +51,7 @@ def on_loopback(
     try:
         if not server.listening.wait(START_SECONDS):
             raise RuntimeError("the fake did not start")
-        yield f"https://localhost:{port}" if certificate else f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
         thread.join(START_SECONDS)
