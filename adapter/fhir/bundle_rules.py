@@ -7,27 +7,48 @@ from typing import Any
 
 _VERBS_WITH_RESOURCE = ("POST", "PUT")
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_REST = re.compile(r"/[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}\Z")
 
 
 # In these the server makes the identity, or the response tells it.
 UNNAMED = frozenset({"batch", "transaction", "batch-response", "transaction-response"})
 
 
-def full_url_fault(entry: Any, bundle_type: Any) -> tuple[str, str, str] | None:
-    """Say (child, rule, text) when fullUrl is missing, not absolute or disagrees with the id."""
-    url, resource = entry.get("fullUrl"), entry.get("resource")
-    if url is None and resource is not None and bundle_type not in tuple(UNNAMED):
-        return "fullUrl", "full-url", "an entry needs a fullUrl, the identity of its resource"
-    if type(url) is not str or url.startswith("urn:"):
+def entry_fault(entry: Any, bundle_type: Any) -> tuple[str, str, str] | None:
+    """Say (child, rule, text) of what is wrong with an entry's fullUrl, id or request, or None."""
+    resource = entry.get("resource")
+    if type(resource) is not dict:
         return _request_fault(entry)
+    return _identity_fault(entry, resource, bundle_type) or _request_fault(entry)
+
+
+def _identity_fault(entry: Any, resource: Any, bundle_type: Any) -> tuple[str, str, str] | None:
+    url, kind, name = entry.get("fullUrl"), resource.get("resourceType"), resource.get("id")
+    if url is None:
+        if bundle_type in tuple(UNNAMED):
+            return None
+        return "fullUrl", "full-url", "an entry needs a fullUrl, the identity of its resource"
+    if bundle_type == "searchset" and name is None and not _is_outcome(entry):
+        return "resource.id", "search-id", "a resource that a search found needs its id"
+    if type(url) is not str or url.startswith("urn:"):
+        return None
     if not _ABSOLUTE.match(url):
         return "fullUrl", "full-url", "must be an absolute URL or urn:uuid:"
-    if type(resource) is dict and type(name := resource.get("id")) is str:
-        request = entry.get("request")
-        verb = request.get("method") if type(request) is dict else None
-        if verb != "POST" and not url.endswith(f"/{resource.get('resourceType')}/{name}"):
-            return "fullUrl", "full-url", "must end with the type and id of the entry's resource"
-    return _request_fault(entry)
+    if name is None:
+        if _REST.search(url):
+            text = "a fullUrl that ends in a type and an id needs a resource with that id"
+            return "fullUrl", "full-url", text
+        return None
+    request = entry.get("request")
+    verb = request.get("method") if type(request) is dict else None
+    if verb != "POST" and not url.endswith(f"/{kind}/{name}"):
+        return "fullUrl", "full-url", "must end with the type and id of the entry's resource"
+    return None
+
+
+def _is_outcome(entry: Any) -> bool:
+    search = entry.get("search")
+    return type(search) is dict and search.get("mode") == "outcome"
 
 
 def _request_fault(entry: Any) -> tuple[str, str, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapter.fhir import primitives
 from adapter.fhir.bindings import code_test, concept_test, described, enforced
-from adapter.fhir.bundle_rules import full_url_fault
+from adapter.fhir.bundle_rules import entry_fault
 from adapter.fhir.definitions import ElementDefinition, is_primitive, place, resource_types
 from adapter.fhir.invariants import Invariant
 from adapter.fhir.links import (
@@ -87,7 +87,7 @@ class Explainer:
     def _bundle(self, bundle: Any, at: str) -> None:
         entries = bundle.get("entry")
         for index, entry in enumerate(entries if type(entries) is list else ()):
-            if type(entry) is dict and (fault := full_url_fault(entry, bundle.get("type"))):
+            if type(entry) is dict and (fault := entry_fault(entry, bundle.get("type"))):
                 below, rule, text = fault
                 self._say("invalid", f"{at}.entry[{index}].{below}", text, rule)
         kind = bundle.get("type")
@@ -228,7 +228,9 @@ class Explainer:
             self._say("value", at, why, rule)
             return
         if element.path in ABSOLUTE_SYSTEMS and not primitives.ABSOLUTE.fullmatch(value):
-            self._say("value", at, "must be absolute, such as https://... or urn:...", "absolute")
+            text = "must be absolute, such as https://... or urn:..."
+            severity = WARNING if element.path == "Coding.system" else ERROR
+            self._say("value", at, text, "absolute", severity)
             return
         value_set = enforced(element.binding) if kind == "code" else None
         test = code_test(value_set) if value_set else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapter.fhir.bundle_rules import full_url_fault
+from adapter.fhir.bundle_rules import entry_fault
 from adapter.fhir.invariants.exchange import REQUESTS, RESPONSES
 from adapter.fhir.links import CLOSED, Found, contained_types, containment_faults
 from adapter.fhir.plans import RESOURCES
@@ -64,10 +64,10 @@ def _entries_hold(bundle: Any, found: Found) -> bool:
             if url in types:
                 return False
             types[url] = resource["resourceType"]
-        if asks or not url.startswith("urn:"):
+        if asks or searched or not url.startswith("urn:"):
             request = entry.get("request")
             plain = request and resource and request["url"] == resource["resourceType"]
-            if not (plain and url.startswith("urn:")) and full_url_fault(entry, kind) is not None:
+            if not (plain and url.startswith("urn:")) and entry_fault(entry, kind) is not None:
                 return False
     return not found.bundled or kind not in CLOSED or _resolved(found.bundled, types)
 

@@ -68,12 +68,13 @@ def _holds(rule: Invariant, node: Any) -> bool:
 def _child(name: str, one: Constraint, known: Known) -> Test:
     value, slices = _value(one, known), _slices(one, known)
     least, most = one.min or 0, one.max
+    needed = least > 0 or any(part.min for part in one.slices.values())
     find = _finder(name, one)
 
     def test(node: Any) -> bool:
         held = find(node)
         if held is None:
-            return not least
+            return not needed
         items = held if type(held) is list else (held,)
         if len(items) < least or (most is not None and len(items) > most):
             return False
