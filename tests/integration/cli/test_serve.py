@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,10 +21,10 @@ pytestmark = pytest.mark.network
 ADAPTER = [sys.executable, "-m", "adapter.cli"]
 
 
-@pytest.fixture
-def loop(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A loop whose destinations (EMR, mail server) are both down."""
-    folder = tmp_path / "loop"
+    folder = tmp_path_factory.mktemp("made") / "loop"
     subprocess.run(
         [*ADAPTER, "init", folder, "--example", "loop", "--json"], check=True, timeout=60
     )
@@ -31,9 +32,18 @@ def loop(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def service(loop: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def loop(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(made, tmp_path / "loop"))
+
+
+@pytest.fixture(scope="module")
+def running(
+    made: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, subprocess.Popen[str], dict[str, Any]]]:
+    folder = Path(shutil.copytree(made, tmp_path_factory.mktemp("running") / "loop"))
     process = subprocess.Popen(
-        [*ADAPTER, "serve", "--config", loop / "adapter.toml", "--json"],
+        [*ADAPTER, "serve", "--config", folder / "adapter.toml", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
@@ -42,16 +52,16 @@ def service(loop: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]
     assert process.stdout is not None
     line = process.stdout.readline()
     try:
-        yield process, json.loads(line)
+        yield folder, process, json.loads(line)
     finally:
         process.kill()
         process.communicate()
 
 
 def test_the_ready_line_is_the_contract_even_when_every_destination_is_down(
-    service: tuple[subprocess.Popen[str], dict[str, Any]], loop: Path
+    running: tuple[Path, subprocess.Popen[str], dict[str, Any]],
 ) -> None:
-    process, ready = service
+    loop, process, ready = running
     assert set(ready) == {"event", "fhir", "portal", "listeners", "store", "pid"}
     assert ready["event"] == "ready"
     assert ready["pid"] == process.pid
@@ -64,21 +74,10 @@ def test_the_ready_line_is_the_contract_even_when_every_destination_is_down(
         assert json.load(answer)["resourceType"] == "CapabilityStatement"
 
 
-def test_sigterm_ends_it_with_0_within_10_seconds_and_nothing_more_on_stdout(
-    service: tuple[subprocess.Popen[str], dict[str, Any]],
-) -> None:
-    process, _ = service
-    started = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=15)
-    assert time.monotonic() - started < 10
-    assert process.returncode == 0
-    assert out == ""
-
-
 def test_the_commands_read_the_store_while_the_service_runs(
-    service: tuple[subprocess.Popen[str], dict[str, Any]], loop: Path
+    running: tuple[Path, subprocess.Popen[str], dict[str, Any]],
 ) -> None:
+    loop, _, _ = running
     for command in (["referrals"], ["inbox"], ["deliveries"]):
         done = subprocess.run(
             [*ADAPTER, *command, "list", "--config", loop / "adapter.toml", "--json"],
@@ -94,6 +93,18 @@ def test_the_commands_read_the_store_while_the_service_runs(
         "clinic": "ready",
         "agency": "ready",
     }
+
+
+def test_sigterm_ends_it_with_0_within_10_seconds_and_nothing_more_on_stdout(
+    running: tuple[Path, subprocess.Popen[str], dict[str, Any]],
+) -> None:
+    _, process, _ = running
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=15)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 0
+    assert out == ""
 
 
 def test_sites_check_says_which_peer_is_down_and_exits_with_5(loop: Path) -> None:
