@@ -16,7 +16,7 @@ from adapter.fhir.definitions import Binding, codes
 
 _LANGUAGE = re.compile(r"(?:[A-Za-z]{2,3}|[xi](?=-))(?:-[A-Za-z0-9]{1,8})*")
 # CapabilityStatement.format also takes FHIR's own short names.
-_MIME = re.compile(r"json|xml|ttl|[\w!#$&^.+-]+/[\w!#$&^.+*-]+(?:\s*;\s*[^\s;][^;]*)*", re.ASCII)
+_MIME = re.compile(r"json|xml|ttl|[\w!#$&^.+-]+/[\w!#$&^.+*-]+(?: ?;[^;]+)*", re.ASCII)
 _OPEN_FORMS = {
     "http://hl7.org/fhir/ValueSet/all-languages": (_LANGUAGE, "a language tag such as fr-CA"),
     "http://hl7.org/fhir/ValueSet/currencies": (re.compile("[A-Z]{3}"), "an ISO 4217 currency"),

@@ -71,11 +71,13 @@ def parse(definition: Json) -> Profile:
     url, kind = definition.get("url"), definition.get("type")
     if type(url) is not str or type(kind) is not str:
         raise BadProfile("a StructureDefinition needs a url and a type")
-    rows = _rows(definition)
     root = Constraint(kind)
     slices: dict[str, str] = {}
-    for row in rows:
-        _place(url, root, row, slices)
+    try:
+        for row in _rows(definition):
+            _place(url, root, row, slices)
+    except (TypeError, AttributeError) as error:
+        raise BadProfile(f"{url}: its elements are not in the form of R4") from error
     return Profile(
         url,
         str(definition.get("version", "")),

@@ -82,7 +82,10 @@ class Known:
         """Return {system: codes} of a value set that what is at hand can list, or None."""
         url = value_set.partition("|")[0]
         if url not in self._codes:
-            self._codes[url] = self._list(url, 0)
+            try:
+                self._codes[url] = self._list(url, 0)
+            except (TypeError, AttributeError):  # not in the form of R4: nobody can list it
+                self._codes[url] = None
         return self._codes[url]
 
     def _list(self, value_set: str, depth: int) -> dict[str, frozenset[str]] | None:
