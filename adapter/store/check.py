@@ -10,7 +10,7 @@ from adapter.plugin.errors import AdapterError
 from adapter.plugin.messages import Check
 from adapter.store import audit, journal, schema
 from adapter.store.chain import Chain
-from adapter.store.outbox import OPEN
+from adapter.store.outbox_statements import OPEN
 from adapter.store.paging import pages
 from adapter.store.sealing import wrap_place
 from adapter.store.session import Session

@@ -13,163 +13,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-import sqlalchemy as sa
-
-from adapter.store import schema
+from adapter.store import outbox_statements as statements
 from adapter.store.errors import RaceError, missing
 from adapter.store.ids import new_id
 from adapter.store.session import Row, Session
-from adapter.store.statement import Statement, insert_all, one_of
+from adapter.store.statement import Statement
 from adapter.store.times import from_micros, maybe_time, to_micros
 
 State = Literal["due", "sending", "delivered", "waiting", "dead", "quarantined", "discarded"]
 Lane = tuple[str, str]
 
-_t = schema.outbox
-_b = schema.outbox_bodies
-OPEN = ("due", "sending", "dead", "quarantined")
-_ADD = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
-        .on_conflict_do_nothing()
-        .returning(_t.c.sequence)
-    )
-)
-_ADD_BODY = insert_all(_b)
-_BODIES = Statement(
-    sa.select(_b.c.document_sealed, _b.c.notice_sealed).where(_b.c.sequence == sa.bindparam("row"))
-)
-_lane = sa.and_(
-    _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
-)
-_TAIL = Statement(
-    sa.select(
-        sa.func.coalesce(sa.func.max(_t.c.lane_sequence), 0),
-        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, OPEN), 1), else_=0)), 0),
-    ).where(_lane)
-)
-_next = _t.alias()
-_PROMOTE = Statement(
-    sa.update(_t)
-    .where(
-        _lane,
-        _t.c.state == "due",
-        _t.c.lane_sequence
-        == sa.select(sa.func.min(_next.c.lane_sequence))
-        .where(
-            _next.c.referral == sa.bindparam("of_referral"),
-            _next.c.destination == sa.bindparam("of_destination"),
-            one_of(_next.c.state, OPEN),
-        )
-        .scalar_subquery(),
-    )
-    .values(due_at=_t.c.next_at)
-)
-_COLUMNS = [
-    _t.c.sequence, _t.c.id, _t.c.organization, _t.c.referral, _t.c.fulfilment, _t.c.destination,
-    _t.c.lane_sequence, _t.c.event, _t.c.kind, _t.c.test, _t.c.state, _t.c.attempts,
-    _t.c.created_at, _t.c.next_at, _t.c.due_at, _t.c.done_at, _t.c.code, _t.c.error, _t.c.fix,
-    _t.c.reason,
-]  # fmt: skip
-_FULL = [*_COLUMNS, _t.c.external_ids_sealed]
-_DESTINATIONS = Statement(
-    sa.select(sa.func.min(_t.c.destination)).where(
-        _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
-    )
-)
-_CLAIM = Statement(
-    sa.update(_t)
-    .where(
-        _t.c.sequence.in_(
-            sa.select(_t.c.sequence)
-            .where(
-                _t.c.destination == sa.bindparam("of_destination"),
-                _t.c.due_at <= sa.bindparam("now"),
-            )
-            .order_by(_t.c.due_at)
-            .limit(sa.bindparam("most", type_=sa.Integer))
-            .with_for_update(skip_locked=True)
-        )
-    )
-    .values(
-        state="sending",
-        due_at=None,
-        attempts=_t.c.attempts + 1,
-        claimed_by=sa.bindparam("worker"),
-        claimed_at=sa.bindparam("now"),
-    )
-    .returning(*_FULL)
-)
-_NEXT_DUE = Statement(
-    sa.select(sa.func.min(_t.c.due_at)).where(
-        _t.c.destination == sa.bindparam("of_destination"), _t.c.due_at >= 0
-    )
-)
-_unclaimed = {"claimed_by": None, "claimed_at": None}
-_DELIVERED = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"), _t.c.state == "sending")
-    .values(
-        state="delivered",
-        done_at=sa.bindparam("at"),
-        external_ids_sealed=sa.bindparam("new_external_ids"),
-        code=None,
-        error=None,
-        fix=None,
-        **_unclaimed,
-    )
-    .returning(_t.c.referral, _t.c.destination)
-)
-_RETRY = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "dead", "quarantined"]))
-    .values(
-        state="due",
-        next_at=sa.bindparam("at"),
-        due_at=sa.bindparam("at"),
-        code=sa.bindparam("new_code"),
-        error=sa.bindparam("new_error"),
-        fix=sa.bindparam("new_fix"),
-        **_unclaimed,
-    )
-)
-_FAIL = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "due"]))
-    .values(
-        state=sa.bindparam("new_state"),
-        due_at=None,
-        code=sa.bindparam("new_code"),
-        error=sa.bindparam("new_error"),
-        fix=sa.bindparam("new_fix"),
-        **_unclaimed,
-    )
-)
-_DISCARD = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["due", "dead", "quarantined"]))
-    .values(state="discarded", due_at=None, done_at=sa.bindparam("at"), reason=sa.bindparam("why"))
-    .returning(_t.c.referral, _t.c.destination)
-)
-_RELEASE = Statement(
-    sa.update(_t)
-    .where(
-        _t.c.state == "sending",
-        _t.c.claimed_by == sa.func.coalesce(sa.bindparam("worker", type_=sa.Text), _t.c.claimed_by),
-        _t.c.claimed_at < sa.bindparam("before"),
-    )
-    .values(state="due", due_at=_t.c.next_at, **_unclaimed)
-)
-_GET = Statement(sa.select(*_FULL).where(_t.c.id == sa.bindparam("row")))
-_page = (
-    sa.select(*_COLUMNS)
-    .where(_t.c.sequence > sa.bindparam("after"))
-    .order_by(_t.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_LIST = Statement(_page)
-_LIST_REFERRAL = Statement(_page.where(_t.c.referral == sa.bindparam("of_referral")))
 _FOREVER = 1 << 62
 
 
@@ -242,10 +95,10 @@ class Outbox:
         """
         row_id, now = new_id(), to_micros(self._session.now())
         lane = {"of_referral": referral, "of_destination": destination}
-        last, open_rows = self._session.row(_TAIL, lane) or (0, 0)
+        last, open_rows = self._session.row(statements.TAIL, lane) or (0, 0)
         at = now if not_before is None else to_micros(not_before)
         added = self._session.row(
-            _ADD,
+            statements.ADD,
             {
                 "id": row_id,
                 "organization": organization,
@@ -275,7 +128,7 @@ class Outbox:
             raise RaceError("store.lane", "Another writer used this place.", fix="Try again.")
         seal = self._session.seal_json
         self._session.run(
-            _ADD_BODY,
+            statements.ADD_BODY,
             {
                 "sequence": added[0],
                 "organization": organization,
@@ -313,7 +166,9 @@ class Outbox:
         """The destinations that have a lane waiting."""
         found: list[str] = []
         after = ""
-        while (row := self._session.row(_DESTINATIONS, {"after": after})) and row[0] is not None:
+        while (row := self._session.row(statements.DESTINATIONS, {"after": after})) and row[
+            0
+        ] is not None:
             after = row[0]
             found.append(after)
         return found
@@ -324,7 +179,7 @@ class Outbox:
             row[0]
             for destination in self.destinations()
             if destination not in exclude_destinations
-            and (row := self._session.row(_NEXT_DUE, {"of_destination": destination}))
+            and (row := self._session.row(statements.NEXT_DUE, {"of_destination": destination}))
             and row[0] is not None
         ]
         return from_micros(min(times)) if times else None
@@ -340,13 +195,15 @@ class Outbox:
         Raises:
             StoreError: the row is not being sent.
         """
-        row = self._session.row(_GET, {"row": id})
+        row = self._session.row(statements.GET, {"row": id})
         if row is None:
             raise missing("delivery", id)
         place = f"outbox|external_ids|{id}"
         sealed = self._session.seal_json(row[2], row[3], place, dict(external_ids))
         self._close(
-            _DELIVERED, {"row": id, "at": to_micros(at), "new_external_ids": sealed}, "being sent"
+            statements.DELIVERED,
+            {"row": id, "at": to_micros(at), "new_external_ids": sealed},
+            "being sent",
         )
 
     def retry(
@@ -370,7 +227,7 @@ class Outbox:
             "new_error": error,
             "new_fix": fix,
         }
-        if self._session.run(_RETRY, parameters) != 1:
+        if self._session.run(statements.RETRY, parameters) != 1:
             raise missing("delivery that can be tried again:", id)
 
     def fail(
@@ -394,7 +251,7 @@ class Outbox:
             "new_error": error,
             "new_fix": fix,
         }
-        if self._session.run(_FAIL, parameters) != 1:
+        if self._session.run(statements.FAIL, parameters) != 1:
             raise missing("open delivery", id)
 
     def discard(self, id: str, reason: str) -> None:
@@ -404,11 +261,13 @@ class Outbox:
             StoreError: the row is being sent, or is done.
         """
         at = to_micros(self._session.now())
-        self._close(_DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent")
+        self._close(
+            statements.DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent"
+        )
 
     def get(self, id: str) -> OutboxRow | None:
         """One delivery with its document, or None."""
-        row = self._session.row(_GET, {"row": id})
+        row = self._session.row(statements.GET, {"row": id})
         return None if row is None else self._full(row)
 
     def list(
@@ -422,9 +281,9 @@ class Outbox:
         """Deliveries without their documents, oldest first, from the one after `after`."""
         wanted = {"after": after, "most": limit}
         if referral is None:
-            rows = self._session.rows(_LIST, wanted)
+            rows = self._session.rows(statements.LIST, wanted)
         else:
-            rows = self._session.rows(_LIST_REFERRAL, wanted | {"of_referral": referral})
+            rows = self._session.rows(statements.LIST_REFERRAL, wanted | {"of_referral": referral})
         now = to_micros(self._session.now())
         listed = [self._listed(row, now) for row in rows]
         return listed if state is None else [each for each in listed if each.state == state]
@@ -438,7 +297,7 @@ class Outbox:
         those claimed before a time, because their worker is gone.
         """
         before = _FOREVER if claimed_before is None else to_micros(claimed_before)
-        return self._session.run(_RELEASE, {"worker": worker, "before": before})
+        return self._session.run(statements.RELEASE, {"worker": worker, "before": before})
 
     def _claim(
         self, destination: str, now: datetime, limit: int, exclude: Collection[Lane]
@@ -449,23 +308,23 @@ class Outbox:
             "most": limit,
             "worker": self._session.worker,
         }
-        rows = [self._full(row) for row in self._session.rows(_CLAIM, parameters)]
+        rows = [self._full(row) for row in self._session.rows(statements.CLAIM, parameters)]
         rows.sort(key=lambda row: (row.next_at, row.sequence))
         kept = [row for row in rows if row.lane not in exclude]
         for row in rows:
             if row.lane in exclude:
-                self._session.run(_UNCLAIM, {"row": row.id})
+                self._session.run(statements.UNCLAIM, {"row": row.id})
         return kept
 
     def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> None:
         row = self._session.row(statement, parameters)
         if row is None:
             raise missing(f"delivery that is {wanted}:", parameters["row"])
-        self._session.run(_PROMOTE, {"of_referral": row[0], "of_destination": row[1]})
+        self._session.run(statements.PROMOTE, {"of_referral": row[0], "of_destination": row[1]})
 
     def _full(self, row: Row) -> OutboxRow:
         opened = self._session.open_json
-        document, notice = self._session.row(_BODIES, {"row": row[0]}) or (None, None)
+        document, notice = self._session.row(statements.BODIES, {"row": row[0]}) or (None, None)
         return self._listed(
             row,
             to_micros(self._session.now()),
@@ -494,10 +353,3 @@ class Outbox:
             error=row[17], fix=row[18], reason=row[19], document=document or {}, notice=notice,
             external_ids=external_ids or {},
         )  # fmt: skip
-
-
-_UNCLAIM = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"))
-    .values(state="due", due_at=_t.c.next_at, attempts=_t.c.attempts - 1, **_unclaimed)
-)

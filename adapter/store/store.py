@@ -88,9 +88,8 @@ class Store:
         Raises:
             StoreError: the database could not; nothing of this work was kept.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._writer.submit(Job(work, lambda job: _resolve(loop, future, job)))
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(work, future))
         return await future
 
     def write_now(self, work: Callable[[Transaction], T]) -> T:
@@ -173,19 +172,6 @@ class Store:
             cursor.connection.close()
         else:
             self._idle.append(cursor)
-
-
-def _resolve(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], job: Job) -> None:
-    def settle() -> None:
-        if future.cancelled():
-            return
-        if job.error is not None:
-            future.set_exception(job.error)
-        else:
-            future.set_result(job.result)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
 
 
 def _begin(tx: Transaction) -> None:

@@ -6,6 +6,8 @@ each has a savepoint, so that one that fails is undone alone. Nobody is told bef
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,21 +26,31 @@ Work = Callable[[Transaction], T]
 
 _MOST = 128
 _TRIES = 6
+_SWITCH_SECONDS = 0.0005
 _BEFORE_BEGIN = point("store.before-begin")
 _BEFORE_COMMIT = point("store.before-commit")
 _AFTER_COMMIT = point("store.after-commit")
 
 
 class Job:
-    """A work, and what came of it: `result`, or `error`."""
+    """A work, and what came of it: `result`, or `error`. `future` is whoever waits, in its loop."""
 
-    __slots__ = ("error", "resolve", "result", "work")
+    __slots__ = ("error", "future", "result", "work")
 
-    def __init__(self, work: Work[Any], resolve: Callable[[Job], None] | None = None) -> None:
+    def __init__(self, work: Work[Any], future: asyncio.Future[Any] | None = None) -> None:
         self.work = work
-        self.resolve = resolve
+        self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
+
+    def settle(self) -> None:
+        """Tell who waits; called in their loop."""
+        if self.future is None or self.future.cancelled():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
 
 
 class Writer:
@@ -47,7 +59,8 @@ class Writer:
     def __init__(self, dialect: Dialect, make_session: Callable[[Any], Session]) -> None:
         self._dialect = dialect
         self._make_session = make_session
-        self._lock = threading.Lock()
+        self._gate = threading.Lock()  # nothing is queued after the end of the queue
+        self._lock = threading.Lock()  # who holds it uses the connection
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._connection: Any = None
         self._cursor: Any = None
@@ -55,16 +68,17 @@ class Writer:
         self._closed = False
 
     def submit(self, job: Job) -> None:
-        """Run a job in the writer's thread, with whatever else waits; then call its `resolve`.
+        """Run a job in the writer's thread, with whatever else waits; then settle its future.
 
         Raises:
             StoreFault: the store is closed.
         """
-        if self._closed:
-            raise _closed()
-        if self._thread is None:
-            self._start()
-        self._queue.put(job)
+        with self._gate:
+            if self._closed:
+                raise _closed()
+            if self._thread is None:
+                self._thread = self._start()
+            self._queue.put(job)
 
     def run_now(self, work: Work[T]) -> T:
         """Run a work in this thread, and return when it is durable."""
@@ -80,22 +94,22 @@ class Writer:
 
     def close(self) -> None:
         """Finish what waits, then let go of the connection."""
-        thread = self._thread
-        with self._lock:
+        with self._gate:
             self._closed = True
-        if thread is not None:
             self._queue.put(None)
+            thread = self._thread
+        if thread is not None:
             thread.join()
         with self._lock:
             self._drop()
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._serve, name="store-writer", daemon=True
-                )
-                self._thread.start()
+    def _start(self) -> threading.Thread:
+        # SQLite lets go of the interpreter at every statement. Beside a busy event loop, each would
+        # wait the default 5 ms to get it back, and a message takes dozens.
+        sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
+        thread = threading.Thread(target=self._serve, name="store-writer", daemon=True)
+        thread.start()
+        return thread
 
     def _serve(self) -> None:
         while (job := self._queue.get()) is not None:
@@ -112,9 +126,7 @@ class Writer:
             with self._lock:
                 self._run(batch)
             _AFTER_COMMIT()
-            for each in batch:
-                if each.resolve is not None:
-                    each.resolve(each)
+            _settle(batch)
             if last:
                 return
 
@@ -142,9 +154,11 @@ class Writer:
             for job in jobs:
                 self._fail(job, error)
             return []
-        except BaseException:
+        except BaseException as error:  # noqa: BLE001 - it is raised where the callers wait
             self._rollback()
-            raise
+            for job in jobs:
+                self._fail(job, error)
+            return []
 
     @staticmethod
     def _fail(job: Job, error: BaseException) -> bool:
@@ -224,6 +238,22 @@ class Writer:
                 connection.close()
             except self._dialect.errors:
                 return  # it is gone either way
+
+
+def _settle(batch: Sequence[Job]) -> None:
+    """Wake each loop once, however many of its callers are served."""
+    loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in batch:
+        if job.future is not None:
+            loops.setdefault(job.future.get_loop(), []).append(job)
+    for loop, jobs in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle_all, jobs)
+
+
+def _settle_all(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        job.settle()
 
 
 def _closed() -> StoreFault:

@@ -9,8 +9,8 @@ import pytest
 
 from adapter.plugin.errors import ConfigError
 from adapter.security.keyring import Keyring
-from adapter.store import dialect as dialects
 from adapter.store.dialect import dialect_of
+from adapter.store.dialect import sqlite as dialects
 from adapter.store.errors import StoreError, StoreFault
 from adapter.store.store import Store
 from tests.integration.store.postgres import Cluster, running_cluster

@@ -1,0 +1,149 @@
+"""SQLite: one file, one process that writes much, others that write a little."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import sqlite
+
+from adapter.plugin.messages import Check
+from adapter.store.dialect.interface import FREE_SPACE, LOOK_AT_DISK, Dialect
+from adapter.store.errors import StoreError, StoreFault
+
+BUSY_SECONDS = 5.0
+_FULL = 2
+
+
+class Sqlite(Dialect):
+    """SQLite in one file: WAL, and every commit on the disk before it returns."""
+
+    name = "sqlite"
+    begin_write = "BEGIN IMMEDIATE"
+    begin_read = "BEGIN"
+    begin_migration = ("BEGIN IMMEDIATE",)
+    scrub = ("PRAGMA wal_checkpoint(TRUNCATE)",)
+    errors = sqlite3.Error
+    compiler = sqlite.dialect(paramstyle="named")
+
+    def insert(self, table: Table) -> Any:
+        """SQLite's insert."""
+        return sqlite.insert(table)
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return Path(self.url.database or "")
+
+    def exists(self) -> bool:
+        """True if the file holds something."""
+        return self.path.is_file() and self.path.stat().st_size > 0
+
+    def connect(self, *, writer: bool) -> sqlite3.Connection:
+        """A connection in WAL mode with ``synchronous=FULL``, both asserted."""
+        try:
+            connection = sqlite3.connect(
+                self.path,
+                timeout=BUSY_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
+        except sqlite3.Error as error:
+            raise self.fault(error) from None
+        try:
+            self._prepare(connection, writer=writer)
+        except sqlite3.Error as error:
+            connection.close()
+            raise self.fault(error) from None
+        except StoreFault:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection, *, writer: bool) -> None:
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        connection.execute("PRAGMA synchronous=FULL")
+        kept = connection.execute("PRAGMA synchronous").fetchone()[0]
+        if mode != "wal" or kept < _FULL:
+            raise StoreFault(
+                "store.not-durable",
+                f"SQLite would not keep an acknowledged message through a power loss"
+                f" (journal_mode={mode}, synchronous={kept}).",
+                fix="Put the database on a local disk, not on a network share, and use a file.",
+            )
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+        connection.execute("PRAGMA secure_delete=ON")
+        connection.execute("PRAGMA cache_size=-16000")
+        if not writer:
+            connection.execute("PRAGMA query_only=ON")
+
+    def broken(self, connection: Any) -> bool:
+        """True: a new connection costs little, and an old one may be stuck."""
+        return True
+
+    def fault(self, error: Exception) -> StoreError:
+        """By the extended result code of SQLite."""
+        name = getattr(error, "sqlite_errorname", "") or ""
+        for start, (code, message, fix) in _SQLITE_FAULTS.items():
+            if name.startswith(start):
+                return StoreFault(code, message, fix=fix, detail=name)
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+            return StoreError("store.constraint", "The store refused a row.", detail=name)
+        return StoreFault("store.failed", "SQLite could not do it.", detail=f"{name} {error}")
+
+    def integrity(self, cursor: Any) -> Check:
+        """Every page, index and constraint, as SQLite checks them."""
+        found = [row[0] for row in cursor.execute("PRAGMA integrity_check").fetchall()]
+        if found == ["ok"]:
+            return Check(name="integrity", state="ok", detail="every page and index")
+        detail = f"SQLite found damage in {len(found)} places"
+        return Check(name="integrity", state="fail", detail=detail, fix=LOOK_AT_DISK)
+
+    def is_missing_table(self, error: Exception) -> bool:
+        """By the message: SQLite has no code for it."""
+        return "no such table" in str(error)
+
+    def append_only(self, table: str) -> Sequence[str]:
+        """Triggers that refuse."""
+        return [
+            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+            f" BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            for verb in ("UPDATE", "DELETE")
+        ]
+
+
+_SQLITE_FAULTS: dict[str, tuple[str, str, str]] = {
+    "SQLITE_FULL": ("store.full", "The disk of the store is full.", FREE_SPACE),
+    "SQLITE_BUSY": (
+        "store.locked",
+        "Another program holds the store.",
+        "Close the other program that has the database file open.",
+    ),
+    "SQLITE_LOCKED": (
+        "store.locked",
+        "Another program holds the store.",
+        "Close the other program that has the database file open.",
+    ),
+    "SQLITE_READONLY": (
+        "store.read-only",
+        "The store cannot be written.",
+        "Give the service write access to the database file and its folder.",
+    ),
+    "SQLITE_IOERR": ("store.io", "The disk of the store reports an error.", LOOK_AT_DISK),
+    "SQLITE_CANTOPEN": (
+        "store.cannot-open",
+        "The database file cannot be opened.",
+        "Check that the folder exists and that the service may write there.",
+    ),
+    "SQLITE_CORRUPT": ("store.corrupt", "The database file is damaged.", LOOK_AT_DISK),
+    "SQLITE_NOTADB": (
+        "store.not-a-store",
+        "The file is not a database.",
+        "Check the address of the store in the configuration.",
+    ),
+}

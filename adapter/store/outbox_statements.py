@@ -1,0 +1,159 @@
+"""The queries of the outbox; `adapter.store.outbox` says what they are for."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from adapter.store import schema
+from adapter.store.statement import Statement, insert_all, one_of
+
+_t = schema.outbox
+_b = schema.outbox_bodies
+OPEN = ("due", "sending", "dead", "quarantined")
+ADD = Statement(
+    lambda dialect: (
+        dialect.insert(_t)
+        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
+        .on_conflict_do_nothing()
+        .returning(_t.c.sequence)
+    )
+)
+ADD_BODY = insert_all(_b)
+BODIES = Statement(
+    sa.select(_b.c.document_sealed, _b.c.notice_sealed).where(_b.c.sequence == sa.bindparam("row"))
+)
+_lane = sa.and_(
+    _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
+)
+TAIL = Statement(
+    sa.select(
+        sa.func.coalesce(sa.func.max(_t.c.lane_sequence), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, OPEN), 1), else_=0)), 0),
+    ).where(_lane)
+)
+_next = _t.alias()
+PROMOTE = Statement(
+    sa.update(_t)
+    .where(
+        _lane,
+        _t.c.state == "due",
+        _t.c.lane_sequence
+        == sa.select(sa.func.min(_next.c.lane_sequence))
+        .where(
+            _next.c.referral == sa.bindparam("of_referral"),
+            _next.c.destination == sa.bindparam("of_destination"),
+            one_of(_next.c.state, OPEN),
+        )
+        .scalar_subquery(),
+    )
+    .values(due_at=_t.c.next_at)
+)
+COLUMNS = [
+    _t.c.sequence, _t.c.id, _t.c.organization, _t.c.referral, _t.c.fulfilment, _t.c.destination,
+    _t.c.lane_sequence, _t.c.event, _t.c.kind, _t.c.test, _t.c.state, _t.c.attempts,
+    _t.c.created_at, _t.c.next_at, _t.c.due_at, _t.c.done_at, _t.c.code, _t.c.error, _t.c.fix,
+    _t.c.reason,
+]  # fmt: skip
+FULL = [*COLUMNS, _t.c.external_ids_sealed]
+DESTINATIONS = Statement(
+    sa.select(sa.func.min(_t.c.destination)).where(
+        _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
+    )
+)
+CLAIM = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.sequence.in_(
+            sa.select(_t.c.sequence)
+            .where(
+                _t.c.destination == sa.bindparam("of_destination"),
+                _t.c.due_at <= sa.bindparam("now"),
+            )
+            .order_by(_t.c.due_at)
+            .limit(sa.bindparam("most", type_=sa.Integer))
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(
+        state="sending",
+        due_at=None,
+        attempts=_t.c.attempts + 1,
+        claimed_by=sa.bindparam("worker"),
+        claimed_at=sa.bindparam("now"),
+    )
+    .returning(*FULL)
+)
+NEXT_DUE = Statement(
+    sa.select(sa.func.min(_t.c.due_at)).where(
+        _t.c.destination == sa.bindparam("of_destination"), _t.c.due_at >= 0
+    )
+)
+_unclaimed = {"claimed_by": None, "claimed_at": None}
+DELIVERED = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), _t.c.state == "sending")
+    .values(
+        state="delivered",
+        done_at=sa.bindparam("at"),
+        external_ids_sealed=sa.bindparam("new_external_ids"),
+        code=None,
+        error=None,
+        fix=None,
+        **_unclaimed,
+    )
+    .returning(_t.c.referral, _t.c.destination)
+)
+RETRY = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "dead", "quarantined"]))
+    .values(
+        state="due",
+        next_at=sa.bindparam("at"),
+        due_at=sa.bindparam("at"),
+        code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
+        fix=sa.bindparam("new_fix"),
+        **_unclaimed,
+    )
+)
+FAIL = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["sending", "due"]))
+    .values(
+        state=sa.bindparam("new_state"),
+        due_at=None,
+        code=sa.bindparam("new_code"),
+        error=sa.bindparam("new_error"),
+        fix=sa.bindparam("new_fix"),
+        **_unclaimed,
+    )
+)
+DISCARD = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["due", "dead", "quarantined"]))
+    .values(state="discarded", due_at=None, done_at=sa.bindparam("at"), reason=sa.bindparam("why"))
+    .returning(_t.c.referral, _t.c.destination)
+)
+RELEASE = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.state == "sending",
+        _t.c.claimed_by == sa.func.coalesce(sa.bindparam("worker", type_=sa.Text), _t.c.claimed_by),
+        _t.c.claimed_at < sa.bindparam("before"),
+    )
+    .values(state="due", due_at=_t.c.next_at, **_unclaimed)
+)
+GET = Statement(sa.select(*FULL).where(_t.c.id == sa.bindparam("row")))
+_page = (
+    sa.select(*COLUMNS)
+    .where(_t.c.sequence > sa.bindparam("after"))
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+LIST = Statement(_page)
+LIST_REFERRAL = Statement(_page.where(_t.c.referral == sa.bindparam("of_referral")))
+UNCLAIM = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"))
+    .values(state="due", due_at=_t.c.next_at, attempts=_t.c.attempts - 1, **_unclaimed)
+)
