@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, say
+from adapter.cli.printing import JsonOption, emit, program, say
 
 
 def init(
@@ -102,12 +102,12 @@ def _next_steps(folder: Path, ports: list[int] | None) -> list[str]:
     if ports is None:
         return [
             f"edit {config}: organization, sites",
-            f"adapter sites check --config {config}",
-            f"adapter serve --config {config}",
+            f"{program()} sites check --config {config}",
+            f"{program()} serve --config {config}",
         ]
     return [
-        f"adapter serve --config {config}",
-        f"adapter sites check --config {config}",
+        f"{program()} serve --config {config}",
+        f"{program()} sites check --config {config}",
         f"the agency's e-mail goes to 127.0.0.1:{ports[1]}; to see it: "
         f"python -m aiosmtpd -n -l 127.0.0.1:{ports[1]}",
         f"the clinic's answers go to an MLLP listener on 127.0.0.1:{ports[0]}",

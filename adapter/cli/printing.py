@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +21,15 @@ def emit(document: Any) -> None:
 
     sys.stdout.write(orjson.dumps(document).decode() + "\n")
     sys.stdout.flush()
+
+
+def program() -> str:
+    """How this program was called, so that a command that we print can be copied."""
+    called = sys.argv[0]
+    found = shutil.which("adapter")
+    if not called.endswith("/adapter") or (found and Path(found).samefile(called)):
+        return "adapter"
+    return shlex.quote(called)
 
 
 def say(text: str = "") -> None:

@@ -17,7 +17,7 @@ from adapter.cli.demonstration.child import Child
 from adapter.cli.demonstration.mailbox import Mailbox, code_in
 from adapter.cli.demonstration.narrator import Journey, Narrator, Step
 from adapter.cli.demonstration.setting import Setting, prepare
-from adapter.cli.printing import emit
+from adapter.cli.printing import emit, program
 from adapter.exchange import queries
 from adapter.plugin.errors import PluginError
 from adapter.store.store import Store
@@ -123,15 +123,15 @@ class Show:
             self._say(
                 f"  {each['story']:<10} {len(each['bundle']['entry'])} FHIR resources, "
                 f"{len(each['emr_received'])} messages back: "
-                f"adapter referrals show {each['referral'][:8]} --config {setting.config}"
+                f"{program()} referrals show {each['referral'][:8]} --config {setting.config}"
             )
         self._say(
-            f"  everything that was delivered: adapter deliveries list --config {setting.config}"
+            f"  everything that was delivered: {program()} deliveries list --config {setting.config}"
         )
         self._say(f"  the service's log: {setting.log}")
         if not self.as_json:
             self._say(f"  everything is in {setting.folder}; delete it when you are done")
-        self._say("  look around while it runs: adapter demo --serve")
+        self._say(f"  look around while it runs: {program()} demo --serve")
         if self.as_json:
             emit({"journeys": documents, "seconds": seconds})
 
@@ -140,7 +140,7 @@ class Show:
         self._say(f"  FHIR API       {ready['fhir']}/Task")
         self._say(f"  MLLP (clinic)  {ready['listeners']['clinic']}")
         self._say(f"  agency's link  {link}")
-        self._say(f"  commands       adapter referrals list --config {setting.config}")
+        self._say(f"  commands       {program()} referrals list --config {setting.config}")
         self._say("The codes that the agency gets by e-mail are shown here.")
         if self.as_json:
             emit({**ready, "link": link, "config": str(setting.config)})
