@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import socket
+import sys
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -109,6 +110,6 @@ def _next_steps(folder: Path, ports: list[int] | None) -> list[str]:
         f"{program()} serve --config {config}",
         f"{program()} sites check --config {config}",
         f"the agency's e-mail goes to 127.0.0.1:{ports[1]}; to see it: "
-        f"python -m aiosmtpd -n -l 127.0.0.1:{ports[1]}",
+        f"{shlex.quote(sys.executable)} -m aiosmtpd -n -l 127.0.0.1:{ports[1]}",
         f"the clinic's answers go to an MLLP listener on 127.0.0.1:{ports[0]}",
     ]

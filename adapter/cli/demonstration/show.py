@@ -126,7 +126,7 @@ class Show:
                 f"{program()} referrals show {each['referral'][:8]} --config {setting.config}"
             )
         self._say(
-            f"  everything that was delivered: {program()} deliveries list --config {setting.config}"
+            f"  all that was delivered: {program()} deliveries list --config {setting.config}"
         )
         self._say(f"  the service's log: {setting.log}")
         if not self.as_json:
