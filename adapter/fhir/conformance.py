@@ -12,7 +12,7 @@ from adapter.fhir.invariants.profiles import PROFILE_RULES
 from adapter.fhir.known import Known
 from adapter.fhir.links import named_type
 from adapter.fhir.outcome import ERROR, WARNING, Issue
-from adapter.fhir.profile_tests import profile_test, target_types
+from adapter.fhir.profile_tests import R4_TYPE, profile_test, target_types
 
 # A profile may build on another, which may build on another; longer chains are circles.
 MOST_BASES = 16
@@ -55,10 +55,17 @@ def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list
         seen.add((place, canonical))
         profile = known.profile(canonical)
         if profile is None:
-            issues.append(_not_at_hand(place, canonical, known))
+            if not _is_base(one, canonical):
+                issues.append(_not_at_hand(place, canonical, known))
         elif not _keeps(one, profile, known):
             issues += check_profile(one, profile, known, place)
     return issues
+
+
+def _is_base(resource: Any, canonical: str) -> bool:
+    """Whether a canonical is R4's own definition of the resource's type, which is checked anyway."""
+    name = canonical.partition("|")[0].removeprefix(R4_TYPE)
+    return name in (resource.get("resourceType"), "DomainResource", "Resource")
 
 
 def _keeps(resource: Any, profile: Profile, known: Known) -> bool:

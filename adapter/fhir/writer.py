@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from adapter.fhir.checks import check
+from adapter.fhir.known import Known
 from adapter.fhir.outcome import Issue, failed, operation_outcome
 
 
@@ -27,13 +28,15 @@ class NotConformant(ValueError):  # noqa: N818 - named for what it says
         return operation_outcome(self.issues)
 
 
-def write(resource: dict[str, Any], *, profiles: Sequence[str] = ()) -> bytes:
+def write(
+    resource: dict[str, Any], *, profiles: Sequence[str] = (), known: Known | None = None
+) -> bytes:
     """Return the JSON of a resource; raises NotConformant when a check finds an error.
 
-    `profiles` are checked besides those that the resource claims. Warnings do not stop it. Decimals
-    are written digit for digit.
+    `profiles` are checked besides those that the resource claims, with the definitions `known`
+    (those shipped, unless given). Warnings do not stop it. Decimals are written digit for digit.
     """
-    issues = check(resource, profiles=profiles)
+    issues = check(resource, profiles=profiles, known=known)
     if failed(issues):
         raise NotConformant(issues)
     return dump(resource)

@@ -25,7 +25,6 @@ LEFT_OUT: dict[str, str] = {
     "dom-2 dom-3 dom-4 dom-5 ref-1": "need the whole resource: adapter.fhir.links",
     "txt-1 txt-2": "the form of xhtml: adapter.fhir.narrative",
     "ele-1 ext-1 dom-6": "hold everywhere: adapter.fhir.explain; dom-6 is advice",
-    "con-3": "R4 compares a CodeableConcept with a string, so that it can never fire",
     "ppc-2 ppc-3 ppc-4 ppc-5": "R4 tests for the system 'something', so that they never fire",
     "ctm-1": "needs the referenced resource",
     "ig-1 ig-2 md-1 mea-1 mrp-2 evv-1 tst-13": "definitions that no referral carries",

@@ -14,6 +14,15 @@ def _wrong(node: Node, system: str) -> bool:
     return (system, ENTERED_IN_ERROR) in codings(node, "verificationStatus")
 
 
+def _is_listed_problem(node: Node) -> bool:
+    """What con-3 means; its expression compares a CodeableConcept with a string."""
+    return any(
+        coding.get("code") == "problem-list-item"
+        for category in each(node, "category")
+        for coding in each(category, "coding")
+    )
+
+
 def _abated(node: Node) -> bool:
     over = {"resolved", "remission", "inactive"}
     return any(
@@ -95,6 +104,18 @@ CLINICAL = (
         lambda d: has(d, "summary", "assessment"),
     ),
     Invariant("con-2", "evidence needs a code or a detail", lambda d: has(d, "code", "detail")),
+    Invariant(
+        "con-3",
+        "a problem on the problem list should have a clinicalStatus",
+        lambda d: (
+            has(d, "clinicalStatus")
+            or _wrong(d, CONDITION_VERIFICATION)
+            or not _is_listed_problem(d)
+        ),
+        on=("category",),
+        at="clinicalStatus",
+        severity="warning",
+    ),
     Invariant(
         "con-4",
         "a condition that has abated must be resolved, in remission or inactive",

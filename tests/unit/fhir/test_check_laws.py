@@ -70,7 +70,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
     return resource
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutated())
 def test_what_the_fast_pass_approves_has_nothing_to_explain(resource: dict[str, Any]) -> None:
     try:
@@ -81,7 +81,7 @@ def test_what_the_fast_pass_approves_has_nothing_to_explain(resource: dict[str, 
         assert explain(resource) == []
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(mutated().filter(lambda resource: "meta" in resource))
 def test_what_a_compiled_profile_approves_has_nothing_to_explain(resource: dict[str, Any]) -> None:
     known = shipped()
@@ -97,7 +97,7 @@ def test_what_a_compiled_profile_approves_has_nothing_to_explain(resource: dict[
             assert check_profile(one, profile, known, place) == []
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(mutated())
 def test_every_issue_says_where_and_why(resource: dict[str, Any]) -> None:
     for issue in check(resource):
@@ -106,7 +106,7 @@ def test_every_issue_says_where_and_why(resource: dict[str, Any]) -> None:
         assert issue.expression.partition(".")[0] in (resource.get("resourceType"), "Resource")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(mutated())
 def test_no_issue_quotes_a_name_an_address_or_a_number_of_a_person(
     resource: dict[str, Any],
@@ -135,7 +135,7 @@ def test_rubbish_is_refused_and_never_raises(value: Any) -> None:
     check(value)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.sampled_from(GOOD), st.randoms())
 def test_the_order_of_properties_does_not_matter(good: dict[str, Any], chance: Any) -> None:
     assert check_base(_shuffled(good, chance)) == []

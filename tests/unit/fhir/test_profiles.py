@@ -73,6 +73,22 @@ def test_a_claimed_profile_that_is_not_at_hand_is_a_warning() -> None:
     ]
 
 
+def test_r4_itself_may_be_claimed() -> None:
+    assert check({"resourceType": "Patient", "meta": {"profile": [f"{R4}Patient|4.0.1"]}}) == []
+    claimed = {"resourceType": "Patient", "meta": {"profile": [f"{R4}vitalsigns"]}}
+    assert [issue.rule for issue in check(claimed)] == ["profile-unknown"]
+
+
+def test_a_problem_on_the_list_without_status_is_a_warning() -> None:
+    system = "http://terminology.hl7.org/CodeSystem/condition-category"
+    problem = {
+        "resourceType": "Condition",
+        "subject": {"reference": "Patient/1"},
+        "category": [{"coding": [{"system": system, "code": "problem-list-item"}]}],
+    }
+    assert [(i.rule, i.severity) for i in check(problem)] == [("con-3", "warning")]
+
+
 def test_a_version_that_is_not_at_hand_is_a_warning_too(good_corpus: dict[str, Any]) -> None:
     task = {**good_corpus["Task-referral-sdohcc"], "intent": "plan"}
     canonical = task["meta"]["profile"][0]

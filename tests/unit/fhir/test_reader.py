@@ -270,7 +270,7 @@ PARTS = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["name", "gender", "active", "contact", "_gender", "y"]), PARTS)
 )
@@ -281,7 +281,7 @@ def test_mending_is_done_once_and_for_all(members: dict[str, Any]) -> None:
     assert again.lost == ()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["name", "gender", "active", "contact", "_gender", "y"]), PARTS)
 )

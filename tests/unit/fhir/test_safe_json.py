@@ -173,7 +173,7 @@ def _storable(value: Any) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(VALUES.filter(_storable), st.sampled_from([None, 1, "\t"]), st.booleans())
 def test_it_reads_what_the_standard_library_writes(
     value: Any, indent: Any, ascii_only: bool
@@ -190,7 +190,7 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["a", "b", "\\u0061", '\\"']), st.integers(0, 9)), max_size=5
@@ -206,7 +206,7 @@ def test_a_doubled_name_never_passes(pairs: list[tuple[str, int]]) -> None:
             loads(data.encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:
