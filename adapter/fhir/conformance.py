@@ -63,7 +63,7 @@ def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list
 
 
 def _is_base(resource: Any, canonical: str) -> bool:
-    """Whether a canonical is R4's own definition of the resource's type, which is checked anyway."""
+    """Whether a canonical is R4's own definition of the resource's type: checked anyway."""
     name = canonical.partition("|")[0].removeprefix(R4_TYPE)
     return name in (resource.get("resourceType"), "DomainResource", "Resource")
 
