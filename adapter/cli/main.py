@@ -35,11 +35,12 @@ class Entry:
     summary: str
 
 
-_TRY, _RUN, _LOOK, _MESSAGES = (
+_TRY, _RUN, _LOOK, _MESSAGES, _PLUGINS = (
     "Try it",
     "Run it",
     "Look at what it does",
     "Work with messages, without a store",
+    "Write a plugin",
 )
 
 COMMANDS: dict[str, Entry] = {
@@ -60,6 +61,12 @@ COMMANDS: dict[str, Entry] = {
         "validate", "validate", _MESSAGES, "Check FHIR resources and HL7 v2 messages."
     ),
     "mappings": Entry("mappings", "app", _MESSAGES, "Check mapping tables and test their laws."),
+    "plugins": Entry(
+        "plugins", "app", _PLUGINS, "Installed plugins: list, show and check them, start a new one."
+    ),
+    "conform": Entry(
+        "conform", "conform", _PLUGINS, "Run the conformance kit against one plugin; no set-up."
+    ),
 }
 
 

@@ -70,4 +70,8 @@ def sound_packs(
 
 def faults_of(error: PackError, root: Traversable) -> list[Fault]:
     """The faults that are in files of one pack's folder."""
-    return [each for each in error.faults if each.where.file.startswith(f"{root}/")]
+    return [
+        each
+        for each in error.faults
+        if isinstance(each, Fault) and each.where.file.startswith(f"{root}/")
+    ]

@@ -67,7 +67,7 @@ class Reference(System):
         try:
             await self.context.http.get("status", route="/status")
         except AdapterError as error:
-            return [Check(name="peer", state="fail", detail=error.message, fix=error.fix)]
+            return [Check(name="peer", state="fail", detail=error.message, fix=error.fix or _FIX)]
         return [Check(name="peer", state="ok", detail="the peer answers and lets us in")]
 
     async def deliver(self, message: Outbound) -> Delivered:
@@ -106,6 +106,9 @@ class Reference(System):
         async for page in pages:
             for item in _items(_object(page.content)):
                 yield _inbound(item), str(item["cursor"])
+
+
+_FIX = "Look whether the peer runs, and whether base_url is right."
 
 
 def _inbound(item: dict[str, Any]) -> Inbound:

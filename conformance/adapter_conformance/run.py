@@ -1,0 +1,183 @@
+"""Running the requirements: each in a thread and an event loop of its own, held to its time.
+
+A plugin that blocks for ever costs its own check and no other: the thread is left behind, and the
+next check starts in a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from adapter.plugin import AdapterError
+from adapter_conformance.requirement import (
+    LEVELS,
+    Failed,
+    Level,
+    NotRun,
+    NotSupported,
+    Requirement,
+    requirements,
+)
+from adapter_conformance.subject import Subject
+
+Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
+SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What came of one requirement; everything but a pass says why in `detail`."""
+
+    requirement: Requirement
+    word: Word
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of all of them."""
+
+    plugin: str
+    version: str
+    distribution: str
+    results: tuple[Result, ...]
+    level: Level | None
+
+
+def examine(
+    subject: Subject,
+    *,
+    only: Sequence[str] = (),
+    seconds: float = SECONDS,
+    said: Callable[[Result], None] = lambda result: None,
+) -> Outcome:
+    """Run all requirements (or `only` some, with what they need) against a plugin."""
+    wanted = _with_needs(only)
+    results: dict[str, Result] = {}
+    known = {each.id: each for each in requirements()}
+    for each in _in_order(known):
+        if wanted and each.id not in wanted:
+            continue
+        results[each.id] = result = _one(each, subject, results, seconds)
+        said(result)
+    results = {identity: results[identity] for identity in known if identity in results}
+    return Outcome(
+        plugin=subject.name,
+        version=subject.plugin.version,
+        distribution=subject.plugin.distribution,
+        results=tuple(results.values()),
+        level=level_of(tuple(results.values())),
+    )
+
+
+def level_of(results: Sequence[Result]) -> Level | None:
+    """The highest level of whose requirements (and the lower ones') each passes or cannot apply.
+
+    A waiver explains; it lifts nothing.
+    """
+    reached: Level | None = None
+    for level in LEVELS:
+        own = [each for each in results if each.requirement.level == level]
+        if not all(each.word in ("pass", "not-supported") for each in own):
+            break
+        reached = level
+    return reached
+
+
+def _in_order(known: Mapping[str, Requirement]) -> Iterator[Requirement]:
+    """Each after what it needs."""
+    done: set[str] = set()
+
+    def visit(each: Requirement) -> Iterator[Requirement]:
+        if each.id not in done:
+            done.add(each.id)
+            for need in each.needs:
+                yield from visit(known[need])
+            yield each
+
+    for each in known.values():
+        yield from visit(each)
+
+
+def _with_needs(only: Sequence[str]) -> set[str]:
+    known = {each.id: each for each in requirements()}
+    wanted: set[str] = set()
+    waiting = list(only)
+    while waiting:
+        identity = waiting.pop()
+        if identity not in known:
+            raise ValueError(f"there is no requirement {identity}")
+        if identity not in wanted:
+            wanted.add(identity)
+            waiting += known[identity].needs
+    return wanted
+
+
+def _one(
+    requirement: Requirement, subject: Subject, before: dict[str, Result], seconds: float
+) -> Result:
+    def result(word: Word, detail: str = "") -> Result:
+        return Result(requirement=requirement, word=word, detail=detail)
+
+    reason = subject.profile.waived.get(requirement.id)
+    if reason:
+        return result("waived", reason)
+    if requirement.group != "loads" and subject.system is None:
+        return result("not-run", "the plugin did not load, or brings no system")
+    lacking = [need for need in requirement.needs if before[need].word != "pass"]
+    if lacking and all(before[need].word == "not-supported" for need in lacking):
+        return result("not-supported", before[lacking[0]].detail)
+    if lacking:
+        return result("not-run", f"needs {', '.join(lacking)}")
+    try:
+        _held(requirement, subject, seconds)
+    except Failed as verdict:
+        return result("fail", str(verdict))
+    except NotSupported as verdict:
+        return result("not-supported", str(verdict))
+    except NotRun as verdict:
+        return result("not-run", str(verdict))
+    except TimeoutError:
+        return result("fail", f"it was not done after {seconds:.0f} s")
+    except AdapterError as error:
+        return result("fail", f"it raised {type(error).__name__} [{error.code}]: {error.message}")
+    except ValidationError as error:
+        where = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False))
+        return result("not-run", f"conformance.toml has no settings that work: {where}")
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
+        return result("fail", f"it raised {type(error).__name__}")
+    return result("pass")
+
+
+def _held(requirement: Requirement, subject: Subject, seconds: float) -> None:
+    """Run one check in a thread; whatever it raises is raised here.
+
+    Raises:
+        TimeoutError: it was not done in time; its thread is left behind.
+    """
+    raised: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            asyncio.run(_look(requirement, subject, seconds))
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
+            raised.append(error)
+
+    thread = threading.Thread(target=work, name=f"check {requirement.id}", daemon=True)
+    thread.start()
+    thread.join(seconds + 1.0)
+    if thread.is_alive():
+        raise TimeoutError
+    if raised:
+        raise raised[0]
+
+
+async def _look(requirement: Requirement, subject: Subject, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        await requirement.look(subject)

@@ -1,0 +1,196 @@
+"""A stage: one system, open, between a peer and a context that the kit holds."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from adapter.exchange.dispatch import outbound_document
+from adapter.plugin import (
+    Delivers,
+    Finds,
+    HttpEndpoint,
+    Listener,
+    Notice,
+    Outbound,
+    Polls,
+    Receives,
+    System,
+)
+from adapter_conformance.context import KitContext
+from adapter_conformance.peers import Answer, FaultName, Peer, make_peer
+from adapter_conformance.planted import SECRET, request
+from adapter_conformance.profile import Sample
+from adapter_conformance.requirement import NotRun, NotSupported
+from adapter_conformance.subject import Subject
+
+ABILITIES = {"receives": Receives, "polls": Polls, "delivers": Delivers, "finds": Finds}
+
+
+@dataclass(slots=True)
+class Stage:
+    """What a check works with."""
+
+    subject: Subject
+    peer: Peer
+    system: System
+    context: KitContext
+    _doors: list[HttpEndpoint | str] = field(default_factory=list)
+    _listeners: list[Listener] = field(default_factory=list)
+
+    async def listen(self) -> None:
+        """Start what the peer comes in by."""
+        if self._doors:
+            return
+        for endpoint in cast(Receives, self.system).endpoints():
+            if isinstance(endpoint, HttpEndpoint):
+                self._doors.append(endpoint)
+            else:
+                self._doors.append(await endpoint.start())
+                self._listeners.append(endpoint)
+        if not self._doors:
+            raise NotSupported("with these settings it listens nowhere")
+
+    async def stop_listening(self) -> None:
+        """Stop the listeners, as the core does before it closes a system."""
+        for listener in self._listeners:
+            await listener.stop()
+        self._listeners.clear()
+
+    async def send(self, raw: bytes) -> Answer:
+        """Let the peer send a message."""
+        await self.listen()
+        return await self.peer.send(self._doors[0], self.subject.profile.path, raw)
+
+    def sample(self) -> Sample:
+        """A good message of the peer's.
+
+        Raises:
+            NotSupported: the system takes visits. NotRun: conformance.toml names no sample.
+        """
+        profile = self.subject.profile
+        if profile.takes == "visits":
+            raise NotSupported("it takes visits of people to pages, not messages")
+        if not profile.samples:
+            raise NotRun("conformance.toml names no [[sample]], a good message of the peer's")
+        return profile.samples[0]
+
+    def outbound(self, event: str = "", number: int = 1, attempt: int = 1) -> Outbound:
+        """A delivery of an invented person's referral; the same number is the same delivery."""
+        capabilities = self.system.capabilities
+        if not capabilities.outbound_kinds:
+            raise NotSupported("it declares no kind of message to deliver")
+        event = event or next(iter(capabilities.outbound_kinds))
+        identity = str(uuid.UUID(int=number))
+        kind = capabilities.outbound_kinds[event]
+        body = b""
+        if capabilities.outbound_format:
+            body = self.subject.mapper.write(
+                outbound_document(planted_event(event), identity, kind),
+                format=capabilities.outbound_format,
+                kind=kind,
+                dialect=None,
+                site="kit",
+                timezone="UTC",
+            )
+        return Outbound(
+            id=identity,
+            event=event,
+            kind=kind,
+            referral="planted-referral",
+            fulfilment="work-1",
+            created=self.context.now(),
+            attempt=attempt,
+            body=body,
+            test=True,
+            notice=Notice(
+                reference="rx-0000kit",
+                fulfilment="work-1",
+                program="Synthetic Garden Club",
+                recipient_email="intake@agency.example",
+            ),
+        )
+
+    async def deliver(self, message: Outbound) -> Any:
+        """Deliver as the core does."""
+        return await cast(Delivers, self.system).deliver(message)
+
+    def fail(self, fault: FaultName) -> None:
+        """Let the peer be at fault from now on.
+
+        Raises:
+            NotSupported: a peer of this kind cannot do that.
+        """
+        if fault not in self.peer.faults:
+            raise NotSupported(f"a peer of this kind has no way to be {fault!r}")
+        self.peer.fault = fault
+
+
+def planted_event(event: str) -> dict[str, Any]:
+    """The canonical document of an event about the invented referral."""
+    document: dict[str, Any] = request()
+    asked = event.removesuffix("-answer")
+    document["kind"] = "answer" if event.endswith("answer") else asked
+    if event.endswith("answer"):
+        document["envelope"]["reply"] = asked if asked != "answer" else "request"
+        document["envelope"]["acknowledges"] = {"code": "AA", "message_id": "planted-0"}
+    if event == "cancel":
+        document["fulfilments"][0] |= {"status": "cancelled", "reason": {"code": "other"}}
+    return document
+
+
+def settings_of(subject: Subject, peer: Peer) -> dict[str, Any]:
+    """The profile's settings with the peer's addresses filled in."""
+    values = {"secret": SECRET, "host": "127.0.0.1", **peer.values}
+    return cast("dict[str, Any]", _filled(subject.profile.settings, values))
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _filled(each, values) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, values) for each in value]
+    if isinstance(value, str):
+        for key, word in values.items():
+            value = value.replace("{" + key + "}", word)
+    return value
+
+
+def declared(subject: Subject, ability: str) -> None:
+    """Let a check go on only if the ability is declared.
+
+    Raises:
+        NotSupported: it is not; the reason is the declared one.
+    """
+    support = getattr(subject.kind.capabilities, ability)
+    if support.level in ("not-implemented", "impossible"):
+        why = f": {support.reason}" if support.reason else ""
+        raise NotSupported(f"{ability} is declared {support.level}{why}")
+
+
+@asynccontextmanager
+async def stage(
+    subject: Subject, *, opened: bool = True, name: str = "kit"
+) -> AsyncIterator[Stage]:
+    """A system on stage; everything is closed at the end, whatever happened."""
+    peer = make_peer(subject.profile.peer)
+    await peer.start()
+    try:
+        config = subject.kind.Config.model_validate(settings_of(subject, peer))
+        context = KitContext(config, road=peer.road, name=name)
+        made = Stage(subject, peer, subject.kind(config, context), context)
+        try:
+            if opened:
+                await made.system.open()
+            yield made
+        finally:
+            await made.stop_listening()
+            await made.system.close()
+            await context.close()
+    finally:
+        await peer.stop()
+        await asyncio.sleep(0)

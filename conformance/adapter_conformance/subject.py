@@ -1,0 +1,173 @@
+"""What is examined: one plugin, as it loaded, with its system and what the kit knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module, metadata, resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from adapter.exchange.mapper import Mapper
+from adapter.exchange.packs import faults_of, formats_of
+from adapter.exchange.plugins import LoadedPlugin, Plugins, load_plugins
+from adapter.mapping.errors import PackError
+from adapter.mapping.packs import Packs, load_packs
+from adapter.plugin import AdapterError, ConfigError, System, hookspecs
+from adapter.plugin.system import SystemSpec
+from adapter_conformance.profile import Profile, read_profile
+from adapter_conformance.requirement import NotRun
+
+
+@dataclass
+class Subject:
+    """One plugin under examination, with one of its systems.
+
+    Attributes:
+        plugin: as the loader left it: loaded, or failed and why.
+        plugins: everything that is installed, for formats and names.
+        package: the files of its package, or None where there is none.
+        system: the class; None if the plugin brings none, or it failed (`fault` says why).
+    """
+
+    plugin: LoadedPlugin
+    plugins: Plugins
+    spec: SystemSpec | None
+    system: type[System] | None
+    package: Traversable | None
+    profile: Profile
+    fault: AdapterError | None = None
+    readme: str = ""
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The plugin's name."""
+        return self.plugin.name
+
+    @property
+    def kind(self) -> type[System]:
+        """The system's class.
+
+        Raises:
+            NotRun: there is none.
+        """
+        if self.system is None:
+            raise NotRun("the plugin brings no system, or it did not load")
+        return self.system
+
+    def once(self, key: str, make: Callable[[], Any]) -> Any:
+        """What was made once for this subject."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    @cached_property
+    def packs(self) -> Packs:
+        """Its own packs, and the core's where its own do not write its format."""
+        formats = formats_of(self.plugins)
+        own = load_packs(
+            formats,
+            core=(),
+            plugin_packs=self.plugin.packs,
+            functions=self.plugins.functions,
+            compiled=False,
+        )
+        wanted = self.system.capabilities.outbound_format if self.system else None
+        if wanted is None or any(each.left_format.name == wanted for each in own.maps):
+            return own
+        return load_packs(
+            formats,
+            plugin_packs=self.plugin.packs,
+            functions=self.plugins.functions,
+            compiled=False,
+        )
+
+    @cached_property
+    def pack_faults(self) -> list[str]:
+        """What is wrong with its own packs."""
+        try:
+            packs = self.packs
+        except PackError as error:
+            own = [fault for root in self.plugin.packs for fault in faults_of(error, root)]
+            return [str(each) for each in own or error.faults]
+        from adapter.mapping.check import check_pack
+
+        return [
+            str(fault)
+            for root in self.plugin.packs
+            for fault in check_pack(root, packs.packs, packs.formats, self.plugins.functions)
+        ]
+
+    @cached_property
+    def mapper(self) -> Mapper:
+        """Bytes to events and back, as the exchange does it."""
+        return Mapper(self.packs, formats_of(self.plugins))
+
+
+def installed(name: str) -> Subject:
+    """An installed plugin, enabled or not.
+
+    Raises:
+        ConfigError: none of that name is installed. ProfileError: its conformance.toml is wrong.
+    """
+    plugins = load_plugins(None)
+    found = [each for each in plugins.loaded if each.name == name]
+    if not found:
+        known = ", ".join(sorted(each.name for each in plugins.loaded)) or "none"
+        raise ConfigError(
+            "plugin.not-installed",
+            f"no plugin {name} is installed; there are: {known}",
+            fix="Install its distribution into this environment.",
+        )
+    point = next(p for p in metadata.entry_points(group=hookspecs.ENTRY_POINTS) if p.name == name)
+    return subject_of(found[0], plugins, point.module, _readme(point))
+
+
+def subject_of(
+    plugin: LoadedPlugin, plugins: Plugins, module: str | None, readme: str = ""
+) -> Subject:
+    """A subject from what the loader made of it; its first system is the one examined."""
+    spec = plugin.systems[0] if plugin.systems else None
+    system, fault = None, None
+    if spec is not None and plugin.state != "failed":
+        try:
+            system = _class(spec, plugins)
+        except AdapterError as error:
+            fault = error
+    package = _package(module) if plugin.state != "failed" else None
+    config = system.Config if system else System.Config
+    return Subject(
+        plugin=plugin,
+        plugins=plugins,
+        spec=spec,
+        system=system,
+        package=package,
+        profile=read_profile(package, config),
+        fault=fault,
+        readme=readme,
+    )
+
+
+def _class(spec: SystemSpec, plugins: Plugins) -> type[System]:
+    from adapter.exchange.plugins import system_class
+
+    return system_class(spec)
+
+
+def _package(module: str | None) -> Traversable | None:
+    if module is None:
+        return None
+    try:
+        top = import_module(module.partition(".")[0])
+    except (Exception, SystemExit):  # noqa: BLE001 - the loader has told why it cannot be imported
+        return None
+    return resources.files(top) if getattr(top, "__path__", None) else None
+
+
+def _readme(point: metadata.EntryPoint) -> str:
+    if point.dist is None:
+        return ""
+    said: Mapping[str, Any] = point.dist.metadata.json
+    return str(said.get("description") or "")
