@@ -12,7 +12,7 @@ from adapter.referral.csv_format import CsvFormat
 from adapter.referral.format import ReferralFormat
 from adapter_hl7v2.format import Hl7v2Format
 
-PACKS = ["csv_referral", "sdohcc"]
+PACKS = ["csv_referral", "sdohcc", "hl7v2_360x"]
 
 
 @pytest.fixture(scope="module")
