@@ -1,14 +1,13 @@
-"""Record ids. UUIDv7 (RFC 9562 5.7) for records of our own, UUIDv5 for what a message maps to."""
+"""Ids of records of our own: UUIDv7 (RFC 9562 5.7), which sort by the time they were made.
+
+What a message maps to has ids that follow from the message: `adapter.referral.identity`.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-import uuid
-
-_NAMESPACE = uuid.UUID("6f3d3c6e-52a4-5a0c-9c58-0f6f6b2f7a11")
-_SEPARATOR = "\x1f"
 
 _lock = threading.Lock()
 _last = 0
@@ -58,8 +57,3 @@ def new_number(micros: int) -> int:
 def number_of(micros: int) -> int:
     """The least number that `new_number` gives at a time, in microseconds since 1970."""
     return micros << 11
-
-
-def mapped_id(site: str, *parts: str) -> str:
-    """The id that a site's own identifiers always give: mapping a message again changes nothing."""
-    return str(uuid.uuid5(_NAMESPACE, _SEPARATOR.join((site, *parts))))

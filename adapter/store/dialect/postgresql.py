@@ -47,6 +47,10 @@ class Postgresql(Dialect):
             )
             kept = connection.execute("SHOW synchronous_commit").fetchone()
             fsync = connection.execute("SHOW fsync").fetchone()
+            # Every query that is asked often has its index, and a plan made while a table was empty
+            # must not read it whole when it is large: plan once, by the index.
+            connection.execute("SET plan_cache_mode = force_generic_plan")
+            connection.execute("SET enable_seqscan = off")
         except psycopg.Error as error:
             raise self.fault(error) from None
         if kept is None or fsync is None or kept[0] == "off" or fsync[0] == "off":

@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from adapter.store.ids import mapped_id, new_id
+from adapter.store import ids
+from adapter.store.ids import new_id, new_number, number_of
 
 
 def test_new_ids_are_version_7_and_grow() -> None:
@@ -46,10 +47,10 @@ def test_ids_grow_when_the_clock_steps_back(monkeypatch: pytest.MonkeyPatch) -> 
     assert new_id() > first
 
 
-def test_a_mapped_id_depends_on_site_and_parts_only() -> None:
-    one = mapped_id("clinic", "urn:placer", "17")
-    assert one == mapped_id("clinic", "urn:placer", "17")
-    assert uuid.UUID(one).version == 5
-    others = {mapped_id("other", "urn:placer", "17"), mapped_id("clinic", "urn:placer1", "7")}
-    assert one not in others
-    assert len(others) == 2
+def test_numbers_grow_and_are_not_before_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ids, "_last_number", 0)
+    numbers = [new_number(5_000_000) for _ in range(1_000)]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] >= number_of(5_000_000)
+    later = new_number((1 << 51) + 5)
+    assert number_of((1 << 51) + 5) <= later < 1 << 63
