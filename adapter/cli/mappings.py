@@ -112,7 +112,7 @@ def show(
 
 
 @app.command("test")
-def test_(
+def run_laws(
     pack: PackArgument = None,
     cases: Annotated[
         int, typer.Option("--cases", metavar="N", min=1, help="Generated documents for each map.")

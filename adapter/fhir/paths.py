@@ -101,7 +101,7 @@ class FhirNotation(JsonNotation):
             guard = f"{out} is not None and {_fits(out, step)}"
             return Access((line,), guard, (), where, ((f"{up}_w + ('reference',)", "None"),))
         if step.kind == "refs":
-            loop: tuple[str, ...] = (
+            walk = (
                 f"for {out}_r in {up}:",
                 f"    {out} = refs.get({out}_r.get('reference'))",
                 f"    if {out} is not None and {_fits(out, step)}: break",
@@ -109,7 +109,7 @@ class FhirNotation(JsonNotation):
             )
             used = f"{up}_w + (find({up}, {out}_r), 'reference')"
             uses = ((used, "None"), *uses_of(out, step.match))
-            return Access(loop, f"{out} is not None", (), where, uses)
+            return Access(walk, f"{out} is not None", (), where, uses)
         return super().read(step, parent, out, trace)
 
     def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from adapter.mapping.errors import NoMapError
+from adapter.mapping.compare import difference, ill_formed
 from adapter.mapping.domain import MapDomain, projected, read_domain
+from adapter.mapping.errors import NoMapError
 from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs, codes_of
 from adapter.mapping.run import Map
@@ -263,29 +263,45 @@ class _MapLaws:
         return law.result()
 
     def expected(self) -> LawResult:
+        """Each case against what cases/expected/ holds: document, message, losses."""
         law = _Law(self.map, "expected")
         for case in self.files:
-            right, left = expected_files(self.pack, case, self.left.suffix)
 
-            def test(case: Case = case, right: Any = right, left: Any = left) -> str | None:
-                document = self.read(case.raw)
-                if not right.is_file() or not left.is_file():
-                    return "cases/expected/ has nothing for this case"
-                wrong = difference(self.right.parse(right.read_bytes()), document)
-                if wrong is not None:
-                    return wrong
-                same = left.read_bytes().strip() == self.written(document).strip()
-                return None if same else "what is written is not what is expected"
+            def test(case: Case = case) -> str | None:
+                for file, content in self.given(case).items():
+                    wanted = self.pack.file("cases", "expected", file)
+                    if not wanted.is_file():
+                        if file.endswith(".lost.txt"):
+                            continue  # a pack may leave its losses unsaid; then nothing holds them
+                        return f"cases/expected/{file} is missing"
+                    wrong = self.unexpected(file, wanted.read_bytes(), content)
+                    if wrong is not None:
+                        return wrong
+                return None
 
             law.check(case.name, test)
         return law.result()
 
+    def given(self, case: Case) -> dict[str, bytes]:
+        """What a case gives now, by the name of the file that holds what is expected."""
+        import orjson
 
-def expected_files(pack: Pack, case: Case, suffix: str) -> tuple[Traversable, Traversable]:
-    """Where a case's expected document and expected message stand."""
-    folder = pack.file("cases", "expected")
-    stem = case.name.rpartition(".")[0]
-    return folder.joinpath(f"{stem}.referral.json"), folder.joinpath(f"{stem}.written{suffix}")
+        stem = case.name.rpartition(".")[0]
+        document = self.read(case.raw)
+        lost = trace(self.map, case.tree, SETTINGS).lost
+        report = "".join(f"{each.path}: {each.why}\n" for each in lost)
+        return {
+            f"{stem}.referral.json": orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n",
+            f"{stem}.written{self.left.suffix}": self.written(document),
+            f"{stem}.lost.txt": report.encode(),
+        }
+
+    def unexpected(self, file: str, wanted: bytes, found: bytes) -> str | None:
+        """How a file differs from what is expected; None if it does not."""
+        if file.endswith(".referral.json"):
+            return difference(self.right.parse(wanted), self.right.parse(found))
+        same = wanted.strip() == found.strip()
+        return None if same else f"{file} is not what is expected"
 
 
 def accept(packs: Packs, name: str) -> int:
@@ -293,8 +309,6 @@ def accept(packs: Packs, name: str) -> int:
 
     The difference is for a person to review before it is committed.
     """
-    import orjson
-
     own = packs.preferring(name)
     pack = packs.packs[name]
     count = 0
@@ -302,11 +316,10 @@ def accept(packs: Packs, name: str) -> int:
         if mapping is None or mapping.pack != name:
             continue
         work = _MapLaws(mapping, None, (), own, pack, 0, 0)
-        right, left = (Path(str(p)) for p in expected_files(pack, case, mapping.left_format.suffix))
-        right.parent.mkdir(parents=True, exist_ok=True)
-        document = work.read(case.raw)
-        right.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")
-        left.write_bytes(work.written(document))
+        for file, content in work.given(case).items():
+            target = Path(str(pack.file("cases", "expected", file)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
         count += 1
     return count
 
@@ -333,32 +346,6 @@ def _tables(pack: Pack, packs: Packs, stated: Any) -> Iterator[LawResult]:
         yield LawResult(pack.name, name, "tables", 1, int(wrong is not None), wrong)
 
 
-def difference(wanted: Any, found: Any, path: str = "") -> str | None:
-    """The first place where two JSON values differ, in words; None if they are equal."""
-    if type(wanted) is not type(found) and not (
-        isinstance(wanted, int | float) and isinstance(found, int | float)
-    ):
-        return f"{path or 'document'}: {_shown(wanted)} became {_shown(found)}"
-    if isinstance(wanted, dict):
-        for key in {**wanted, **found}:
-            inner = difference(wanted.get(key), found.get(key), f"{path}.{key}" if path else key)
-            if inner is not None:
-                return inner
-        return None
-    if isinstance(wanted, list) and len(wanted) == len(found):
-        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            inner = difference(one, other, f"{path}[{index}]")
-            if inner is not None:
-                return inner
-        return None
-    return None if wanted == found else f"{path}: {_shown(wanted)} became {_shown(found)}"
-
-
-def _shown(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) < 80 else text[:77] + "..."
-
-
 def _untraced(leaves: Sequence[Any]) -> str | None:
     return f"{leaves[0].path} comes from no row" if leaves else None
 
@@ -366,37 +353,3 @@ def _untraced(leaves: Sequence[Any]) -> str | None:
 def _errors(findings: Sequence[Any]) -> str | None:
     wrong = [each for each in findings if each.severity in ("error", "fatal")]
     return f"{wrong[0].where}: {wrong[0].message}" if wrong else None
-
-
-def ill_formed(tree: Any) -> str | None:
-    """What is wrong with the shape of a JSON tree: something empty, a dangling reference, an id
-    twice; None if nothing is."""
-    urls: list[str] = []
-    references: list[str] = []
-    empty = _walk(tree, "", urls, references)
-    if empty is not None:
-        return f"{empty} is empty"
-    if len(urls) != len(set(urls)):
-        return "two entries have the same fullUrl"
-    dangling = [each for each in references if each.startswith("urn:uuid:") and each not in urls]
-    return f"{len(dangling)} references do not resolve" if dangling else None
-
-
-def _walk(tree: Any, path: str, urls: list[str], references: list[str]) -> str | None:
-    if tree in ({}, [], "", None):
-        return path or "the document"
-    if isinstance(tree, dict):
-        if isinstance(tree.get("fullUrl"), str):
-            urls.append(tree["fullUrl"])
-        if isinstance(tree.get("reference"), str):
-            references.append(tree["reference"])
-        parts: Any = tree.items()
-    elif isinstance(tree, list):
-        parts = enumerate(tree)
-    else:
-        return None
-    for key, part in parts:
-        found = _walk(part, f"{path}.{key}", urls, references)
-        if found is not None:
-            return found
-    return None

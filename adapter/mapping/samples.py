@@ -304,6 +304,9 @@ _MAKERS: Mapping[str, Callable[[Random], Any]] = {
     "placer": _entity("PLAC"),
     "filler": _entity("FILL"),
     "observed": _observed,
+    "observed-in-fhir": lambda random: random.choice(
+        (_observed(random), {"integer": random.randint(0, 99)}, {"boolean": random.random() < 0.5})
+    ),
     "attachment": _attachment,
     "period": _period,
     "item": _item,
