@@ -6,6 +6,7 @@ import pytest
 
 from adapter.fhir.format import FhirFormat
 from adapter.mapping.check import check_pack
+from adapter.mapping.domain import read_domain
 from adapter.mapping.laws import laws_of
 from adapter.mapping.packs import Packs, load_packs
 from adapter.referral.csv_format import CsvFormat
@@ -31,15 +32,13 @@ def test_a_pack_has_no_fault(packs: Packs, name: str) -> None:
 
 @pytest.mark.parametrize("name", PACKS)
 def test_every_law_holds_for_a_pack(packs: Packs, name: str) -> None:
-    results = list(laws_of(packs, name, cases=100))
+    results = list(laws_of(packs, name, cases=20))
     assert {each.law for each in results} >= {"there-and-back", "accounted", "expected", "tables"}
     assert [each.first_failure for each in results if each.failed] == []
 
 
 @pytest.mark.parametrize("name", PACKS)
 def test_every_map_states_its_domain(packs: Packs, name: str) -> None:
-    results = list(laws_of(packs, name, cases=1))
-    for table in packs.packs[name].tables.values():
-        if not table.left.get("abstract"):
-            laws = {each.law for each in results if each.map == table.name}
-            assert "there-and-back" in laws, table.name
+    pack = packs.packs[name]
+    maps = {each.name for each in pack.tables.values() if not each.left.get("abstract")}
+    assert set(read_domain(pack).maps) == maps
