@@ -87,16 +87,7 @@ class Stage:
         event = event or next(iter(capabilities.outbound_kinds))
         identity = str(uuid.UUID(int=number))
         kind = capabilities.outbound_kinds[event]
-        body = b""
-        if capabilities.outbound_format:
-            body = self.subject.mapper.write(
-                outbound_document(planted_event(event), identity, kind),
-                format=capabilities.outbound_format,
-                kind=kind,
-                dialect=None,
-                site="kit",
-                timezone="UTC",
-            )
+        body = written(self.subject, event, identity) if capabilities.outbound_format else b""
         return Outbound(
             id=identity,
             event=event,
@@ -128,6 +119,24 @@ class Stage:
         if fault not in self.peer.faults:
             raise NotSupported(f"a peer of this kind has no way to be {fault!r}")
         self.peer.fault = fault
+
+
+def written(subject: Subject, event: str, delivery: str = "") -> bytes:
+    """The invented referral's event in the system's own format.
+
+    Raises:
+        DataError: no table writes it.
+    """
+    capabilities = subject.kind.capabilities
+    kind = capabilities.outbound_kinds[event]
+    return subject.mapper.write(
+        outbound_document(planted_event(event), delivery or str(uuid.UUID(int=1)), kind),
+        format=capabilities.outbound_format or "",
+        kind=kind,
+        dialect=None,
+        site="kit",
+        timezone="UTC",
+    )
 
 
 def planted_event(event: str) -> dict[str, Any]:
