@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from adapter.fhir.bundles import relink
 from adapter.fhir.checks import check
 from adapter.fhir.instruments import instrument, instruments
@@ -100,33 +98,39 @@ class Projector:
         tables do not write are kept, as are those of the version before. Other resources that a
         client wrote here stay as the client wrote them.
         """
-        changed = _changed(tx, self.resources(case, site), received)
-        if changed:
-            tx.resources.put_many(
-                changed, organization=organization, referral=case.referral.id, last_updated=at
-            )
-        asked = _changed(tx, _questionnaires(case))
+        tx.resources.put_many(
+            _merged(tx, self.resources(case, site), received),
+            organization=organization,
+            referral=case.referral.id,
+            last_updated=at,
+            unless_same=True,
+        )
+        asked = [
+            NewResource(type="Questionnaire", id=each["id"], content=each)
+            for each in _questionnaires(case)
+        ]
         if asked:
-            tx.resources.put_many(asked, organization=organization, last_updated=at)
+            tx.resources.put_many(
+                asked, organization=organization, last_updated=at, unless_same=True
+            )
 
 
-def _changed(
-    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource] = _NOTHING
+def _merged(
+    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource]
 ) -> list[NewResource]:
-    changed = []
+    """What is to be stored: the projection, with what a client wrote where that stays."""
+    merged = []
     for projected in resources:
         kind, own = projected["resourceType"], projected["id"]
-        stored = tx.resources.get(kind, own)
-        if stored is not None and kind not in KEPT and written_by_client(own):
+        by_client = written_by_client(own)
+        stored = tx.resources.get(kind, own) if by_client or kind in KEPT else None
+        if stored is not None and kind not in KEPT:
             continue
         source = received.get(own) or (stored.content if stored else _NOTHING)
         kept = {name: source[name] for name in KEPT.get(kind, ()) if name in source}
         resource = {**kept, **projected} if kept else projected
-        if stored is None or _content(stored.content) != _content(resource):
-            changed.append(
-                NewResource(type=resource["resourceType"], id=resource["id"], content=resource)
-            )
-    return changed
+        merged.append(NewResource(type=kind, id=own, content=resource))
+    return merged
 
 
 def _questionnaires(case: Case) -> Iterator[Resource]:
@@ -140,15 +144,3 @@ def _questionnaires(case: Case) -> Iterator[Resource]:
     }
     for name in sorted(asked & set(instruments()) if asked else ()):
         yield {**instrument(name), "id": name}
-
-
-def _content(resource: Resource) -> bytes:
-    """The resource without what the store itself adds, for comparing."""
-    meta = {k: v for k, v in resource.get("meta", {}).items() if k not in _OURS}
-    plain = {k: v for k, v in resource.items() if k != "meta"}
-    if meta:
-        plain["meta"] = meta
-    return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-
-
-_OURS = ("versionId", "lastUpdated")
