@@ -133,7 +133,9 @@ class Resources:
         Raises:
             RaceError: somebody stored the same version first; the writer runs the work again.
         """
-        at = to_micros(last_updated or self._session.now())
+        now = to_micros(self._session.now())
+        at = now if last_updated is None else to_micros(last_updated)
+        subjects: dict[str, bytes] = {}
         seen = self._versions([each.id for each in resources])
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
@@ -148,7 +150,10 @@ class Resources:
                 continue
             if version:
                 older.append({"of_id": each.id, "of_type": each.type, "of_version": version})
-            rows.append(self._row(each, version + 1, organization, referral, at, plain, hashed))
+            row = self._row(each, version + 1, organization, referral, at, plain, subjects)
+            row["content_hash"] = hashed
+            row["sequence"] = new_number(now)
+            rows.append(row)
             keys += self._keys(each, rows[-1]["sequence"], organization)
             numbers.append(version + 1)
         self._insert(older, rows)
@@ -167,7 +172,8 @@ class Resources:
         gone = NewResource(type=type, id=id, content={})
         version, _ = self._versions([id]).get((type, id), (0, None))
         at = to_micros(self._session.now())
-        row = self._row(gone, version + 1, organization, referral, at, b"", b"")
+        row = self._row(gone, version + 1, organization, referral, at, b"", {})
+        row["sequence"] = new_number(at)
         older = [{"of_id": id, "of_type": type, "of_version": version}] if version else []
         self._insert(older, [row | {"deleted": True, "content_sealed": None}])
         return version + 1
@@ -276,13 +282,18 @@ class Resources:
         referral: str | None,
         at: int,
         plain: bytes,
-        hashed: bytes,
+        subjects: dict[str, bytes],
     ) -> dict[str, Any]:
+        """A row but for its number and the hash of its content; `subjects` saves hashing again."""
         session = self._session
         shown = search_keys.columns(new.content)
+        subject = shown.subject and subjects.get(shown.subject)
+        if shown.subject and not subject:
+            subject = subjects[shown.subject] = search_keys.subject_key(
+                session.keyring, shown.subject
+            )
         place = f"resources|content|{new.type}/{new.id}/{version}"
         return {
-            "sequence": new_number(to_micros(session.now())),
             "type": new.type,
             "id": new.id,
             "version": version,
@@ -292,10 +303,10 @@ class Resources:
             "status": shown.status,
             "code": shown.code,
             "date": shown.date,
-            "subject": shown.subject and search_keys.subject_key(session.keyring, shown.subject),
+            "subject": subject,
             "deleted": False,
             "last_updated": at,
-            "content_hash": hashed,
+            "content_hash": None,
             "content_sealed": session.seal(organization, referral, place, plain),
         }
 

@@ -88,10 +88,10 @@ class Session:
         """Run one statement for each set of parameters; the number of rows changed in all."""
         if not parameters:
             return 0
-        sql, constants = statement.on(self._dialect)
-        rows = [constants | each for each in parameters] if constants else parameters
+        compiled = statement.on(self._dialect)
+        values = compiled.values
         try:
-            self._cursor.executemany(sql, rows)
+            self._cursor.executemany(compiled.sql, [values(each) for each in parameters])
         except self._errors as error:
             raise self._dialect.fault(error) from None
         count: int = self._cursor.rowcount
@@ -110,9 +110,9 @@ class Session:
         return found
 
     def _execute(self, statement: Statement, parameters: Parameters) -> None:
-        sql, constants = statement.on(self._dialect)
+        compiled = statement.on(self._dialect)
         try:
-            self._cursor.execute(sql, constants | parameters if constants else parameters)
+            self._cursor.execute(compiled.sql, compiled.values(parameters))
         except self._errors as error:
             raise self._dialect.fault(error) from None
 

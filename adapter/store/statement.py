@@ -6,7 +6,8 @@ takes SQL text and parameters from the compiler and gives them to the driver's c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,23 @@ from adapter.store.dialect import Dialect
 
 Construct = Any
 Build = Callable[[Dialect], Construct]
+
+
+class Compiled:
+    """A statement for one database: its SQL, and how named parameters become positions."""
+
+    __slots__ = ("_constants", "_take", "sql")
+
+    def __init__(self, sql: str, names: Sequence[str], constants: Mapping[str, Any]) -> None:
+        self.sql = sql
+        self._constants = dict(constants)
+        self._take = _taking(names)
+
+    def values(self, parameters: Mapping[str, Any]) -> Sequence[Any]:
+        """The values in the order of their places."""
+        if self._constants:
+            return self._take({**self._constants, **parameters})
+        return self._take(parameters)
 
 
 class Statement:
@@ -28,17 +46,27 @@ class Statement:
 
     def __init__(self, construct: Construct | Build) -> None:
         self._build: Build = construct if callable(construct) else lambda _: construct
-        self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._compiled: dict[str, Compiled] = {}
 
-    def on(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """The SQL for this database, and the constants among its parameters."""
+    def on(self, dialect: Dialect) -> Compiled:
+        """The statement as this database takes it; compiled at the first use."""
         found = self._compiled.get(dialect.name)
         if found is None:
             compiled = self._build(dialect).compile(dialect=dialect.compiler)
             names = compiled.bind_names
             constants = {names[b]: b.effective_value for b in names if not b.required}
-            found = self._compiled[dialect.name] = (str(compiled), constants)
+            made = Compiled(str(compiled), compiled.positiontup or (), constants)
+            found = self._compiled[dialect.name] = made
         return found
+
+
+def _taking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    if not names:
+        return lambda _: ()
+    if len(names) == 1:
+        only = names[0]
+        return lambda parameters: (parameters[only],)
+    return itemgetter(*names)
 
 
 def insert_all(table: sa.Table, *, without: Iterable[str] = ()) -> Statement:

@@ -32,7 +32,7 @@ class Dialect(ABC):
     @property
     @abstractmethod
     def compiler(self) -> CompilerDialect:
-        """What turns a Core construct into SQL with named parameters."""
+        """What turns a Core construct into SQL with positional parameters."""
 
     @abstractmethod
     def insert(self, table: Table) -> Any:

@@ -27,7 +27,7 @@ class Postgresql(Dialect):
 
     errors = psycopg.Error
     compiler: CompilerDialect = driver.PGDialect_psycopg(  # type: ignore[no-untyped-call]
-        paramstyle="pyformat"
+        paramstyle="format"
     )
 
     def insert(self, table: Table) -> Any:

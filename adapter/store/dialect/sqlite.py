@@ -27,7 +27,7 @@ class Sqlite(Dialect):
     begin_migration = ("BEGIN IMMEDIATE",)
     scrub = ("PRAGMA wal_checkpoint(TRUNCATE)",)
     errors = sqlite3.Error
-    compiler = sqlite.dialect(paramstyle="named")
+    compiler = sqlite.dialect(paramstyle="qmark")
 
     def insert(self, table: Table) -> Any:
         """SQLite's insert."""
