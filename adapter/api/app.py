@@ -5,16 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from adapter.api.faults import on_adapter_error, on_http_error
+from adapter.api.bundle import process
+from adapter.api.faults import Refused, on_adapter_error, on_http_error, on_refused
 from adapter.api.metadata import capability_statement
+from adapter.api.operations import operate
 from adapter.api.read import history, read, vread
 from adapter.api.response import FhirResponse
-from adapter.api.search import search
+from adapter.api.search import post_search, search
+from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
 from adapter.plugin.errors import AdapterError
 
@@ -23,8 +27,12 @@ def build_app(service: Service) -> Starlette:
     """The application of a running service."""
     fhir: list[BaseRoute] = [
         Route("/metadata", metadata),
-        Route("/{type}", search),
-        Route("/{type}/{id}", read),
+        Route("/", process, methods=["POST"]),
+        Route("/{type}/_search", post_search, methods=["POST"]),
+        Route("/{type}/${operation}", operate, methods=["POST"]),
+        Route("/{type}/{id}/${operation}", operate, methods=["POST"]),
+        Route("/{type}", TypeEndpoint),
+        Route("/{type}/{id}", InstanceEndpoint),
         Route("/{type}/{id}/_history", history),
         Route("/{type}/{id}/_history/{version}", vread),
     ]
@@ -32,16 +40,54 @@ def build_app(service: Service) -> Starlette:
         routes=[
             Route("/health/live", live),
             Route("/health/ready", ready),
+            Route("/fhir", process, methods=["POST"]),
             Mount("/fhir", routes=fhir),
             Mount("/sites/{site}", app=SiteEndpoints(service)),
         ],
         exception_handlers={
             HTTPException: on_http_error,
+            Refused: on_refused,
             AdapterError: on_adapter_error,
         },
     )
     app.state.service = service
     return app
+
+
+class TypeEndpoint(HTTPEndpoint):
+    """/<type>: search and create."""
+
+    async def get(self, request: Request) -> Response:
+        """Search."""
+        return await search(request)
+
+    async def post(self, request: Request) -> Response:
+        """Create."""
+        return await create_one(request)
+
+    async def delete(self, request: Request) -> Response:
+        """Refused."""
+        return await refuse_delete(request)
+
+
+class InstanceEndpoint(HTTPEndpoint):
+    """/<type>/<id>: read, update, patch."""
+
+    async def get(self, request: Request) -> Response:
+        """Read."""
+        return await read(request)
+
+    async def put(self, request: Request) -> Response:
+        """Update."""
+        return await update_one(request)
+
+    async def patch(self, request: Request) -> Response:
+        """Patch."""
+        return await patch_one(request)
+
+    async def delete(self, request: Request) -> Response:
+        """Refused."""
+        return await refuse_delete(request)
 
 
 class SiteEndpoints:

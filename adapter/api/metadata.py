@@ -1,4 +1,4 @@
-"""The CapabilityStatement, made from what the routes and the search table really do."""
+"""The CapabilityStatement, made from the tables that routes and searches read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from adapter import __version__
-from adapter.api.search import PARAMETERS, TYPES
+from adapter.api.included import INCLUDES, REVINCLUDES
+from adapter.api.offered import INTERACTIONS, OPERATIONS, TYPES
+from adapter.api.parameters import PARAMETERS
+
+DEFINED = "http://hl7.org/fhir/SearchParameter/"
 
 
 def capability_statement(base_url: str, now: datetime) -> dict[str, Any]:
@@ -20,24 +24,39 @@ def capability_statement(base_url: str, now: datetime) -> dict[str, Any]:
         "implementation": {"description": "Social prescribing adapter", "url": f"{base_url}/fhir"},
         "fhirVersion": "4.0.1",
         "format": ["json"],
+        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
         "rest": [
             {
                 "mode": "server",
-                "resource": [
-                    {
-                        "type": name,
-                        "interaction": [
-                            {"code": code}
-                            for code in ("read", "vread", "history-instance", "search-type")
-                        ],
-                        "versioning": "versioned",
-                        "searchParam": [
-                            {"name": param, "type": kind}
-                            for param, kind in PARAMETERS[name].items()
-                        ],
-                    }
-                    for name in TYPES
-                ],
+                "resource": [_resource(name) for name in TYPES],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }
+
+
+def _resource(name: str) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": name,
+        "interaction": [{"code": code} for code in INTERACTIONS[name]],
+        "versioning": "versioned-update",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalCreate": True,
+        "conditionalRead": "not-supported",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "referencePolicy": ["literal", "enforced", "local"],
+    }
+    if INCLUDES[name]:
+        made["searchInclude"] = list(INCLUDES[name])
+    if REVINCLUDES.get(name):
+        made["searchRevInclude"] = list(REVINCLUDES[name])
+    made["searchParam"] = [
+        {"name": param, "type": one.kind} for param, one in PARAMETERS[name].items()
+    ]
+    made["operation"] = [
+        {"name": operation, "definition": definition}
+        for operation, definition in OPERATIONS[name].items()
+    ]
+    return made

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter.api.access import service_for
+from adapter.api.body import check_accept
+from adapter.api.offered import TYPES
 from adapter.api.response import FhirResponse
 from adapter.store.resources import ResourceRow
 
@@ -21,7 +23,7 @@ async def read(request: Request) -> Response:
 async def vread(request: Request) -> Response:
     """One version of a resource."""
     version = request.path_params["version"]
-    if not version.isdigit():
+    if not (version.isascii() and version.isdigit()) or len(version) > 9:
         raise HTTPException(404, "There is no such version.")
     return await _one(request, int(version))
 
@@ -29,6 +31,7 @@ async def vread(request: Request) -> Response:
 async def history(request: Request) -> Response:
     """Every version of a resource, the newest first."""
     service = service_for(request)
+    check_accept(request)
     type_name, identity = request.path_params["type"], request.path_params["id"]
     rows = await service.store.read(lambda tx: tx.resources.history(type_name, identity))
     if not rows:
@@ -46,10 +49,13 @@ async def history(request: Request) -> Response:
 
 async def _one(request: Request, version: int | None) -> Response:
     service = service_for(request)
+    check_accept(request)
     type_name, identity = request.path_params["type"], request.path_params["id"]
     row = await service.store.read(lambda tx: tx.resources.get(type_name, identity, version))
-    if row is None:
+    if row is None or row.deleted:
         raise _unknown(type_name)
+    if version is None and _known_version(request) == row.version:
+        return Response(status_code=304, headers={"ETag": f'W/"{row.version}"'})
     return FhirResponse(resource(row), version=row.version, modified=row.last_updated)
 
 
@@ -81,5 +87,12 @@ def _history_entry(row: ResourceRow, base: str) -> dict[str, Any]:
     }
 
 
+def _known_version(request: Request) -> int | None:
+    """The version of If-None-Match, if it names one (FHIR R4 3.1.0.1.3)."""
+    plain = request.headers.get("if-none-match", "").strip().removeprefix("W/").strip('"')
+    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 10 else None
+
+
 def _unknown(type_name: str) -> HTTPException:
-    return HTTPException(404, f"There is no such {type_name} here.")
+    kind = type_name if type_name in TYPES else "resource type"
+    return HTTPException(404, f"There is no such {kind} here.")

@@ -1,0 +1,305 @@
+"""batch and transaction: several interactions in one Bundle (FHIR R4 3.1.0.11).
+
+A transaction is one store transaction: everything or nothing. Its entries are done in the order
+that R4 gives (POST, then PUT, then GET), records before requests before tasks, so that a Task finds
+its focus. A batch does each entry by itself, in the order given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.api.access import service_for
+from adapter.api.body import check_accept, check_resource, resource_body, version_of_etag
+from adapter.api.caller import Caller
+from adapter.api.faults import Refused, refused
+from adapter.api.links import relative
+from adapter.api.offered import ROOM, TYPES
+from adapter.api.read import resource
+from adapter.api.response import FhirResponse
+from adapter.api.search import Query, answer, matches
+from adapter.api.write import in_transaction
+from adapter.api.writes import Written, create, existing, update
+from adapter.exchange.service import Service
+from adapter.fhir.bundles import rewrite
+from adapter.fhir.outcome import Issue, operation_outcome
+from adapter.plugin.errors import AdapterError
+from adapter.store.ids import new_id
+from adapter.store.resources import ResourceRow
+
+Json = dict[str, Any]
+MOST = 1000
+METHODS = ("POST", "PUT", "GET")
+
+
+@dataclass(slots=True)
+class Step:
+    """One entry: where it stands, what it asks, and the id that it gets or has."""
+
+    index: int
+    method: str
+    url: str
+    content: Json
+    full_url: str
+    if_none_exist: str | None
+    if_match: str | None
+    identity: str = ""
+    found: ResourceRow | None = None
+
+    @property
+    def address(self) -> str:
+        """Type and id of what it writes."""
+        return f"{self.url.partition('/')[0]}/{self.identity}"
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        return f"Bundle.entry[{self.index}]"
+
+
+async def process(request: Request) -> Response:
+    """POST of a Bundle to the base address."""
+    service = service_for(request)
+    check_accept(request)
+    bundle = await resource_body(request, "Bundle")
+    kind = bundle.get("type")
+    if kind not in ("batch", "transaction"):
+        raise refused(422, "a batch or transaction is needed", "Bundle.type", code="value")
+    entries = bundle.get("entry", [])
+    if not isinstance(entries, list) or len(entries) > MOST:
+        raise refused(
+            422, f"a Bundle has at most {MOST} entries", "Bundle.entry", code="too-costly"
+        )
+    if kind == "transaction":
+        check_resource(bundle)
+        steps = [_step(entry, index) for index, entry in enumerate(entries)]
+        _check_apart(steps)
+        made = await in_transaction(service, lambda caller: _transaction(caller, steps))
+    else:
+        _check_shell(bundle)
+        made = [await _alone(service, entry, index) for index, entry in enumerate(entries)]
+    response: Json = {"resourceType": "Bundle", "type": f"{kind}-response"}
+    if made:
+        response["entry"] = made
+    return FhirResponse(response)
+
+
+def _check_shell(bundle: Json) -> None:
+    """A batch may hold wrong entries beside right ones: here only what is around them is asked."""
+    shell = {name: value for name, value in bundle.items() if name != "entry"}
+    check_resource(shell)
+
+
+async def _alone(service: Service, entry: Any, index: int) -> Json:
+    """One entry of a batch; what is wrong with it is its own answer."""
+    try:
+        step = _step(entry, index)
+        if step.content:
+            check_resource(step.content)
+        return await in_transaction(service, lambda caller: _single(caller, step))
+    except Refused as error:
+        return _failure(error)
+    except AdapterError as error:
+        issue = Issue("error", "transient", "", f"{error.message} {error.fix}".strip())
+        return _failure(Refused(503, [issue]))
+
+
+def _single(caller: Caller, step: Step) -> Json:
+    _begin(caller, step)
+    return _perform(caller, step, frozenset(), rollback=False)
+
+
+def _transaction(caller: Caller, steps: list[Step]) -> list[Json]:
+    urls: dict[str, str] = {}
+    for step in steps:
+        with _at(step):
+            _begin(caller, step)
+        if step.method != "GET" and step.full_url:
+            urls[step.full_url] = step.address
+    coming = frozenset(s.address for s in steps if s.method != "GET")
+    made: dict[int, Json] = {}
+    for step in sorted(steps, key=_order):
+        with _at(step):
+            step.content = _resolved(caller, step, urls)
+            made[step.index] = _perform(caller, step, coming, rollback=True)
+    return [made[index] for index in range(len(steps))]
+
+
+def _order(step: Step) -> tuple[int, int, int]:
+    kind = step.url.partition("/")[0]
+    return METHODS.index(step.method), (ROOM.index(kind) + 1 if kind in ROOM else 0), step.index
+
+
+class _at:  # noqa: N801 - read as a word
+    """Says of every refusal inside in which entry it was."""
+
+    def __init__(self, step: Step) -> None:
+        self._place = step.place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Refused):
+            inside = f"{self._place}.resource."
+            raise Refused(
+                error.status,
+                [
+                    Issue(
+                        each.severity,
+                        each.code,
+                        self._place
+                        if not each.expression or each.expression.startswith("http.")
+                        else inside + each.expression.partition(".")[2],
+                        each.diagnostics,
+                        each.rule,
+                    )
+                    for each in error.issues
+                ],
+            ) from None
+
+
+def _step(entry: Any, index: int) -> Step:
+    at = f"Bundle.entry[{index}]"
+    asked = entry.get("request") if isinstance(entry, dict) else None
+    if not isinstance(asked, dict) or not isinstance(asked.get("url"), str):
+        raise refused(400, "an entry needs request.method and request.url", f"{at}.request")
+    method, url = asked.get("method"), asked["url"]
+    if method not in METHODS:
+        raise refused(405, "POST, PUT and GET can be done in a Bundle", f"{at}.request.method")
+    content = entry.get("resource")
+    if method != "GET" and not isinstance(content, dict):
+        raise refused(400, "the entry needs a resource", f"{at}.resource", code="required")
+    for name in ("ifNoneExist", "ifMatch"):
+        if not isinstance(asked.get(name, ""), str):
+            raise refused(400, "a text is needed", f"{at}.request.{name}")
+    full_url = entry.get("fullUrl", "")
+    return Step(
+        index=index,
+        method=method,
+        url=url.lstrip("/"),
+        content=content if isinstance(content, dict) and method != "GET" else {},
+        full_url=full_url if isinstance(full_url, str) else "",
+        if_none_exist=asked.get("ifNoneExist"),
+        if_match=asked.get("ifMatch"),
+    )
+
+
+def _check_apart(steps: list[Step]) -> None:
+    """No resource twice in one transaction (FHIR R4 3.1.0.11.2)."""
+    seen: set[str] = set()
+    for step in steps:
+        if step.method == "PUT":
+            if step.url in seen:
+                raise refused(400, "a resource is written once", f"{step.place}.request.url")
+            seen.add(step.url)
+
+
+def _begin(caller: Caller, step: Step) -> None:
+    """Find out which id an entry writes, before anything is written."""
+    if step.method == "GET":
+        return
+    kind, _, identity = step.url.partition("/")
+    at = f"{step.place}.request.url"
+    if kind.partition("?")[0] not in TYPES:
+        raise refused(404, "there is no such resource type here", at)
+    if step.content.get("resourceType") != kind or "?" in step.url:
+        raise refused(400, "the address is that of the resource: Type, or Type/id", at)
+    if step.method == "POST":
+        if identity:
+            raise refused(400, "POST goes to the type", at)
+        if step.if_none_exist is not None:
+            step.found = existing(caller, kind, step.if_none_exist)
+        step.identity = step.found.id if step.found else new_id()
+    else:
+        step.identity = identity
+        if step.content.get("id") != identity:
+            raise refused(400, "the id is that of the address", f"{step.place}.resource.id")
+
+
+def _resolved(caller: Caller, step: Step, urls: dict[str, str]) -> Json:
+    """The resource with addresses in place of fullUrls and of conditional references."""
+
+    def change(reference: Json) -> Json | None:
+        said: str = reference["reference"]
+        if said in urls:
+            return {**reference, "reference": urls[said]}
+        kind, question, query = said.partition("?")
+        if not question or kind not in TYPES:
+            return None
+        asked = Query.of(kind, parse_qsl(query, keep_blank_values=True), base=caller.base)
+        found = matches(caller.tx, asked, 2)
+        if len(found) != 1:
+            text = f"the conditional reference finds {len(found) or 'no'} {kind}, not one"
+            raise refused(412, text, f"{step.url}.reference", code="not-found")
+        return {**reference, "reference": f"{kind}/{found[0].id}"}
+
+    made: Json = rewrite(relative(step.content, caller.base), change)
+    return made
+
+
+def _perform(caller: Caller, step: Step, coming: frozenset[str], *, rollback: bool) -> Json:
+    if step.method == "GET":
+        return _read(caller, step)
+    if step.found is not None:
+        written = Written(row=step.found)
+    elif step.method == "POST":
+        written = create(caller, step.content, identity=step.identity, coming=coming)
+    else:
+        kind = step.content["resourceType"]
+        version = version_of_etag(step.if_match)
+        written = update(caller, kind, step.identity, step.content, version=version, coming=coming)
+    if written.blocked is not None:
+        if rollback:
+            raise written.blocked
+        return _failure(written.blocked)
+    return _success(written, caller.base)
+
+
+def _read(caller: Caller, step: Step) -> Json:
+    """A read or a search inside a Bundle."""
+    path, _, query = step.url.partition("?")
+    parts = path.split("/")
+    kind = parts[0]
+    if len(parts) == 1 and kind in TYPES:
+        asked = parse_qsl(query, keep_blank_values=True)
+        found = Query.of(kind, asked, base=caller.base)
+        keyring = caller.service.keyring
+        bundle = answer(caller.tx, found, asked, 0, base=caller.base, keyring=keyring)
+        return {"resource": bundle, "response": {"status": "200 OK"}}
+    version = None
+    if len(parts) == 4 and parts[2] == "_history" and parts[3].isdigit() and len(parts[3]) < 10:
+        version = int(parts[3])
+    elif len(parts) != 2:
+        raise refused(400, "Type, Type/id or Type/id/_history/version", "http.url")
+    row = caller.tx.resources.get(kind, parts[1], version) if kind in TYPES else None
+    if row is None:
+        raise refused(404, "there is no such resource here", "http.url")
+    return _success(Written(row=row), caller.base)
+
+
+def _success(written: Written, base: str) -> Json:
+    row = written.row
+    if row is None:
+        raise refused(404, "the resource is not here any more", "http.url")
+    return {
+        "fullUrl": f"{base}/{row.type}/{row.id}",
+        "resource": resource(row),
+        "response": {
+            "status": "201 Created" if written.created else "200 OK",
+            "location": f"{base}/{row.type}/{row.id}/_history/{row.version}",
+            "etag": f'W/"{row.version}"',
+            "lastModified": row.last_updated.isoformat(timespec="milliseconds"),
+        },
+    }
+
+
+def _failure(error: Refused) -> Json:
+    status = f"{error.status} {HTTPStatus(error.status).phrase}"
+    return {"response": {"status": status, "outcome": operation_outcome(error.issues)}}

@@ -1,0 +1,37 @@
+"""Where the next page begins: a sealed token that says nothing and that nobody else can make."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import orjson
+
+from adapter.api.faults import refused
+from adapter.plugin.errors import AdapterError
+from adapter.security.keyring import Keyring
+
+Pairs = list[tuple[str, str]]
+_CONTEXT = b"api|page"
+
+
+def page_token(keyring: Keyring, kind: str, asked: Pairs, after: int) -> str:
+    """A token for the rest of this search, after this place."""
+    plain = orjson.dumps([kind, asked, after])
+    return base64.urlsafe_b64encode(keyring.seal(plain, _CONTEXT)).decode().rstrip("=")
+
+
+def page_of(keyring: Keyring, kind: str, token: str) -> tuple[Pairs, int]:
+    """The search that a token goes on with, and from where; 400 if it is not one of ours."""
+    try:
+        sealed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+        of_kind, asked, after = orjson.loads(keyring.open(sealed, _CONTEXT))
+    except (binascii.Error, ValueError, AdapterError):
+        raise _not_ours() from None
+    if of_kind != kind:
+        raise _not_ours()
+    return [(name, value) for name, value in asked], int(after)
+
+
+def _not_ours() -> Exception:
+    return refused(400, "Follow the link next as it was given.", "http._page", rule="page")

@@ -1,0 +1,351 @@
+"""Tasks and ServiceRequests that a client writes, as commands to the referral room.
+
+A ServiceRequest alone is a record until a Task with ``code`` fulfill has it as its focus: then both
+are read through the FHIR tables as a message would be, and become a referral. From there on each
+write of the Task is a move, each write of the ServiceRequest a change or a cancellation; what is
+stored is the projection of what the room decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from adapter.api.caller import SITE, Caller
+from adapter.api.faults import Refused, refused
+from adapter.api.links import gathered, local
+from adapter.exchange.kept import Kept
+from adapter.exchange.news import Told
+from adapter.fhir.outcome import ERROR, Issue
+from adapter.fhir.writer import dump
+from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Settings
+from adapter.referral import room
+from adapter.referral.admission import choose, completed, first_fulfilment
+from adapter.referral.document import DocumentError, from_document
+from adapter.referral.identity import assign_ids
+from adapter.referral.model import Fulfilment, Reason, Referral, ReferralEvent
+from adapter.referral.room import Case, Decision, Entry, Move
+from adapter.store.ids import new_id
+
+Json = dict[str, Any]
+FULFILL = "fulfill"
+FIXED = ("focus", "for", "requester", "owner", "intent")
+OUTPUT_KEPT = (
+    "an output of this kind is not kept here; see docs/reference/fhir-api.md for the kinds that are"
+)
+
+
+def is_referral_task(task: Json) -> bool:
+    """True for a Task that asks to fulfil a request; other Tasks are records with a lifecycle."""
+    codes = {each.get("code") for each in task.get("code", {}).get("coding", ())}
+    return FULFILL in codes or (not codes and "focus" in task)
+
+
+def new_task(caller: Caller, task: Json) -> None:
+    """Admit a Task: a new referral, or one more fulfilment of a referral that is here.
+
+    Raises:
+        Refused: 422, its focus is not here or cannot be read; 409, the referral has ended.
+    """
+    named = local(task.get("focus", {}).get("reference", ""))
+    row = caller.tx.resources.get(*named) if named and named[0] == "ServiceRequest" else None
+    if row is None:
+        text = "the focus is a ServiceRequest on this server; post both in one transaction"
+        raise refused(422, text, "Task.focus", rule="focus-here")
+    status = task.get("status", "")
+    if caller.table.normal(status) not in caller.table.initial:
+        text = f"a new Task is {' or '.join(sorted(caller.table.initial))}, not {status}"
+        raise refused(409, text, "Task.status", rule="lifecycle.initial")
+    request = {**row.content, "id": row.id}
+    event, lost = read_event(caller, [request, task])
+    received = Entry(kind="message.received", data={"kind": "Task", "warnings": lost})
+    kept = caller.service.ledger.load(caller.tx, row.id)
+    if kept is None:
+        _admit(caller, event, request, task, received)
+    else:
+        _refer_on(caller, kept, event, task, received)
+
+
+def _admit(caller: Caller, event: ReferralEvent, request: Json, task: Json, said: Entry) -> None:
+    service = caller.service
+    referral = completed(
+        event.referral or Referral(),
+        organization=service.organization,
+        attested=False,
+        test=caller.test,
+        at=caller.at,
+    )
+    fulfilment, destination, why = _first(caller, referral, event)
+    entries = [
+        said,
+        Entry(kind="referral.received", data={"status": referral.status}),
+        Entry(kind=f"fulfilment.{fulfilment.status}", fulfilment=fulfilment.id, data=why),
+    ]
+    service.ledger.create(
+        caller.tx,
+        Case(referral=referral, fulfilments=(fulfilment,)),
+        None,
+        {fulfilment.id or "": destination} if destination else {},
+        caller.cause(_remembered(caller, task, referral.id or "")),
+        entries=entries,
+        told=_asked(fulfilment),
+        received={request["id"]: request, task["id"]: task},
+    )
+
+
+def _refer_on(caller: Caller, kept: Kept, event: ReferralEvent, task: Json, said: Entry) -> None:
+    status = kept.case.referral.status
+    if status not in ("active", "on-hold", "draft", "unknown"):
+        text = f"the referral was already {status}; send a new one"
+        raise refused(409, text, "Task.focus", rule="referral.already-ended")
+    fulfilment, destination, why = _first(caller, kept.case.referral, event)
+    ledger = caller.service.ledger
+    now = ledger.add_fulfilment(caller.tx, kept, fulfilment, destination)
+    entry = Entry(kind=f"fulfilment.{fulfilment.status}", fulfilment=fulfilment.id, data=why)
+    ledger.write(
+        caller.tx,
+        now,
+        Decision(case=now.case, entries=(said, entry)),
+        caller.cause(_remembered(caller, task, kept.id)),
+        _asked(fulfilment),
+        received={task["id"]: task},
+    )
+
+
+def _first(
+    caller: Caller, referral: Referral, event: ReferralEvent
+) -> tuple[Fulfilment, str | None, Json]:
+    """The fulfilment that a Task states, the site that it goes to, and why."""
+    service = caller.service
+    stated = event.fulfilments[0]
+    choice = choose(referral, tuple(service.ledger.programs.values()), service.config.routing.send)
+    program = choice.program
+    made = first_fulfilment(referral, stated, program, caller.at)
+    made = replace(made, status="draft" if stated.status == "draft" else "requested")
+    why = {"program": program.id if program else None, "why": list(choice.why)}
+    return made, program.site if program else None, why
+
+
+def _asked(fulfilment: Fulfilment) -> list[Told]:
+    if fulfilment.status == "draft":
+        return []
+    return [Told(event="request", to="performer", fulfilment=fulfilment.id)]
+
+
+def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
+    """Make the move that a new version of a Task states.
+
+    Returns the refusal of the room, which is journaled, or None.
+
+    Raises:
+        Refused: 422, the new version changes what no move changes, or takes an output away.
+    """
+    tx, own = caller.tx, after["id"]
+    row = tx.cases.fulfilment(own)
+    kept = caller.service.ledger.load(tx, row.referral) if row else None
+    held = kept.case.fulfilment(own) if kept else None
+    if kept is None or held is None:
+        return _plain_move(caller, before, after)
+    _check_fixed(before, after)
+    added = _added(before, after)
+    news = {**after, "output": added["output"], "note": added["note"]}
+    said = _stated(caller, {name: value for name, value in news.items() if value != []})
+    decision = _decide(caller, kept.case, held, said)
+    cause = caller.cause(_remembered(caller, after, kept.id))
+    if decision.refused:
+        caller.service.ledger.write(tx, kept, decision, cause)
+        return _as_refusal(caller, held.status or "draft", decision.refused)
+    decision = replace(decision, case=_with_facts(decision.case, own, said))
+    told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
+    caller.service.ledger.write(tx, kept, decision, cause, told, received={own: after})
+    return None
+
+
+def _decide(caller: Caller, case: Case, held: Fulfilment, said: Fulfilment) -> Decision:
+    """The move, then a note for every further note that came with it."""
+    before = held.status or "draft"
+    wanted = caller.table.normal(said.status) if said.status else held.status
+    now = caller.at.isoformat(timespec="milliseconds")
+    actor = caller.acts_as(before, wanted or before)
+    output = held.outcome is not None or said.outcome is not None
+    decision = room.move(
+        case,
+        Move(
+            fulfilment=held.id or "",
+            actor=actor,
+            to=wanted,
+            reason=said.reason,
+            outcome=said.outcome,
+            note=said.notes[0] if said.notes else None,
+            lenient=wanted != "completed" or output,
+        ),
+        caller.table,
+        now,
+    )
+    for note in said.notes[1:]:
+        more = room.move(
+            decision.case,
+            Move(fulfilment=held.id or "", actor=actor, note=note),
+            caller.table,
+            now,
+        )
+        decision = replace(more, entries=decision.entries + more.entries, news=decision.news)
+    return decision
+
+
+def _with_facts(case: Case, own: str, said: Fulfilment) -> Case:
+    """What a Task says besides its status: how it stands, how far it is, when they meet."""
+    held = case.fulfilment(own)
+    if held is None:
+        return case
+    known = {each.id for each in held.appointments}
+    new = tuple(each for each in said.appointments if each.id not in known)
+    facts = replace(
+        held,
+        business_status=said.business_status or held.business_status,
+        progress=said.progress or held.progress,
+        execution=said.execution or held.execution,
+        appointments=held.appointments + new,
+    )
+    return case if facts == held else case.with_fulfilment(facts)
+
+
+def _as_refusal(caller: Caller, before: str, why: room.Refused) -> Refused:
+    if why.code == "lifecycle.not-allowed":
+        allowed = ", ".join(caller.allowed(before)) or "nothing more"
+        text = f"the status may not be set; from {before} it may be: {allowed}"
+        return refused(409, text, "Task.status", rule=why.code)
+    at = "Task.output" if why.code == "lifecycle.output-required" else "Task.status"
+    return refused(422, f"{why.message}. {why.fix}".strip(), at, rule=why.code)
+
+
+def _plain_move(caller: Caller, before: Json, after: Json) -> Refused | None:
+    """A Task that is no referral: its statuses move by the same table."""
+    was, now = str(before.get("status")), str(after.get("status"))
+    if was == now or any(
+        caller.table.allows(was, now, actor) for actor in ("requester", "performer")
+    ):
+        return None
+    allowed = ", ".join(caller.allowed(was)) or "nothing more"
+    text = f"the status may not be set; from {was} it may be: {allowed}"
+    return refused(409, text, "Task.status", rule="lifecycle.not-allowed")
+
+
+def change_request(caller: Caller, after: Json) -> Refused | None:
+    """Change or cancel the referral of a ServiceRequest; nothing to do before it is one."""
+    tx, own = caller.tx, after["id"]
+    kept = caller.service.ledger.load(tx, own)
+    if kept is None:
+        return None
+    held = kept.case.referral.status
+    wanted = after.get("status")
+    now = caller.at.isoformat(timespec="milliseconds")
+    event, _ = read_event(caller, [after])
+    told: list[Told] = []
+    if wanted == held:
+        decision = caller.service.engine.modified(kept, replace(event, kind="modify"), now)
+        if decision.entries and decision.entries[0].data.get("changed") == []:
+            return None
+        told = [Told(event="modify", to="performer")]
+    elif wanted == "revoked":
+        said = event.referral.status_reason if event.referral else None
+        why = Reason(code="other", text=said) if said else None
+        decision = room.cancel(kept.case, why, caller.table, now)
+        told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
+    else:
+        allowed = "revoked" if held in ("active", "on-hold", "draft", "unknown") else "nothing more"
+        text = f"the status may not be set; from {held} it may be: {allowed}"
+        return refused(409, text, "ServiceRequest.status", rule="lifecycle.not-allowed")
+    cause = caller.cause(_remembered(caller, after, kept.id))
+    changed = {own: after} if decision.refused is None else None
+    caller.service.ledger.write(tx, kept, decision, cause, told, received=changed)
+    if decision.refused:
+        text = f"{decision.refused.message}. {decision.refused.fix}".strip()
+        return refused(409, text, "ServiceRequest.status", rule=decision.refused.code)
+    return None
+
+
+def read_event(caller: Caller, resources: list[Json]) -> tuple[ReferralEvent, list[str]]:
+    """What resources state, through the FHIR tables; and which of their places no table reads.
+
+    Raises:
+        Refused: 422, a value is outside what the tables can carry.
+    """
+    bundle = gathered(caller.tx, resources)
+    try:
+        table = caller.service.packs.find("fhir", "Bundle", "referral")
+        mapped = table.to_right(bundle, Settings(site=SITE))
+        assign_ids(mapped.document, SITE)
+        return from_document(ReferralEvent, mapped.document), [w.path for w in mapped.warnings]
+    except DataError as error:
+        raise refused(422, f"{error.message} {error.fix}".strip(), _type(resources)) from error
+    except DocumentError as error:
+        raise refused(422, error.message, _type(resources)) from error
+
+
+def _type(resources: list[Json]) -> str:
+    return str(resources[-1]["resourceType"])
+
+
+def _stated(caller: Caller, task: Json) -> Fulfilment:
+    event, _ = read_event(caller, [task])
+    if not event.fulfilments:
+        raise refused(422, "the Task could not be read", "Task")
+    return event.fulfilments[0]
+
+
+def _check_fixed(before: Json, after: Json) -> None:
+    """What identifies a referral Task stays; left out, it is taken as it was."""
+    changed = [
+        Issue(ERROR, "business-rule", f"Task.{name}", "cannot be changed by an update", "fixed")
+        for name in FIXED
+        if name in after and name in before and _same(before[name]) != _same(after[name])
+    ]
+    if changed:
+        raise Refused(422, changed)
+
+
+def _same(value: Any) -> Any:
+    """What two versions of an element are compared by: a reference's target, not its words."""
+    if isinstance(value, dict) and "reference" in value:
+        return value["reference"]
+    return value
+
+
+def _added(before: Json, after: Json) -> dict[str, list[Json]]:
+    """The outputs and notes that are new; outputs are appended, never taken away."""
+    found: dict[str, list[Json]] = {}
+    for name in ("output", "note"):
+        held = [_plain(each) for each in before.get(name, ())]
+        given = after.get(name)
+        if given is not None and name == "output":
+            left = [_plain(each) for each in given]
+            if any(each not in left for each in held):
+                text = "outputs are added, never changed or taken away"
+                raise refused(422, text, "Task.output", code="business-rule", rule="append-only")
+        found[name] = [each for each in given or () if _plain(each) not in held]
+    return found
+
+
+def _plain(value: Json) -> bytes:
+    return orjson.dumps(orjson.loads(dump(value)), option=orjson.OPT_SORT_KEYS)
+
+
+def _remembered(caller: Caller, resource: Json, referral: str) -> str:
+    """Keep what came word for word, as a message is kept; the id of its receipt."""
+    row = caller.tx.inbox.add(
+        organization=caller.service.organization,
+        site=SITE,
+        key=new_id(),
+        format="fhir",
+        kind=resource["resourceType"],
+        dialect=None,
+        raw=dump(resource),
+        answer=b"",
+        test=caller.test,
+    )
+    caller.tx.inbox.mark(row.id, "processed", referral=referral)
+    return row.id

@@ -1,0 +1,138 @@
+"""create, update and patch over HTTP; and what a written resource is answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from adapter.api.access import service_for
+from adapter.api.body import (
+    FHIR_JSON,
+    JSON_PATCH,
+    as_resource,
+    check_accept,
+    check_resource,
+    json_body,
+    media_type,
+    resource_body,
+    version_wanted,
+)
+from adapter.api.caller import Caller
+from adapter.api.faults import refused
+from adapter.api.offered import TYPES
+from adapter.api.patches import fhirpath_patch, json_patch
+from adapter.api.read import resource
+from adapter.api.response import FhirResponse, outcome
+from adapter.api.writes import Written, create, patch, update
+from adapter.exchange.service import Service
+from adapter.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+async def in_transaction(service: Service, work: Callable[[Caller], T]) -> T:
+    """Run a write in one store transaction, then wake whoever delivers."""
+    done = await service.store.write(
+        lambda tx: work(Caller(service=service, tx=tx, at=service.now()))
+    )
+    service.courier.wake.set()
+    return done
+
+
+def served(request: Request) -> str:
+    """The resource type of the address; 404 if it is not served here."""
+    kind: str = request.path_params["type"]
+    if kind not in TYPES:
+        raise refused(404, "There is no such resource type here.", "http.url")
+    return kind
+
+
+async def create_one(request: Request) -> Response:
+    """POST of a type, with If-None-Exist (FHIR R4 3.1.0.8)."""
+    service = service_for(request)
+    check_accept(request)
+    kind = served(request)
+    content = await resource_body(request, kind)
+    check_resource(content)
+    condition = request.headers.get("if-none-exist")
+    written = await in_transaction(
+        service, lambda caller: create(caller, content, if_none_exist=condition)
+    )
+    return answered(written, service, request)
+
+
+async def update_one(request: Request) -> Response:
+    """PUT of a resource, with If-Match (FHIR R4 3.1.0.4)."""
+    service = service_for(request)
+    check_accept(request)
+    kind, identity = served(request), request.path_params["id"]
+    content = await resource_body(request, kind)
+    if content.get("id") != identity:
+        raise refused(400, "the id is that of the address", f"{kind}.id")
+    check_resource(content)
+    version = version_wanted(request)
+    written = await in_transaction(
+        service, lambda caller: update(caller, kind, identity, content, version=version)
+    )
+    return answered(written, service, request)
+
+
+async def patch_one(request: Request) -> Response:
+    """PATCH of a Task: JSON Patch, or FHIRPath Patch in Parameters (FHIR R4 3.1.0.6)."""
+    service = service_for(request)
+    check_accept(request)
+    if served(request) != "Task":
+        raise refused(405, "Only a Task can be patched; use PUT.", "http.method")
+    media = media_type(request, JSON_PATCH, *FHIR_JSON)
+    value: Any = await json_body(request)
+    if media == JSON_PATCH:
+        change = json_patch(value)
+    else:
+        parameters = as_resource(value, "Parameters")
+        check_resource(parameters)
+        change = fhirpath_patch(parameters)
+    version, identity = version_wanted(request), request.path_params["id"]
+    written = await in_transaction(service, lambda caller: patch(caller, identity, change, version))
+    return answered(written, service, request)
+
+
+async def refuse_delete(request: Request) -> Response:
+    """DELETE is not offered: a referral is cancelled, a mistake is entered-in-error."""
+    service_for(request)
+    raise refused(
+        405, "Nothing is deleted here; set the status entered-in-error, or cancel.", "http.method"
+    )
+
+
+def answered(written: Written, service: Service, request: Request) -> Response:
+    """The answer to a write, as Prefer asks (FHIR R4 3.1.0.1.7)."""
+    if written.blocked is not None:
+        raise written.blocked
+    row = written.row
+    if row is None:
+        raise refused(404, "The resource is not here any more.", "http.url")
+    status = 201 if written.created else 200
+    preferred = request.headers.get("prefer", "").replace(" ", "")
+    content = resource(row)
+    if "return=OperationOutcome" in preferred:
+        content = outcome("informational", "Stored.", "information")
+    response: Response = FhirResponse(
+        content, status, version=row.version, modified=row.last_updated
+    )
+    if "return=minimal" in preferred:
+        headers = {n: v for n, v in response.headers.items() if n != "content-length"}
+        response = Response(status_code=status, headers=headers)
+    base = f"{service.base_url()}/fhir"
+    response.headers["Location"] = f"{base}/{row.type}/{row.id}/_history/{row.version}"
+    return response
+
+
+def current_content(tx: Transaction, kind: str, identity: str) -> dict[str, Any]:
+    """The newest version of a resource; 404 if there is none."""
+    row = tx.resources.get(kind, identity)
+    if row is None or row.deleted:
+        raise refused(404, f"There is no such {kind} here.", "http.url")
+    return resource(row)

@@ -1,0 +1,182 @@
+"""create, update and patch in one store transaction (FHIR R4 3.1.0.4, 3.1.0.6, 3.1.0.8).
+
+A resource is checked before it comes here. What is refused leaves nothing behind but a line in the
+journal, where the room refused a move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from adapter.api.body import check_resource
+from adapter.api.caller import ACTOR, SITE, Caller
+from adapter.api.faults import Refused, refused
+from adapter.api.links import check_links, relative
+from adapter.api.offered import ROOM, TYPES
+from adapter.api.patches import Patch
+from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
+from adapter.api.search import Query, matches
+from adapter.exchange.audit_event import audit_event
+from adapter.exchange.projection import written_by_client
+from adapter.store.ids import new_id
+from adapter.store.resources import ResourceRow
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What a write left: the version, whether it is new, or the refusal of the room."""
+
+    row: ResourceRow | None
+    created: bool = False
+    blocked: Refused | None = None
+
+
+def create(
+    caller: Caller,
+    resource: Json,
+    *,
+    if_none_exist: str | None = None,
+    identity: str | None = None,
+    coming: Iterable[str] = (),
+) -> Written:
+    """Store a new resource under an id of ours, or give the one that `if_none_exist` finds.
+
+    Raises:
+        Refused: 412, the condition finds several; 409 or 422, it may not be like this.
+    """
+    kind = resource["resourceType"]
+    if if_none_exist is not None:
+        found = existing(caller, kind, if_none_exist)
+        if found is not None:
+            return Written(row=found)
+    made = _content(resource, identity or new_id(), caller.base)
+    check_links(caller.tx, made, coming)
+    if kind == "Task" and is_referral_task(made):
+        new_task(caller, made)
+    else:
+        _put(caller, made)
+    return _written(caller, made, created=True)
+
+
+def existing(caller: Caller, kind: str, query: str) -> ResourceRow | None:
+    """The one resource that a condition finds; 412 if there are several (FHIR R4 3.1.0.8.2).
+
+    Whoever asks the same at the same time waits here, so that only one of them creates.
+    """
+    asked = parse_qsl(query.partition("?")[2] if "?" in query else query, keep_blank_values=True)
+    if not asked:
+        raise refused(400, "If-None-Exist needs a search.", "http.if-none-exist")
+    lock = f"if-none-exist|{kind}|{sorted(asked)}"
+    caller.tx.state.put(SITE, lock, b"", organization=caller.service.organization)
+    found = matches(caller.tx, Query.of(kind, asked, base=caller.base), 2)
+    if len(found) > 1:
+        text = "the condition finds several; make it more precise"
+        raise refused(412, text, "http.if-none-exist", code="multiple-matches")
+    return found[0] if found else None
+
+
+def update(
+    caller: Caller,
+    kind: str,
+    identity: str,
+    resource: Json,
+    *,
+    version: int | None = None,
+    coming: Iterable[str] = (),
+) -> Written:
+    """Store the next version of a resource that is here.
+
+    Raises:
+        Refused: 405, there is none (ids are given by this server); 412, it is another version by
+            now; 409 or 422, it may not be like this.
+    """
+    row = current(caller, kind, identity, version)
+    return _change(caller, row, _content(resource, identity, caller.base), coming)
+
+
+def patch(caller: Caller, identity: str, change: Patch, version: int | None) -> Written:
+    """Change some elements of a Task."""
+    row = current(caller, "Task", identity, version, missing=404)
+    after = change({**row.content, "id": identity})
+    check_resource(after)
+    return _change(caller, row, _content(after, identity, caller.base), ())
+
+
+def current(
+    caller: Caller, kind: str, identity: str, version: int | None, *, missing: int = 405
+) -> ResourceRow:
+    """The newest version, if it is the one that the client knows."""
+    row = caller.tx.resources.get(kind, identity) if kind in TYPES else None
+    if row is None:
+        text = f"there is no such {kind} here; create it with POST, this server gives the id"
+        raise refused(missing, text, "http.url")
+    if version is not None and version != row.version:
+        text = f"the newest version is {row.version}; read it and try again"
+        raise refused(412, text, "http.if-match")
+    return row
+
+
+def _change(caller: Caller, row: ResourceRow, after: Json, coming: Iterable[str]) -> Written:
+    before = {**row.content, "id": row.id}
+    check_links(caller.tx, after, coming)
+    blocked = None
+    in_room = row.referral is not None and row.type in ROOM
+    if row.type == "Task":
+        blocked = change_task(caller, before, after)
+    elif row.type == "ServiceRequest":
+        blocked = change_request(caller, after)
+        in_room = caller.tx.cases.get(row.id) is not None
+    elif row.referral is not None and not written_by_client(row.id):
+        text = "this record is written by the referral that it belongs to, and not by clients"
+        raise refused(409, text, row.type, code="business-rule", rule="projected")
+    if blocked is not None:
+        return Written(row=row, blocked=blocked)
+    if not in_room and _bare(before) != _bare(after):
+        _put(caller, after, row.referral)
+    return _written(caller, after, created=False)
+
+
+def _put(caller: Caller, resource: Json, referral: str | None = None) -> None:
+    caller.tx.resources.put(
+        resource["resourceType"],
+        resource["id"],
+        organization=caller.service.organization,
+        content=resource,
+        referral=referral,
+        last_updated=caller.at,
+    )
+
+
+def _written(caller: Caller, resource: Json, *, created: bool) -> Written:
+    kind, own = resource["resourceType"], resource["id"]
+    row = caller.tx.resources.get(kind, own)
+    caller.tx.audit.append(
+        audit_event("C" if created else "U", f"{kind}/{own}", actor=ACTOR, site=SITE, at=caller.at),
+        organization=caller.service.organization,
+        referral=row.referral if row else None,
+    )
+    return Written(row=row, created=created)
+
+
+def _content(resource: Json, identity: str, base: str) -> Json:
+    """The resource as it is stored: our id, no version of somebody else's in meta."""
+    made = {**relative(resource, base), "id": identity}
+    meta = _bare_meta(resource)
+    made.pop("meta", None)
+    if meta:
+        made["meta"] = meta
+    return made
+
+
+def _bare(resource: Json) -> Json:
+    return {**resource, "meta": _bare_meta(resource)}
+
+
+def _bare_meta(resource: Json) -> Json:
+    meta = resource.get("meta") or {}
+    return {name: meta[name] for name in meta if name not in ("versionId", "lastUpdated")}
