@@ -18,14 +18,18 @@ from adapter.fhir.claims import keep_true_claims
 from adapter.plugin.formats import DomainError, Settings
 
 SITE = "https://social-prescribing-adapter.example/site/"
+_SAFE = ":/|.-_~"
+_UNSAFE = re.compile(r"[^A-Za-z0-9:/|._~-]")
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Resource = dict[str, Any]
 
 
 @lru_cache(maxsize=256)
-def _namespace(site: str) -> bytes:
-    return uuid5(NAMESPACE_URL, SITE + site).bytes
+def _namespace(site: str) -> Any:
+    """The digest of a site's namespace, to be copied and continued with a name."""
+    return sha1(uuid5(NAMESPACE_URL, SITE + site).bytes, usedforsecurity=False)
 
 
 @lru_cache(maxsize=4096)
@@ -41,6 +45,7 @@ class Graph:
         "anchor",
         "entries",
         "head",
+        "namespace",
         "places",
         "refs",
         "reported",
@@ -51,6 +56,7 @@ class Graph:
 
     def __init__(self, settings: Settings, anchor: str = "", single: str = "") -> None:
         self.settings = settings
+        self.namespace = _namespace(settings.site)
         self.anchor = anchor
         self.single = single
         self.entries: list[dict[str, Any]] = []
@@ -97,32 +103,41 @@ class Graph:
 
     def add(self, resource: Resource) -> dict[str, Any]:
         """An entry for a resource, and the reference to it; the same again is the same entry."""
-        url = self._url(resource)
-        known = self.seen.get(url)
-        if known is not None:
-            if known == resource:
-                return {"reference": url}
-            url = "urn:uuid:" + self._uuid(f"{url}|{len(self.entries)}")
-        self.seen[url] = resource
-        self.entries.append({"fullUrl": url, "resource": resource, "request": _request(resource)})
-        return {"reference": url}
-
-    def _url(self, resource: Resource) -> str:
         kind = resource["resourceType"]
-        own = resource.get("id")
-        if own is not None:
-            return "urn:uuid:" + (own if _UUID.fullmatch(own) else self._uuid(f"{kind}/{own}"))
-        identifiers = resource.get("identifier")
-        if identifiers:
-            first = identifiers[0] if isinstance(identifiers, list) else identifiers
-            return "urn:uuid:" + self._uuid(f"{kind}|{first.get('system')}|{first.get('value')}")
-        return "urn:uuid:" + self._uuid(f"{self.anchor}|{kind}|{len(self.entries)}")
+        entries = self.entries
+        if "id" in resource:
+            own = resource["id"]
+            url = "urn:uuid:" + (own if _UUID.fullmatch(own) else self._uuid(f"{kind}/{own}"))
+            request = {"method": "PUT", "url": f"{kind}/{own}"}
+        elif "identifier" in resource:
+            first = resource["identifier"]
+            first = first[0] if type(first) is list else first
+            system, value = first.get("system"), first.get("value")
+            url = "urn:uuid:" + self._uuid(f"{kind}|{system}|{value}")
+            request = {"method": "POST", "url": kind}
+            if system and value:
+                found = f"{system}|{value}"
+                if _UNSAFE.search(found):
+                    found = quote(found, safe=_SAFE)
+                request["ifNoneExist"] = f"identifier={found}"
+        else:
+            url = "urn:uuid:" + self._uuid(f"{self.anchor}|{kind}|{len(entries)}")
+            request = {"method": "POST", "url": kind}
+        seen = self.seen
+        if url in seen:
+            if seen[url] == resource:
+                return {"reference": url}
+            url = "urn:uuid:" + self._uuid(f"{url}|{len(entries)}")
+        seen[url] = resource
+        entries.append({"fullUrl": url, "resource": resource, "request": request})
+        return {"reference": url}
 
     def _uuid(self, name: str) -> str:
         # RFC 4122 4.3, written out: uuid.uuid5 spends three times as long on the same digest.
-        digest = sha1(_namespace(self.settings.site) + name.encode(), usedforsecurity=False)
+        digest = self.namespace.copy()
+        digest.update(name.encode())
         h = digest.hexdigest()
-        variant = "89ab"[int(h[16], 16) & 3]
+        variant = _VARIANT[h[16]]
         return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{variant}{h[17:20]}-{h[20:32]}"
 
     def result(self) -> Resource:
@@ -137,22 +152,6 @@ class Graph:
             if "meta" in entry["resource"]:
                 keep_true_claims(entry["resource"])
         return {"resourceType": "Bundle", **self.head, "type": "transaction", "entry": self.entries}
-
-
-def _request(resource: Resource) -> dict[str, str]:
-    kind = resource["resourceType"]
-    if "id" in resource:
-        return {"method": "PUT", "url": f"{kind}/{resource['id']}"}
-    identifiers = resource.get("identifier")
-    if identifiers:
-        first = identifiers[0] if isinstance(identifiers, list) else identifiers
-        system, value = first.get("system"), first.get("value")
-        if system and value:
-            found = f"{system}|{value}"
-            if not found.isalnum():
-                found = quote(found, safe=":/|.-_~")
-            return {"method": "POST", "url": kind, "ifNoneExist": f"identifier={found}"}
-    return {"method": "POST", "url": kind}
 
 
 def anchor_of(document: Mapping[str, Any]) -> str:

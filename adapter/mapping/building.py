@@ -25,6 +25,8 @@ class Building(Guards):
                         entry.source.absent is not None and not self.to_right
                     ):
                         scope.consts.setdefault(id(block), []).append((node, entry))
+                        if entry.when.left if self.to_right else entry.when.right:
+                            scope.noted.append(f"w_{entry.number}")
                 continue
             node = self.node(scope, target)
             if entry.source.kind == "each":

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapter.mapping.bound import BoundBlock, BoundRow, Path, Steps
+from adapter.mapping.bound import BoundBlock, BoundRow, Condition, Path, Steps
 from adapter.mapping.building import Building
 from adapter.mapping.guards import ROOT, Scope
 from adapter.mapping.table import Const, Lost, Same
@@ -49,6 +49,8 @@ class Emitter(Building):
         """One scope: what it builds, its rows, and its end."""
         self.plan(scope, entries, scope.node)
         self.declare(scope, scope.node)
+        if scope.noted:
+            self.put(f"{' = '.join(scope.noted)} = None")
         self.entries(scope, entries)
         self.pop_to(scope, 0)
         self.close(scope, scope.node)
@@ -78,14 +80,19 @@ class Emitter(Building):
         if isinstance(source, Const | Same):
             condition = row.when.left if self.to_right else row.when.right
             if condition is not None:
-                self.pop_to(scope, 0)
-                self.condition(scope, f"w_{row.number}", condition)
+                self.noted(scope, f"w_{row.number}", condition)
             return
         steps = self.with_when(scope, row, source)
         frame = self.open(scope, steps)
         self.write(scope, row, node, frame)
         if row.source.default is not None and self.to_right:
             self.default(scope, row, node, source)
+
+    def noted(self, scope: Scope, name: str, condition: Condition) -> None:
+        """Read the value that a constant's condition is about, among the guards that stand."""
+        self.conditions[name] = condition
+        frame = self.open(scope, condition.path.rel, rooted=condition.path.rooted)
+        self.put(f"{name} = {frame.var}")
 
     def write(self, scope: Scope, row: BoundRow, node: Node, frame: Frame) -> None:
         """The statements that carry one value."""

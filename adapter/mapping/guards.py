@@ -22,6 +22,7 @@ class Scope:
     consts: dict[int, list[tuple[Node, BoundRow]]] = field(default_factory=dict)
     blocks: list[Node] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
+    noted: list[str] = field(default_factory=list)
 
 
 class Guards:

@@ -353,3 +353,6 @@ def _untraced(leaves: Sequence[Any]) -> str | None:
 def _errors(findings: Sequence[Any]) -> str | None:
     wrong = [each for each in findings if each.severity in ("error", "fatal")]
     return f"{wrong[0].where}: {wrong[0].message}" if wrong else None
+
+
+__all__ = ["SETTINGS", "Case", "LawResult", "accept", "difference", "laws_of", "read_cases"]

@@ -43,7 +43,7 @@ def _through(
     """A codec on the text of a part."""
 
     def reads(raw: str, env: Er7Environment) -> Any:
-        value = text(raw, env)
+        value = raw if raw.isalnum() else text(raw, env)
         return None if value is None else read(value, env)
 
     codec = Codec(
@@ -171,6 +171,7 @@ CODECS: Mapping[str, CodecMaker] = {
             read=text,
             write=quoted,
             read_source="{v} if {v}.isalnum() else plain({v}, env)",
+            write_source="{v} if {v}.isalnum() else quoted({v}, env)",
         )
     ),
     "lines": _fixed(Codec(name="lines", read=lines, write=unlines, left=_TEXTUAL)),

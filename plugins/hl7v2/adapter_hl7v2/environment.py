@@ -84,8 +84,9 @@ def parts_of(raw: str, env: Er7Environment) -> list[str]:
 
 def joined(parts: Mapping[int, str | None], env: Er7Environment) -> str | None:
     """Components by number, escaped and joined; None if there are none."""
-    quote = env.encoding.quote
-    filled = {number: quote(value) for number, value in parts.items() if value}
-    if not filled:
-        return None
-    return "^".join([filled.get(number, "") for number in range(1, max(filled) + 1)])
+    quote, get = env.encoding.quote, parts.get
+    texts = []
+    for number in range(1, max(parts) + 1):
+        value = get(number)
+        texts.append("" if not value else value if value.isalnum() else quote(value))
+    return "^".join(texts).rstrip("^") or None

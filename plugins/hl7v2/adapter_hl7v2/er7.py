@@ -89,26 +89,38 @@ def within(raw: str, path: Sequence[int], cs: str, ss: str) -> str:
     return raw if len(path) < 2 or path[1] == 1 else ""
 
 
-def by(
-    segments: Sequence[Fields], paths: Sequence[Sequence[int]], cs: str, ss: str
-) -> dict[tuple[str, ...], list[Fields]]:
-    """Segments by the values that stand at some paths."""
-    found: dict[tuple[str, ...], list[Fields]] = {}
-    number = paths[0][0]
-    if all(path[0] == number and len(path) == 2 for path in paths):
-        wanted = [path[1] - 1 for path in paths]
-        most = max(wanted) + 1
-        for fields in segments:
-            parts = fields[number].split(cs) if len(fields) > number else []
-            if len(parts) < most:
-                parts.extend([""] * (most - len(parts)))
-            key = tuple([parts[n] for n in wanted])
-            found.setdefault(key, []).append(fields)
-        return found
+def facets(
+    segments: Sequence[Fields], plan: Sequence[tuple[int, Sequence[int]]], cs: str, ss: str
+) -> list[tuple[list[str], Fields]]:
+    """Each segment with the values of some components, counted from 0, of some fields."""
+    found = []
     for fields in segments:
-        key = tuple([part(fields, path, cs, ss) for path in paths])
-        found.setdefault(key, []).append(fields)
+        count = len(fields)
+        values: list[str] = []
+        for number, components in plan:
+            raw = fields[number] if count > number else ""
+            parts = raw.split(cs)
+            if ss in raw:
+                parts = [part.partition(ss)[0] for part in parts]
+            most = len(parts)
+            values.extend([parts[c] if most > c else "" for c in components])
+        found.append((values, fields))
     return found
+
+
+def grouped(
+    found: Sequence[tuple[list[str], Fields]], numbers: Sequence[int]
+) -> dict[Any, list[Fields]]:
+    """Segments by one value (or by several) of those that `facets` took out of them."""
+    groups: dict[Any, list[Fields]] = {}
+    if len(numbers) == 1:
+        number = numbers[0]
+        for values, fields in found:
+            groups.setdefault(values[number], []).append(fields)
+        return groups
+    for values, fields in found:
+        groups.setdefault(tuple([values[number] for number in numbers]), []).append(fields)
+    return groups
 
 
 def inner(raw: str, where: Sequence[int]) -> str:

@@ -38,6 +38,7 @@ class Er7Notation(Er7Reading, Er7Writing):
         side: Mapping[str, Any] | None = None,
     ) -> None:
         self.side = side or {}
+        self.asked: dict[str, set[tuple[int, ...]]] = {}
         self._places: Places | None = None
         self.groups = {head: tuple(kids) for head, kids in groups.items()}
         self.rank = {name: number for number, name in enumerate(order)}
@@ -62,11 +63,20 @@ class Er7Notation(Er7Reading, Er7Writing):
                 raise PathError("a bracket is not closed", fix="close it with ]", offset=position)
             match = _selector(text[position + 1 : end], position)
             position = end + 1
+            self._ask(name, match)
         steps.extend(self._segment(name, match, at))
         if position == len(text):
             return tuple(steps)
         steps.extend(self._field(text, position, each))
         return tuple(steps)
+
+    def _ask(self, name: str, match: tuple[Match, ...]) -> None:
+        """Remember what selectors ask of a segment, so that it is taken out of it once."""
+        for each in match:
+            path = tuple(int(number) for number in each.path)
+            if len(path) > 2:
+                raise PathError("a selector looks at components", fix="write [1.1=RP]")
+            self.asked.setdefault(name, set()).add(path if len(path) > 1 else (*path, 1))
 
     def _segment(self, name: str, match: tuple[Match, ...], at: tuple[Step, ...]) -> list[Step]:
         head = next((step for step in reversed(at) if step.kind in ("seg", "kid")), None)

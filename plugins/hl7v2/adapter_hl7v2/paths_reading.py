@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from adapter.plugin.formats import Access, Frame, Match, Step
 from adapter_hl7v2 import er7
-from adapter_hl7v2.environment import plain
+from adapter_hl7v2.environment import plain, quoted
 
 
 class Er7Reading:
@@ -15,6 +15,7 @@ class Er7Reading:
 
     groups: Mapping[str, tuple[str, ...]]
     rank: Mapping[str, int]
+    asked: dict[str, set[tuple[int, ...]]]
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
@@ -28,7 +29,8 @@ class Er7Reading:
             "GROUPS": er7.Groups(frozenset(self.groups), heads),
             "RANK": self.rank,
             "index": er7.index,
-            "by": er7.by,
+            "facets": er7.facets,
+            "grouped": er7.grouped,
             "part": er7.part,
             "comps": er7.comps,
             "reps": er7.reps,
@@ -37,6 +39,7 @@ class Er7Reading:
             "fill": er7.fill,
             "rep_of": er7.rep_of,
             "plain": plain,
+            "quoted": quoted,
         }
 
     def begin_read(self, trace: bool) -> Sequence[str]:
@@ -70,35 +73,77 @@ class Er7Reading:
         if not step.match:
             line = f"{out} = {_segments(step, parent.var)}"
             return Access((line,), out, (f"{out} = {out}[0]", *inside), where)
-        setup, source, rest = self._selected(step, parent)
-        loop: tuple[str, ...] = (
-            f"for {out} in {source}:",
-            f"    if {_all(out, rest)}: break",
-            f"else: {out} = None",
-        )
-        if not rest:
-            loop = (f"{out} = {source}", f"{out} = {out}[0] if {out} else None")
-        return Access((*setup, *loop), out, inside, where, _uses(out, step.match))
+        found = self._selected(step, parent)
+        lines: tuple[str, ...]
+        if found.grouped and not found.rest:
+            lines = (f"{out} = {found.grouped}", f"{out} = {out}[0] if {out} else None")
+        elif found.grouped:
+            lines = (
+                f"for {out} in {found.grouped}:",
+                f"    if {_all(out, found.rest)}: break",
+                f"else: {out} = None",
+            )
+        else:
+            lines = (
+                f"for {out}_k, {out} in {found.facets}:",
+                f"    if {self._asked(step, out)}: break",
+                f"else: {out} = None",
+            )
+        return Access((*found.setup, *lines), out, inside, where, _uses(out, step.match))
 
-    def _selected(
-        self, step: Step, parent: Frame
-    ) -> tuple[tuple[str, ...], str, tuple[Match, ...]]:
-        """Segments by their simple conditions, through an index built once for each parent."""
-        asked = tuple(match for match in step.match if not match.written_only)
+    def _selected(self, step: Step, parent: Frame) -> _Selected:
+        """Segments with the values that the map's selectors ask for, taken out of them once."""
+        name = str(step.key)
+        facets = f"{parent.var}_{name}_f"
+        setup: list[str] = []
+        if facets not in parent.memo:
+            parent.memo[facets] = facets
+            plan = facet_plan(self.asked[name])
+            setup.append(
+                f"{facets} = facets({_segments(step, parent.var, '()')}, {plan!r}, CS, SS)"
+            )
+        asked = [match for match in step.match if not match.written_only]
         simple = [match for match in asked if not match.negated and len(match.values) == 1]
-        segments = _segments(step, parent.var, "()")
         if not simple:
-            return (), segments, asked
-        rest = tuple(match for match in asked if match not in simple)
-        paths = tuple(match.path for match in simple)
-        numbers = [str(number) for path in paths for number in (*path, "")]
-        memo = "_".join([parent.var, str(step.key), *numbers])
-        setup: tuple[str, ...] = ()
+            return _Selected(tuple(setup), facets, "", ())
+        order = sorted(self.asked[name])
+        numbers = tuple(order.index(_full(match)) for match in simple)
+        memo = "_".join([facets, *map(str, numbers)])
         if memo not in parent.memo:
             parent.memo[memo] = memo
-            setup = (f"{memo} = by({segments}, {paths!r}, CS, SS)",)
+            setup.append(f"{memo} = grouped({facets}, {numbers!r})")
         values = tuple(match.values[0] for match in simple)
-        return setup, f"{memo}.get({values!r}, ())", rest
+        key = repr(values[0] if len(values) == 1 else values)
+        rest = tuple(match for match in asked if match not in simple)
+        return _Selected(tuple(setup), facets, f"{memo}.get({key}, ())", rest)
+
+    def _asked(self, step: Step, out: str) -> str:
+        """The expression of all conditions of a selector on the facets of a segment."""
+        order = sorted(self.asked[str(step.key)])
+        tests = []
+        for match in step.match:
+            if match.written_only:
+                continue
+            value = f"{out}_k[{order.index(_full(match))}]"
+            if len(match.values) == 1:
+                tests.append(f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}")
+            else:
+                tests.append(f"{value} {'not in' if match.negated else 'in'} {match.values!r}")
+        return " and ".join(tests) or "True"
+
+    def _loop_segments(self, step: Step, parent: Frame, out: str) -> Access:
+        where, uses = f"({out}[0].at,)", _uses(out, step.match)
+        inside: tuple[str, ...] = (f"{out}_n = len({out})",)
+        if not step.match:
+            source = _segments(step, parent.var, "()")
+            return Access((), f"for {out} in {source}:", inside, where, uses)
+        found = self._selected(step, parent)
+        if found.grouped:
+            if found.rest:
+                inside = (f"if not ({_all(out, found.rest)}): continue", *inside)
+            return Access(found.setup, f"for {out} in {found.grouped}:", inside, where, uses)
+        inside = (f"if not ({self._asked(step, out)}): continue", *inside)
+        return Access(found.setup, f"for {out}_k, {out} in {found.facets}:", inside, where, uses)
 
     def _read_repetition(self, step: Step, up: str, out: str, where: str) -> Access:
         if not step.match:
@@ -133,11 +178,7 @@ class Er7Reading:
     def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
         """See `Notation.loop`."""
         if step.kind in ("seg", "kid"):
-            setup, source, rest = self._selected(step, parent)
-            inside = [f"if not ({_all(out, rest)}): continue"] if rest else []
-            inside.append(f"{out}_n = len({out})")
-            uses = _uses(out, step.match)
-            return Access(setup, f"for {out} in {source}:", tuple(inside), f"({out}[0].at,)", uses)
+            return self._loop_segments(step, parent, out)
         inside = [f"if not {out}: continue"]
         if step.match:
             inside.append(f"if not ({_all(out, step.match, 'within')}): continue")
@@ -146,6 +187,29 @@ class Er7Reading:
             where = f"({parent.var}_w + ({out}_i,))"
             return Access((), header, tuple(inside), where, _uses(out, step.match, within=True))
         return Access((), f"for {out} in {parent.var}.split(RS):", tuple(inside))
+
+
+class _Selected(NamedTuple):
+    """Source that selects segments: statements, and the expressions of what they made."""
+
+    setup: tuple[str, ...]
+    facets: str
+    grouped: str
+    rest: tuple[Match, ...]
+
+
+def _full(match: Match) -> tuple[int, ...]:
+    """The path of a condition, with the component that it leaves unsaid."""
+    path = tuple(int(number) for number in match.path)
+    return path if len(path) > 1 else (*path, 1)
+
+
+def facet_plan(paths: Iterable[tuple[int, ...]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """Fields with the components that selectors ask of each, counted from 0."""
+    plan: dict[int, list[int]] = {}
+    for path in sorted(paths):
+        plan.setdefault(path[0], []).append(path[1] - 1)
+    return tuple((field, tuple(components)) for field, components in plan.items())
 
 
 def _segments(step: Step, up: str, otherwise: str = "") -> str:

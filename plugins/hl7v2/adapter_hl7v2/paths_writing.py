@@ -100,7 +100,12 @@ class Er7Writing:
                 field, comp = match.path[0], match.path[1] if len(match.path) > 1 else 1
                 fields.setdefault(int(field), []).append((int(comp), match.values[0]))
         for field, parts in fields.items():
-            lines.append(f"{node.var}[{field}] = fill({node.var}.get({field}), {tuple(parts)!r})")
+            plain = er7.fill(None, parts)
+            var = node.var
+            lines.append(
+                f"{var}[{field}] = fill({var}[{field}], {tuple(parts)!r})"
+                f" if {field} in {var} else {plain!r}"
+            )
         assert node.parent is not None
         kids = any(step.kind == "kid" for step in node.children)
         entry = f"({node.step.key!r}, {node.var}, {node.var + '_k' if kids else '()'})"
