@@ -128,8 +128,16 @@ def _one(
     reason = subject.profile.waived.get(requirement.id)
     if reason:
         return result("waived", reason)
-    if requirement.group != "loads" and subject.system is None:
-        return result("not-run", "the plugin did not load, or brings no system")
+    if requirement.group != "loads" and subject.plugin.state == "failed":
+        return result("not-run", "the plugin did not load")
+    if (
+        requirement.group not in ("loads", "docs")
+        and subject.spec is None
+        and (requirement.id != "mapping.packs-sound")
+    ):
+        return result("not-supported", "the plugin brings no system")
+    if requirement.group != "loads" and subject.fault is not None:
+        return result("not-run", "its system did not load")
     lacking = [need for need in requirement.needs if before[need].word != "pass"]
     if lacking and all(before[need].word == "not-supported" for need in lacking):
         return result("not-supported", before[lacking[0]].detail)

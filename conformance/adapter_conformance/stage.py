@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from adapter.exchange.dispatch import outbound_document
+from adapter.exchange.news import REPLIES
 from adapter.plugin import (
     Delivers,
     Finds,
@@ -145,7 +146,7 @@ def planted_event(event: str) -> dict[str, Any]:
     asked = event.removesuffix("-answer")
     document["kind"] = "answer" if event.endswith("answer") else asked
     if event.endswith("answer"):
-        document["envelope"]["reply"] = asked if asked != "answer" else "request"
+        document["envelope"]["reply"] = REPLIES.get(event, "request")
         document["envelope"]["acknowledges"] = {"code": "AA", "message_id": "planted-0"}
     if event == "cancel":
         document["fulfilments"][0] |= {"status": "cancelled", "reason": {"code": "other"}}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 
 from adapter.exchange.plugins import undeclared
-from adapter_conformance.requirement import Failed, NotRun, check
+from adapter_conformance.requirement import Failed, NotRun, NotSupported, check
 from adapter_conformance.subject import Subject
 
 CODES = {
@@ -66,7 +66,9 @@ async def names_unique(subject: Subject) -> None:
 async def abilities_agree(subject: Subject) -> None:
     """Declared and implemented abilities are the same."""
     _judge(subject, "loads.abilities-agree")
-    lacking, silent = undeclared(subject.kind)
+    if subject.system is None:
+        raise NotSupported("the plugin brings no system")
+    lacking, silent = undeclared(subject.system)
     if lacking:
         raise Failed(f"it declares what it lacks: {', '.join(lacking)}")
     if silent:

@@ -36,7 +36,7 @@ class _Listening(logging.Handler):
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not record.name.startswith(("asyncio", "httpx", "httpcore")):
+        if not record.name.startswith(("asyncio", "httpx", "httpcore", "mail")):
             self.lines.append(record.getMessage())
 
 

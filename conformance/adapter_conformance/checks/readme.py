@@ -22,6 +22,7 @@ async def readme(subject: Subject) -> None:
     lacking = [name for name, words in SECTIONS.items() if not re.search(words, headings)]
     if lacking:
         raise Failed(f"the README has no heading about: {', '.join(lacking)}")
-    silent = [n for n in subject.kind.Config.model_fields if f"`{n}`" not in subject.readme]
+    fields = subject.system.Config.model_fields if subject.system else {}
+    silent = [name for name in fields if f"`{name}`" not in subject.readme]
     if silent:
         raise Failed(f"the README does not name the settings: {', '.join(silent)}")

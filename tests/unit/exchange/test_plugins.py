@@ -18,12 +18,12 @@ class Point:
 
     dist = None
 
-    def __init__(self, name: str, module: ModuleType | Exception) -> None:
+    def __init__(self, name: str, module: ModuleType | BaseException) -> None:
         self.name = name
         self._module = module
 
     def load(self) -> ModuleType:
-        if isinstance(self._module, Exception):
+        if isinstance(self._module, BaseException):
             raise self._module
         return self._module
 
@@ -79,6 +79,7 @@ def test_an_enabled_plugin_brings_its_systems(monkeypatch) -> None:
     [
         (ImportError("no such thing"), "ImportError"),
         (RuntimeError("boom"), "RuntimeError"),
+        (SystemExit(1), "SystemExit"),
         (module("wrong", register_systems=["text"]), "str"),
         (module("worse", register_systems=42), "list"),
         (module("format", register_formats=[object()]), "format"),
@@ -112,6 +113,40 @@ def test_a_broken_plugin_is_named_and_the_good_one_runs(monkeypatch, broken, rea
     assert reason in states["bad"].reason
     assert states["good"].state == "enabled"
     assert found.system("working") is Working
+
+
+def test_a_name_that_two_distributions_bring_is_given_to_one_and_told(monkeypatch) -> None:
+    found = load(monkeypatch, None, Point("good", GOOD), Point("good", GOOD))
+
+    assert [(each.state, each.code) for each in found.loaded] == [
+        ("enabled", ""),
+        ("failed", "plugin.double"),
+    ]
+
+
+def test_no_plugin_takes_the_name_of_another_that_is_installed(monkeypatch) -> None:
+    thief = module("aaa", register_systems=[SystemSpec(name="working", system=Working, summary="")])
+    found = load(monkeypatch, None, Point("aaa", thief), Point("working", GOOD))
+
+    assert {each.name: each.state for each in found.loaded} == {
+        "aaa": "failed",
+        "working": "enabled",
+    }
+
+
+def test_every_failure_says_what_to_do(monkeypatch) -> None:
+    bad = [Point("a", RuntimeError("boom")), Point("b", module("b", register_system=[]))]
+
+    for each in load(monkeypatch, ["a", "b", "ghost"], *bad).loaded:
+        assert each.state == "failed"
+        assert each.code.startswith("plugin.")
+        assert each.fix
+
+
+def test_what_a_broken_plugin_said_is_not_repeated(monkeypatch) -> None:
+    found = load(monkeypatch, None, Point("bad", RuntimeError("password hunter2")))
+
+    assert "hunter2" not in repr(found.loaded)
 
 
 def test_a_plugin_that_is_enabled_but_missing_is_said_so(monkeypatch) -> None:
