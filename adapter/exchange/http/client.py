@@ -207,8 +207,9 @@ class SiteClient:
         except TlsFault as error:
             return TransientError(
                 "http.tls",
-                f"the certificate of {host} was not accepted: {error.reason}",
-                fix="The peer renews its certificate, or the site's `ca` names who signed it.",
+                f"TLS with {host} failed: {error.reason}",
+                fix="Either the peer's certificate is not right (it renews it, or `ca` names who "
+                "signed it), or the peer wants one of ours (certificate, certificate_key).",
             )
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return TransientError(

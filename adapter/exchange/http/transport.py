@@ -61,7 +61,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
         try:
             answer = await self._pool.handle_async_request(sent)
-        except tuple(_SAME) as error:
+        except _LOST as error:
             raise _same(error) from None
         assert isinstance(answer.stream, AsyncIterable)
         return httpx.Response(
@@ -86,7 +86,7 @@ class _Body(httpx.AsyncByteStream):
         try:
             async for part in self._stream:
                 yield part
-        except tuple(_SAME) as error:
+        except _LOST as error:
             raise _same(error) from None
 
     async def aclose(self) -> None:
@@ -113,12 +113,21 @@ _SAME: dict[type[Exception], type[httpx.TransportError]] = {
 }
 
 
+# OSError: what a socket or TLS says while reading, which httpcore does not always translate.
+_LOST: tuple[type[Exception], ...] = (*_SAME, OSError)
+
+
 def _same(error: Exception) -> httpx.TransportError:
     """The same error in httpx's words; its text may repeat a header, so it is left out."""
     cause = error.__cause__ or error.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return TlsFault(cause.verify_message)
-    if isinstance(cause, ssl.SSLError):
+    for each in (error, cause):
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return TlsFault(each.verify_message)
+    if isinstance(error, httpcore.ConnectError) and isinstance(cause, ssl.SSLError):
         return TlsFault(str(cause.reason or "no agreement on TLS"))
-    kind = next(ours for theirs, ours in _SAME.items() if isinstance(error, theirs))
+    if isinstance(error, ssl.SSLError) and "ALERT" in str(error.reason):
+        # TLS 1.3: the peer refuses our certificate, or its absence, only after the handshake.
+        return TlsFault(str(error.reason))
+    kinds = (ours for theirs, ours in _SAME.items() if isinstance(error, theirs))
+    kind = next(kinds, httpx.ReadError)
     return kind(kind.__name__)

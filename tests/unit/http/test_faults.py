@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from ipaddress import ip_address
 
+import httpcore
 import httpx
 import pytest
 import respx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapter.exchange.http.addresses import Address, AddressRules
 from adapter.exchange.http.client import SiteClient
 from adapter.exchange.http.faults import fault_of, retry_after
+from adapter.exchange.http.pinned import PinnedBackend
+from adapter.exchange.http.transport import GuardedTransport
 from adapter.plugin.errors import (
     AdapterError,
     AuthError,
@@ -23,6 +29,7 @@ from adapter.plugin.errors import (
     SystemFault,
     TransientError,
 )
+from adapter.security.outgoing.tls import public_tls
 from adapter_conformance.fakes.memory import MemoryClock
 from adapter_conformance.fakes.rest_host import RestHost
 
@@ -249,3 +256,67 @@ async def test_an_unmodified_answer_is_used_only_by_who_asked_for_it(connect: Co
     response = await client.get("Task/1", headers={"If-None-Match": 'W/"1"'})
 
     assert response.status_code == 304
+
+
+class Breaking(httpcore.AsyncNetworkStream):
+    """A connection that is made, takes the request, and breaks while the answer is read."""
+
+    def __init__(self, error: Exception, first: bytes) -> None:
+        self.error = error
+        self.first = first
+
+    async def start_tls(self, *args: object, **named: object) -> Breaking:
+        return self
+
+    async def write(self, *args: object, **named: object) -> None:  # type: ignore[override]
+        return None
+
+    async def read(self, *args: object, **named: object) -> bytes:  # type: ignore[override]
+        first, self.first = self.first, b""
+        if not first:
+            raise self.error
+        return first
+
+    async def aclose(self) -> None:
+        return None
+
+
+class Backend(httpcore.AsyncNetworkBackend):
+    def __init__(self, stream: Breaking) -> None:
+        self.stream = stream
+
+    async def connect_tcp(self, *args: object, **named: object) -> Breaking:  # type: ignore[override]
+        return self.stream
+
+
+def alert(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, "PLANTED text of the library")
+    error.reason = reason
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (alert("TLSV13_ALERT_CERTIFICATE_REQUIRED"), "http.tls"),
+        (alert("SSLV3_ALERT_BAD_CERTIFICATE"), "http.tls"),
+        (alert("DECRYPTION_FAILED_OR_BAD_RECORD_MAC"), "http.unknown-result"),
+        (ConnectionResetError(104, "PLANTED"), "http.unknown-result"),
+        (BrokenPipeError(32, "PLANTED"), "http.unknown-result"),
+    ],
+)
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc"])
+async def test_what_a_socket_says_while_reading_has_a_name_too(
+    connect: Connect, error: Exception, code: str, first: bytes
+) -> None:
+    async def resolve(host: str, port: int) -> list[Address]:
+        return [ip_address("93.184.216.34")]
+
+    backend = PinnedBackend(AddressRules(), resolve=resolve, inner=Backend(Breaking(error, first)))
+    road = GuardedTransport(backend, tls=public_tls(), max_connections=1)
+
+    with pytest.raises(TransientError) as caught:
+        await connect(road).post("Task", json={})
+
+    assert (type(caught.value), caught.value.code) == (TransientError, code)
+    assert "PLANTED" not in f"{caught.value!r} {caught.value.detail} {caught.value.__context__!r}"

@@ -21,6 +21,7 @@ from adapter.exchange.http.client import SiteClient
 from adapter.plugin.auth import AuthSettings, SmartAuth
 from adapter.plugin.errors import AdapterError, ConfigError
 from adapter.plugin.http import HttpSystemConfig
+from adapter.security.outgoing.fixed import FixedHeader
 from adapter.security.outgoing.registry import SCHEMES
 from adapter.security.outgoing.signing_keys import public_jwks
 from adapter_conformance.fakes.memory import MemoryClock, MemoryLog, MemoryState
@@ -272,3 +273,66 @@ async def test_our_own_log_lines_are_structured_and_quiet_by_default(
         await client.get("Task/tremblay")
 
     assert [line["path"] for line in lines] == ["/fhir/Task/{}"]
+
+
+class Careless(httpx.Auth):
+    """A scheme that would sign anything."""
+
+    def auth_flow(self, request: httpx.Request) -> Any:
+        request.headers["Authorization"] = PLANTED
+        yield request
+
+
+async def test_the_client_alone_keeps_credentials_from_another_origin(connect: Connect) -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization", ""))
+        return httpx.Response(200)
+
+    client = connect(httpx.MockTransport(answer), http={"allow": ["files.example.org"]})
+    client._auth = Careless()
+    await client.get("Task")
+    await client.get("https://files.example.org/1")
+
+    assert sent == [PLANTED, ""]
+
+
+async def test_a_scheme_alone_keeps_credentials_from_another_origin() -> None:
+    sent: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers.get("Authorization", ""))
+        return httpx.Response(200)
+
+    auth = FixedHeader(f"{HOST}/fhir", "Authorization", PLANTED)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer), auth=auth) as careless:
+        for url in (
+            HOST,
+            f"{HOST}:443/x",
+            f"{HOST}:8443/",
+            "http://ehr.example.org/",
+            "https://a.b/",
+        ):
+            await careless.get(url)
+
+    assert sent == [PLANTED, PLANTED, "", "", ""]
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpcore.http11", "oauthlib.oauth1.rfc5849"])
+async def test_a_library_stays_quiet_even_if_somebody_turns_its_log_up(
+    connect: Connect, everything_logged: io.StringIO, name: str
+) -> None:
+    connect()
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.DEBUG)
+    try:
+        logger.debug(PLANTED)
+        logger.info(PLANTED)
+        logger.warning("told")
+    finally:
+        logger.setLevel(before)
+
+    assert "told" in everything_logged.getvalue()
+    assert PLANTED not in everything_logged.getvalue()

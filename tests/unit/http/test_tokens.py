@@ -410,3 +410,18 @@ def test_a_token_is_never_used_beyond_its_lifetime(said: object) -> None:
 @pytest.mark.parametrize(("said", "seconds"), [(60, 48), (300, 240), (3600, 3540), ("60", 48)])
 def test_a_token_is_given_up_early(said: object, seconds: float) -> None:
     assert usable(said) == seconds
+
+
+async def test_a_late_401_to_an_old_token_does_not_cost_the_new_one() -> None:
+    made = iter([Token("old", 10.0), Token("new", 10.0), Token("newer", 10.0)])
+
+    async def fetch() -> Token:
+        return next(made)
+
+    tokens = Tokens(fetch, lambda: 0.0)
+    await tokens.get()
+    tokens.refused("old")
+    await tokens.get()
+    tokens.refused("old")
+
+    assert await tokens.get() == "new"
