@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from adapter.plugin.errors import ConfigError, DataError
+
+
+_KIND = re.compile(r"[A-Za-z0-9_^-]{1,24}")
 
 
 class MappingError(DataError):
@@ -41,6 +46,8 @@ class NoMapError(DataError):
 
     def __init__(self, left: str, kind: str, right: str, dialect: str | None, known: str) -> None:
         spoken = f" in dialect {dialect}" if dialect else ""
+        if not _KIND.fullmatch(kind):  # it comes out of the message, and could be anything there
+            kind = ""
         super().__init__(
             "mapping.no-map",
             f"no map joins {left} {kind or 'of unknown kind'}{spoken} and {right}",
