@@ -33,9 +33,7 @@ from adapter.store.ids import new_id
 Json = dict[str, Any]
 FULFILL = "fulfill"
 FIXED = ("focus", "for", "requester", "owner", "intent")
-OUTPUT_KEPT = (
-    "an output of this kind is not kept here; see docs/reference/fhir-api.md for the kinds that are"
-)
+OUTPUT_NOT_KEPT = "an output of this kind is not kept here, or only once"
 
 
 def is_referral_task(task: Json) -> bool:
@@ -161,7 +159,15 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     decision = replace(decision, case=_with_facts(decision.case, own, said))
     told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
     caller.service.ledger.write(tx, kept, decision, cause, told, received={own: after})
+    _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
     return None
+
+
+def _check_kept(caller: Caller, own: str, outputs: int) -> None:
+    """Refuse a write, and undo it, whose outputs no table carries: nothing is dropped silently."""
+    row = caller.tx.resources.get("Task", own)
+    if row is not None and len(row.content.get("output", ())) < outputs:
+        raise refused(422, OUTPUT_NOT_KEPT, "Task.output", code="not-supported", rule="output-kind")
 
 
 def _decide(caller: Caller, case: Case, held: Fulfilment, said: Fulfilment) -> Decision:

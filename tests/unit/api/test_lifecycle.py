@@ -41,6 +41,14 @@ async def put(api: httpx.AsyncClient, task: dict[str, Any], status: str) -> http
     return await api.put(f"/Task/{task['id']}", json=task | more)
 
 
+async def role_of_last(service: Service, referral: str, status: str) -> str:
+    """As whom the last move to a status was made."""
+    lines = await service.store.read(lambda tx: tx.journal.of(referral))
+    moved = [each for each in lines if each.kind == f"fulfilment.{status}"][-1]
+    role: str = moved.data["role"]
+    return role
+
+
 @pytest.mark.parametrize("before", ROADS)
 async def test_every_move_is_done_or_refused_as_the_table_says(
     api: httpx.AsyncClient, service: Service, before: str
@@ -60,9 +68,7 @@ async def test_every_move_is_done_or_refused_as_the_table_says(
         elif allowed:
             assert answer.status_code == 200, (before, after, answer.text)
             assert answer.json()["status"] == wanted
-            lines = await service.store.read(lambda tx, own=asked["id"]: tx.journal.of(own))
-            moved = [each for each in lines if each.kind == f"fulfilment.{wanted}"][-1]
-            assert moved.data["role"] == allowed[0]
+            assert await role_of_last(service, asked["id"], wanted) == allowed[0]
         else:
             assert answer.status_code == 409, (before, after, answer.text)
             said = answer.json()["issue"][0]["diagnostics"]

@@ -149,6 +149,22 @@ async def test_outputs_are_appended_and_never_taken_away(api: httpx.AsyncClient)
     assert (answer.status_code, first(answer)["expression"]) == (422, ["Task.output"])
 
 
+async def test_an_output_that_no_table_carries_is_refused_and_nothing_moves(
+    api: httpx.AsyncClient,
+) -> None:
+    _, _, task = await people.referral(api)
+    address = f"/Task/{task['id']}"
+    task = (await api.put(address, json=task | {"status": "accepted"})).json()
+    foreign = {
+        "type": {"coding": [{"system": people.OWN, "code": "goal-progress"}]},
+        "valueBoolean": True,
+    }
+    both = [people.summary(), foreign]
+    answer = await api.put(address, json=task | {"status": "completed", "output": both})
+    assert (answer.status_code, first(answer)["expression"]) == (422, ["Task.output"])
+    assert (await api.get(address)).json() == task
+
+
 async def test_the_same_put_again_makes_no_version(api: httpx.AsyncClient) -> None:
     person, _, task = await people.referral(api)
     again = await api.put(f"/Task/{task['id']}", json=task)
