@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _FORMAT = b"\x02"
 _NONCE = 17
 _BODY = 29
 _CACHED = 4096
+_TRUSTED_SECONDS = 60.0
 
 _t = schema.data_keys
 _BY_OWNER = Statement(
@@ -49,22 +51,28 @@ DataKey = tuple[bytes, AESGCM]
 
 
 class DataKeys:
-    """The data keys in use, unwrapped, least recently used first out. Safe for threads."""
+    """The data keys in use, unwrapped, the oldest first out. Safe for threads.
+
+    Another process may destroy one, so that none is trusted for longer than a minute.
+    """
 
     def __init__(self, keyring: Keyring) -> None:
         self.keyring = keyring
         self._lock = threading.Lock()
         self._owners: OrderedDict[str, DataKey] = OrderedDict()
         self._ids: OrderedDict[bytes, AESGCM] = OrderedDict()
+        self._until = 0.0
 
     def of_owner(self, owner: str) -> DataKey | None:
         """The key that seals for an owner, if it is at hand."""
         with self._lock:
+            self._expire()
             return self._owners.get(owner)
 
     def of_id(self, key_id: bytes) -> AESGCM | None:
         """The key that a value names, if it is at hand."""
         with self._lock:
+            self._expire()
             return self._ids.get(key_id)
 
     def keep(self, keys: Iterable[tuple[str | None, DataKey]]) -> None:
@@ -77,6 +85,13 @@ class DataKeys:
             for kept in (self._owners, self._ids):
                 while len(kept) > _CACHED:
                     kept.popitem(last=False)
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        if now > self._until:
+            self._owners.clear()
+            self._ids.clear()
+            self._until = now + _TRUSTED_SECONDS
 
     def forget(self) -> None:
         """Drop every key: one of them may have been destroyed."""

@@ -7,6 +7,7 @@ each has a savepoint, so that one that fails is undone alone. Nobody is told bef
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ T = TypeVar("T")
 Work = Callable[[Transaction], T]
 
 _MOST = 128
-_TRIES = 6
+_TRIES = 20
 _SWITCH_SECONDS = 0.0005
 _BEFORE_BEGIN = point("store.before-begin")
 _BEFORE_COMMIT = point("store.before-commit")
@@ -137,7 +138,7 @@ class Writer:
             for tried in range(1, _TRIES):
                 if not self._attempt([job]):
                     break
-                time.sleep(0.002 * 2**tried)  # another process holds what this one needs
+                time.sleep(random.uniform(0, 0.001 * tried))  # noqa: S311 - so as not to meet again
 
     def _attempt(self, jobs: Sequence[Job]) -> list[Job]:
         """One transaction; the jobs that should be run again, their errors set meanwhile."""

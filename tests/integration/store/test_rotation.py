@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +113,26 @@ def test_a_copy_that_was_kept_aside_does_not_open_after_erasure(store: Store) ->
     erase(store, [referral], actor="a", reason="r")
     with pytest.raises(ErasedError):
         store.read_now(lambda tx: tx.session.open_json(place, sealed))
+
+
+def test_another_process_stops_reading_an_erased_person(
+    store: Store, address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    referral = store.write_now(open_case)
+    store.write_now(
+        lambda tx: tx.journal.append(
+            organization=ORGANIZATION, actor="a", kind="k", data={"n": 1}, referral=referral
+        )
+    )
+    other = Store.open(address, keyring)
+    try:
+        assert other.read_now(lambda tx: tx.journal.of(referral))[0].data == {"n": 1}
+        erase(store, [referral], actor="a", reason="r")
+        later = time.monotonic() + 61
+        monkeypatch.setattr(time, "monotonic", lambda: later)
+        assert other.read_now(lambda tx: tx.journal.of(referral))[0].erased
+    finally:
+        other.close()
 
 
 def test_the_destroyed_key_is_in_no_file_of_sqlite(tmp_path: Path, keyring: Keyring) -> None:

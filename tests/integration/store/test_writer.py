@@ -10,6 +10,7 @@ from adapter.store import failpoints
 from adapter.store.errors import RaceError, StoreError, StoreFault
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
+from tests.integration.store.conftest import Clock
 from tests.integration.store.work import ORGANIZATION, receive
 
 
@@ -192,8 +193,10 @@ def test_two_processes_accept_a_key_once_between_them(store: Store, address: str
     assert store.read_now(lambda tx: tx.journal.verify()) == []
 
 
-def test_two_writers_keep_one_chain_and_every_lane_in_order(store: Store, address: str) -> None:
-    other = Store.open(address, store.keys.keyring)
+def test_two_writers_keep_one_chain_and_every_lane_in_order(
+    store: Store, address: str, clock: Clock
+) -> None:
+    other = Store.open(address, store.keys.keyring, clock=clock)
     failed: list[BaseException] = []
 
     def add(to: Store, name: str) -> None:
@@ -223,7 +226,7 @@ def test_two_writers_keep_one_chain_and_every_lane_in_order(store: Store, addres
             thread.join()
     finally:
         other.close()
-    assert failed == []
+    assert [str(error) for error in failed] == []
     assert store.read_now(lambda tx: tx.journal.verify()) == []
     assert len(store.read_now(lambda tx: tx.journal.after(0, 999))) == 60
     lane = store.read_now(lambda tx: tx.outbox.list())
