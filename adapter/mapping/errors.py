@@ -6,7 +6,6 @@ import re
 
 from adapter.plugin.errors import ConfigError, DataError
 
-
 _KIND = re.compile(r"[A-Za-z0-9_^-]{1,24}")
 
 
