@@ -19,7 +19,7 @@ NASTY = (
     "", '""', "^", "^^^^^", "~~", "&", "\\", "\\X\\", "|", "a" * 300, "^&^~&", "20261345", "²", "٣",
     "\x00", "-1", "NaN", "1e999", "..", "urn:uuid:",
 )  # fmt: skip
-WRONG = (None, True, 0, 1.5, "", "x", [], {}, [[]], [None], {"a": 1}, "2026-13-45")
+WRONG: tuple[Any, ...] = (None, True, 0, 1.5, "", "x", [], {}, [[]], [None], {"a": 1}, "2026-13-45")
 
 
 def bent_message(raw: bytes, random: Random) -> bytes:
