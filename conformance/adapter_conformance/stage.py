@@ -21,6 +21,7 @@ from adapter.plugin import (
     Polls,
     Receives,
     System,
+    SystemConfig,
 )
 from adapter_conformance.context import KitContext
 from adapter_conformance.peers import Answer, FaultName, Peer, make_peer
@@ -182,6 +183,14 @@ def declared(subject: Subject, ability: str) -> None:
         raise NotSupported(f"{ability} is declared {support.level}{why}")
 
 
+async def _consented(config: SystemConfig, context: KitContext) -> None:
+    """Where the scheme needs a person's consent (OAuth 1.0a), it was given before."""
+    from adapter.security.outgoing.oauth1 import TOKEN, TokenPair, dump_pair
+
+    if getattr(getattr(config, "auth", None), "type", "") == "oauth1":
+        await context.memory_state.put(TOKEN, dump_pair(TokenPair("planted-token", SECRET)))
+
+
 @asynccontextmanager
 async def stage(
     subject: Subject, *, opened: bool = True, name: str = "kit"
@@ -192,6 +201,7 @@ async def stage(
     try:
         config = subject.kind.Config.model_validate(settings_of(subject, peer))
         context = KitContext(config, road=peer.road, name=name)
+        await _consented(config, context)
         made = Stage(subject, peer, subject.kind(config, context), context)
         try:
             if opened:

@@ -66,19 +66,19 @@ class Subject:
     @cached_property
     def packs(self) -> Packs:
         """Its own packs, and the core's where its own do not write its format."""
-        formats = formats_of(self.plugins)
-        own = load_packs(
-            formats,
-            core=(),
-            plugin_packs=self.plugin.packs,
-            functions=self.plugins.functions,
-            compiled=False,
-        )
+        try:
+            own = self._loaded(with_core=False)
+        except PackError:  # it may stand on a pack of the core
+            return self._loaded(with_core=True)
         wanted = self.system.capabilities.outbound_format if self.system else None
         if wanted is None or any(each.left_format.name == wanted for each in own.maps):
             return own
+        return self._loaded(with_core=True)
+
+    def _loaded(self, *, with_core: bool) -> Packs:
         return load_packs(
-            formats,
+            formats_of(self.plugins),
+            core=None if with_core else (),
             plugin_packs=self.plugin.packs,
             functions=self.plugins.functions,
             compiled=False,

@@ -18,7 +18,7 @@ class FilesPeer(NobodyPeer):
 
     def __init__(self) -> None:
         self._fault: FaultName | None = None
-        self.folder = Path()
+        self.folder = Path("not-started")
         super().__init__()
 
     async def start(self) -> None:

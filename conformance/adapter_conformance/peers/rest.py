@@ -8,6 +8,7 @@ requests are answered with an empty object.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import httpx
 import orjson
@@ -45,7 +46,15 @@ class RestPeer(NobodyPeer, httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.values = {"base_url": HOST, "host": "127.0.0.1", "port": "8099", "secret": SECRET}
+        self.values = {
+            "base_url": HOST,
+            "host": "127.0.0.1",
+            "port": "8099",
+            "secret": SECRET,
+            "signing_key": _signing_key(),
+            "certificate": "planted certificate",
+            "certificate_key": SECRET,
+        }
         self.road = self
         self.kept: list[bytes] = []
         self.asked: list[httpx.Request] = []
@@ -101,6 +110,20 @@ class RestPeer(NobodyPeer, httpx.AsyncBaseTransport):
 
     def _id(self, key: str) -> str:
         return f"peer-{list(self.taken).index(key) + 1}"
+
+
+@cache
+def _signing_key() -> str:
+    """A key of this process (P-384), for schemes that sign."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    made = ec.generate_private_key(ec.SECP384R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return made.decode()
 
 
 def _said(status: int, value: object, headers: dict[str, str] | None = None) -> httpx.Response:

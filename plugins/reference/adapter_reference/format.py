@@ -84,7 +84,7 @@ class ReferenceFormat:
         """One message.
 
         Raises:
-            DataError: ``reference.unreadable``: no JSON object, no id, or no type that we know.
+            DataError: it is no JSON object, or has no id or no type that we know.
         """
         try:
             tree = orjson.loads(raw)

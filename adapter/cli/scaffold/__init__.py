@@ -1,0 +1,1 @@
+"""Writing a new plugin, offline, from templates."""
