@@ -1,0 +1,78 @@
+"""Where the peer comes in: POST /messages, one JSON object, acknowledged once it is durable."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapter.plugin import Context, DataError, Inbound, Refusal, TransientError
+from adapter_hostile.format import HostileFormat
+
+FORMAT = HostileFormat()
+
+
+class Door:
+    """The HTTP endpoint of one site."""
+
+    def __init__(self, context: Context, max_bytes: int) -> None:
+        self._context = context
+        self._max_bytes = max_bytes
+        self.app = Starlette(routes=[Route("/messages", self._take, methods=["POST"])])
+
+    async def _take(self, request: Request) -> Response:
+        """Take one message. 202 means that it is durable; anything else, that it is not."""
+        try:
+            raw = await self._body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        try:
+            return await self._keep(raw)
+        except DataError as error:
+            return await self._refuse(raw, error)
+        except TransientError:
+            self._context.log.warning("message.not-stored")
+            return _said(503, "refused", "it could not be stored now; send it again later")
+
+    async def _body(self, request: Request) -> bytes:
+        parts, size = [], 0
+        async for part in request.stream():
+            size += len(part)
+            if size > self._max_bytes:
+                break
+            parts.append(part)
+        return b"".join(parts) if size <= self._max_bytes else b""
+
+    async def _keep(self, raw: bytes) -> Response:
+        tree = FORMAT.parse(raw)
+        answer = orjson.dumps({"state": "accepted", "id": tree["id"]})
+        receipt = await self._context.receive(
+            Inbound(
+                raw=raw,
+                format=FORMAT.name,
+                kind=FORMAT.kind(tree),
+                key=tree["id"],
+                answer=answer,
+                test=tree.get("test") is True,
+            )
+        )
+        if receipt.state == "conflict":
+            return _said(409, "conflict", "this id came before with other content")
+        return Response(receipt.answer, 202, media_type="application/json")
+
+    async def _refuse(self, raw: bytes, error: DataError) -> Response:
+        refusal = Refusal(
+            raw=raw, format=FORMAT.name, code=error.code, message=error.message, fix=error.fix
+        )
+        try:
+            await self._context.refuse(refusal)
+        except TransientError:
+            self._context.log.warning("message.refusal-not-journaled")
+        return _said(400, "refused", error.message)
+
+
+def _said(status: int, state: str, why: str) -> Response:
+    body = orjson.dumps({"state": state, "why": why})
+    return Response(body, status, media_type="application/json")
