@@ -1,0 +1,92 @@
+"""Write docs/reference/{hooks,capabilities,requirements}.md from the hooks, classes and the kit.
+
+    python scripts/build_plugin_reference.py
+
+A test fails when a page is behind the program.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+
+from adapter.exchange.plugins import ABILITIES
+from adapter.plugin import hookspecs
+from adapter.plugin.capabilities import Capabilities, Support
+from adapter_conformance import profile
+from adapter_conformance.requirement import requirements
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTE = "<!-- Written by scripts/build_plugin_reference.py from the program. -->"
+
+
+def hooks() -> Iterator[str]:
+    yield from (NOTE, "", "# Hooks", "", inspect.cleandoc(hookspecs.__doc__ or ""), "")
+    yield f"The plugin API of this adapter is {hookspecs.API_VERSION}."
+    for name, function in vars(hookspecs).items():
+        if name.startswith("register_"):
+            signature = str(inspect.signature(function)).replace("'", "")
+            text = inspect.cleandoc(function.__doc__ or "")
+            head, _, example = text.partition("Example::\n")
+            yield from ("", f"## `{name}{signature}`", "", head.strip(), "", "```python")
+            yield from (inspect.cleandoc(example), "```")
+
+
+def capabilities() -> Iterator[str]:
+    yield from (NOTE, "", "# Capabilities", "", inspect.cleandoc(Capabilities.__doc__ or ""), "")
+    yield from ("## Support", "", inspect.cleandoc(Support.__doc__ or ""), "")
+    yield "An ability that is declared must be implemented, and the other way round."
+    for name, protocol in ABILITIES.items():
+        yield from ("", f"## `{name}`", "", inspect.cleandoc(protocol.__doc__ or ""), "")
+        members = [
+            (member, function)
+            for member, function in vars(protocol).items()
+            if inspect.isfunction(function) and not member.startswith("_")
+        ]
+        for member, function in members:
+            signature = str(inspect.signature(function)).replace("'", "")
+            yield from ("```python", f"{member}{signature}", "```", "")
+            yield inspect.cleandoc(function.__doc__ or "")
+
+
+def requirement_page() -> Iterator[str]:
+    found = requirements()
+    yield from (NOTE, "", "# Requirements of the conformance kit", "")
+    yield f"There are {len(found)}. Results: pass, fail, not-supported (declared, or the peer"
+    yield "cannot do it), waived (with a reason), not-run (with a reason). A level is reached when each of"
+    yield "its requirements, and of those below, passes or is not-supported; a waiver lifts nothing."
+    yield from ("", "## conformance.toml", "", inspect.cleandoc(profile.__doc__ or ""))
+    for group, rows in groupby(found, key=lambda each: each.group):
+        yield from ("", f"## {group}")
+        for each in rows:
+            needs = f" Needs {', '.join(f'`{need}`' for need in each.needs)}." if each.needs else ""
+            yield from (
+                "",
+                f"### `{each.id}`",
+                "",
+                f"{each.title}. {each.why} ({each.level}.){needs}",
+            )
+
+
+PAGES = {
+    "hooks.md": hooks,
+    "capabilities.md": capabilities,
+    "requirements.md": requirement_page,
+}
+
+
+def page(name: str) -> str:
+    return "\n".join(PAGES[name]()).rstrip() + "\n"
+
+
+def main() -> int:
+    for name in PAGES:
+        (REFERENCE / name).write_text(page(name), "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
