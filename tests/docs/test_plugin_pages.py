@@ -1,4 +1,4 @@
-"""The pages for plugin authors: generated ones are up to date, the tutorial is walked as it stands."""
+"""The pages for plugin authors: generated ones are up to date, the tutorial is walked."""
 
 from __future__ import annotations
 
