@@ -56,8 +56,9 @@ def requirement_page() -> Iterator[str]:
     found = requirements()
     yield from (NOTE, "", "# Requirements of the conformance kit", "")
     yield f"There are {len(found)}. Results: pass, fail, not-supported (declared, or the peer"
-    yield "cannot do it), waived (with a reason), not-run (with a reason). A level is reached when each"
-    yield "of its requirements, and of those below, passes or is not-supported; waivers do not count."
+    yield "cannot do it), waived (with a reason), not-run (with a reason). A level is reached when"
+    yield "each of its requirements, and of those below, passes or is not-supported. Waivers do not"
+    yield "count."
     yield from ("", "## conformance.toml", "", inspect.cleandoc(profile.__doc__ or ""))
     for group, rows in groupby(found, key=lambda each: each.group):
         yield from ("", f"## {group}")
