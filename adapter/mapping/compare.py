@@ -5,21 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 
-def difference(wanted: Any, found: Any, path: str = "") -> str | None:
-    """The first place where two JSON values differ, in words; None if they are equal."""
+def difference(wanted: Any, found: Any, path: str = "", *, more: bool = False) -> str | None:
+    """The first place where two JSON values differ, in words; None if they are equal.
+
+    With `more`, an object that was found may have keys that are not wanted.
+    """
     if type(wanted) is not type(found) and not (
         isinstance(wanted, int | float) and isinstance(found, int | float)
     ):
         return f"{path or 'document'}: {_shown(wanted)} became {_shown(found)}"
     if isinstance(wanted, dict):
-        for key in {**wanted, **found}:
-            inner = difference(wanted.get(key), found.get(key), f"{path}.{key}" if path else key)
+        for key in wanted if more else {**wanted, **found}:
+            place = f"{path}.{key}" if path else key
+            inner = difference(wanted.get(key), found.get(key), place, more=more)
             if inner is not None:
                 return inner
         return None
     if isinstance(wanted, list) and len(wanted) == len(found):
         for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            inner = difference(one, other, f"{path}[{index}]")
+            inner = difference(one, other, f"{path}[{index}]", more=more)
             if inner is not None:
                 return inner
         return None

@@ -1,7 +1,8 @@
 """The laws of a two-way map, and the facts that a pack states of itself.
 
 ``there-and-back``    left(right⁻¹(x)): what a domain document writes is read as the same document
-``back-and-there``    a case, read and written, is read again as the same document
+``back-and-there``    a case, read and written, is read again: nothing is lost, and what a constant
+                      adds on the way (a required status) is all that may be new
 ``accounted``         every leaf of a case is carried or in the loss report, none twice
 ``nothing-invented``  every value written traces to the input, a constant or a code table
 ``well-formed``       references resolve, ids are unique, nothing is empty
@@ -191,7 +192,7 @@ class _MapLaws:
 
             def test(case: Case = case) -> str | None:
                 first = self.read(case.raw)
-                return difference(first, self.read(self.written(first)))
+                return difference(first, self.read(self.written(first)), more=True)
 
             law.check(case.name, test)
         for name, x in self.generated(min(self.cases, TRACED)):
@@ -258,7 +259,8 @@ class _MapLaws:
                 return _errors(self.right.validate(self.right.dump(document)))
 
             law.check(case.name, test)
-        for name, x in self.generated(min(self.cases, TRACED)):
+        whole = not self.map.table.left.get("partial")
+        for name, x in self.generated(min(self.cases, TRACED)) if whole else ():
             law.check(name, lambda x=x: _errors(self.left.validate(self.written(x))))  # type: ignore[misc]
         return law.result()
 
