@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop bench docs pins clean chromium
+.PHONY: help env demo test check interop scaffolds bench docs pins clean chromium
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -30,6 +30,9 @@ check: env ## formatting, lint, types and import direction
 	@echo "== types"   && $(PY) -m mypy
 	@echo "== imports" && .venv/bin/lint-imports
 
+scaffolds: env ## make a plugin with every choice of adapter plugins new, and examine each
+	@$(PY) tests/scaffolds/run.py $(ARGS)
+
 interop: env ## check our messages and resources with other makers' software
 	@$(PY) tests/interop/run_interop.py $(ARGS)
 
@@ -38,6 +41,7 @@ bench: env ## measure speed against the machine's own limits; writes build/bench
 
 docs: env ## write the reference pages that follow from the program
 	@$(PY) scripts/build_reference.py
+	@$(PY) scripts/build_plugin_reference.py
 
 pins: ## pin all third-party packages again (needs uv); ARGS=--upgrade takes the newest
 	@sh scripts/pin $(ARGS)

@@ -97,6 +97,7 @@ def new(
         Literal["none", "basic", "api-key", "oauth2", "smart", "oauth1", "mtls"],
         typer.Option(help="How we prove who we are; rest only: files and hl7v2 take none."),
     ] = "none",
+    as_json: JsonOption = False,
 ) -> None:
     """Write a new plugin into ./NAME/, offline; it passes the conformance kit as it is."""
     from adapter.cli.scaffold.scaffold import Choice, NotOffered, write
@@ -105,6 +106,9 @@ def new(
         files = write(Choice(name=name, level=level, transport=transport, auth=auth), Path.cwd())
     except NotOffered as error:
         raise typer.BadParameter(str(error)) from error
+    if as_json:
+        emit({"name": name, "files": [str(file) for file in files]})
+        return
     for file in files:
         print(file)
     say(f"\nNext:  pip install --no-build-isolation --no-deps --editable ./{name}")

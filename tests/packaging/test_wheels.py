@@ -93,7 +93,9 @@ def test_wheels_hold_every_data_file_of_the_source(wheels: list[Path]) -> None:
 
 def test_wheels_hold_no_tests(wheels: list[Path]) -> None:
     inside = [name for wheel in wheels for name in zipfile.ZipFile(wheel).namelist()]
-    assert [name for name in inside if "tests/" in name or "test_" in name] == []
+    kit = ("adapter_conformance/", "adapter/cli/scaffold/templates/")
+    found = [name for name in inside if "tests/" in name or "test_" in name]
+    assert [name for name in found if not name.startswith(kit)] == []
 
 
 def test_a_clean_installation_loads_every_plugin_and_pack(clean: Path) -> None:

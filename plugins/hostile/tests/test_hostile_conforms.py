@@ -1,0 +1,17 @@
+"""The plugin `hostile` against the whole conformance kit."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapter_conformance.run import examine
+from adapter_conformance.subject import installed
+
+pytestmark = pytest.mark.network
+
+
+def test_hostile_is_at_least_reliable() -> None:
+    outcome = examine(installed("hostile"))
+
+    assert [each for each in outcome.results if each.word == "fail"] == []
+    assert outcome.level in ("Reliable", "Complete")
