@@ -22,7 +22,7 @@ def mapped_id(*parts: str) -> str:
 
 
 def placer(referral: Document) -> Document | None:
-    """The identifier that the requester knows this referral by: PLAC, else the first with a value."""
+    """The identifier that the requester knows it by: PLAC, else the first with a value."""
     identifiers = [each for each in referral.get("identifiers", ()) if each.get("value")]
     for identifier in identifiers:
         if identifier.get("type") == "PLAC":
