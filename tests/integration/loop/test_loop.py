@@ -64,6 +64,7 @@ def test_accepted_completed_and_back_in_the_emr(tmp_path: Path) -> None:
         _, outcome = await loop.emr.wait_for(2)
         assert field(outcome, "MSH", 9).startswith("ORU^R01")
         assert "Eight walks and two new friends." in outcome
+        assert "|a-little-better^" in outcome
         await visitor.close()
 
         async with httpx.AsyncClient(base_url=loop.ready["fhir"]) as fhir:
