@@ -174,8 +174,12 @@ class Service:
         worked = 0
         for site in await self.store.read(lambda tx: tx.inbox.pending_sites()):
             rows = await self._pending(site)
-            for row in rows:
-                await self._one(row)
+            # The writer takes them in this order and lets them share commits. All have ended
+            # before anybody looks for pending messages again.
+            ended = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
+            for fault in ended:
+                if isinstance(fault, BaseException):
+                    raise fault
             worked += len(rows)
         if worked:
             self.courier.wake.set()
