@@ -272,6 +272,13 @@ def _when(row: BoundRow, to_right: bool) -> Condition | None:
     return row.when.left if to_right else row.when.right
 
 
+def written_places(bound: BoundMap) -> Iterator[Path]:
+    """The places of the left side that a map writes; none for a map that only reads."""
+    for row, target, _ in _targets(bound.rows, False):
+        if not isinstance(row.right, Lost):
+            yield target
+
+
 def _targets(
     rows: Iterable[Entry], to_right: bool, scope: tuple[int, ...] = ()
 ) -> Iterator[tuple[BoundRow, Path, tuple[int, ...]]]:

@@ -19,9 +19,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from adapter.mapping.cases import WRITTEN, Case, Written, read_cases, read_documents
+from adapter.mapping.check import written_places
 from adapter.mapping.compare import difference, ill_formed
 from adapter.mapping.domain import MapDomain, projected, read_domain
-from adapter.mapping.errors import NoMapError
 from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs, codes_of
 from adapter.mapping.run import Map
@@ -44,15 +45,6 @@ class LawResult:
     cases: int
     failed: int
     first_failure: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A case file, read."""
-
-    name: str
-    raw: bytes
-    tree: Any
 
 
 class _Law:
@@ -90,6 +82,7 @@ def laws_of(
     domain = read_domain(pack)
     own = packs.preferring(name)
     files = list(read_cases(pack, own))
+    documents = list(read_documents(pack, own))
     for case, picked in files:
         if picked is None:
             yield LawResult(name, "", "expected", 1, 1, f"{case.name}: no map takes it")
@@ -98,37 +91,13 @@ def laws_of(
             continue
         mine = [case for case, picked in files if picked is mapping]
         work = _MapLaws(mapping, domain.maps.get(mapping.name), mine, own, pack, cases, seed)
+        work.documents = [each for each, named in documents if named is mapping]
         for result in work.results():
             if result.cases:
                 yield result
             if fail_fast and result.failed:
                 return
     yield from _tables(pack, packs, domain.tables)
-
-
-def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
-    """The case files of a pack, each with the map that takes it."""
-    folder = pack.file("cases")
-    if not folder.is_dir():
-        return
-    formats = {
-        each.suffix: each for each in packs.formats.values() if each.name in _lefts(packs, pack)
-    }
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        suffix = "." + entry.name.rpartition(".")[2]
-        if not entry.is_file() or suffix not in formats:
-            continue
-        source = formats[suffix]
-        raw = entry.read_bytes()
-        tree = source.parse(raw)
-        try:
-            yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
-        except NoMapError:
-            yield Case(entry.name, raw, tree), None
-
-
-def _lefts(packs: Packs, pack: Pack) -> set[str]:
-    return {each.left_format.name for each in packs.maps if each.pack == pack.name}
 
 
 class _MapLaws:
@@ -149,6 +118,8 @@ class _MapLaws:
         self.pack = pack
         self.cases = cases
         self.seed = seed
+        self.documents: Sequence[Written] = ()
+        self.writes = any(True for _ in written_places(mapping.bound))
         self.left = mapping.left_format
         self.right = mapping.right_format
 
@@ -188,7 +159,7 @@ class _MapLaws:
 
     def back_and_there(self) -> LawResult:
         law = _Law(self.map, "back-and-there")
-        for case in self.files:
+        for case in self.files if self.writes else ():
 
             def test(case: Case = case) -> str | None:
                 first = self.read(case.raw)
@@ -282,7 +253,22 @@ class _MapLaws:
                 return None
 
             law.check(case.name, test)
+        for each in self.documents:
+
+            def writes(each: Written = each) -> str | None:
+                (file, content), *_ = self.given_document(each).items()
+                wanted = self.pack.file("cases", "expected", file)
+                if not wanted.is_file():
+                    return f"cases/expected/{file} is missing"
+                return self.unexpected(file, wanted.read_bytes(), content)
+
+            law.check(each.name, writes)
         return law.result()
+
+    def given_document(self, each: Written) -> dict[str, bytes]:
+        """What a document among the cases writes now, by the name of the expected file."""
+        stem = each.name.removesuffix(WRITTEN)
+        return {f"{stem}.written{self.left.suffix}": self.written(each.document)}
 
     def given(self, case: Case) -> dict[str, bytes]:
         """What a case gives now, by the name of the file that holds what is expected."""
@@ -292,11 +278,13 @@ class _MapLaws:
         document = self.read(case.raw)
         lost = trace(self.map, case.tree, SETTINGS).lost
         report = "".join(f"{each.path}: {each.why}\n" for each in lost)
-        return {
+        found = {
             f"{stem}.referral.json": orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n",
-            f"{stem}.written{self.left.suffix}": self.written(document),
             f"{stem}.lost.txt": report.encode(),
         }
+        if self.writes:
+            found[f"{stem}.written{self.left.suffix}"] = self.written(document)
+        return found
 
     def unexpected(self, file: str, wanted: bytes, found: bytes) -> str | None:
         """How a file differs from what is expected; None if it does not."""
@@ -318,12 +306,19 @@ def accept(packs: Packs, name: str) -> int:
         if mapping is None or mapping.pack != name:
             continue
         work = _MapLaws(mapping, None, (), own, pack, 0, 0)
-        for file, content in work.given(case).items():
-            target = Path(str(pack.file("cases", "expected", file)))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        _write(pack, work.given(case))
+        count += 1
+    for each, mapping in read_documents(pack, own):
+        _write(pack, _MapLaws(mapping, None, (), own, pack, 0, 0).given_document(each))
         count += 1
     return count
+
+
+def _write(pack: Pack, files: dict[str, bytes]) -> None:
+    for file, content in files.items():
+        target = Path(str(pack.file("cases", "expected", file)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def _tables(pack: Pack, packs: Packs, stated: Any) -> Iterator[LawResult]:

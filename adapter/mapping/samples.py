@@ -233,9 +233,17 @@ def _observed(random: Random) -> dict[str, Any]:
             {"quantity": {"value": _decimal(random)}},
             {"concept": {"codings": _codings(random)}},
             {"date_time": _instant(random)},
+            {"date": _full_date(random)},
             {"time": f"{random.randint(0, 23):02}:{random.randint(0, 59):02}:00"},
         )
     )
+
+
+def _observed_in_fhir(random: Random) -> dict[str, Any]:
+    made = random.choice(
+        (_observed(random), {"integer": random.randint(0, 99)}, {"boolean": random.random() < 0.5})
+    )
+    return made if "date" not in made else {"integer": 1}  # R4 has no Observation.valueDate
 
 
 def _attachment(random: Random) -> dict[str, Any]:
@@ -270,6 +278,7 @@ def _answer(random: Random) -> dict[str, Any]:
             {"decimal": _decimal(random)},
             {"date": _full_date(random)},
             {"date_time": _instant(random)},
+            {"date": _full_date(random)},
             {"coding": _coding(random)},
             {"quantity": {"value": _decimal(random), "unit": _token(random)}},
         )
@@ -304,9 +313,7 @@ _MAKERS: Mapping[str, Callable[[Random], Any]] = {
     "placer": _entity("PLAC"),
     "filler": _entity("FILL"),
     "observed": _observed,
-    "observed-in-fhir": lambda random: random.choice(
-        (_observed(random), {"integer": random.randint(0, 99)}, {"boolean": random.random() < 0.5})
-    ),
+    "observed-in-fhir": _observed_in_fhir,
     "attachment": _attachment,
     "period": _period,
     "item": _item,

@@ -1,0 +1,82 @@
+"""The case files of a pack: example messages, and documents whose message is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from adapter.mapping.errors import NoMapError
+from adapter.mapping.packs import Pack, Packs
+from adapter.mapping.run import Map
+
+WRITTEN = ".referral.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case file, read."""
+
+    name: str
+    raw: bytes
+    tree: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A canonical document among the cases: what it writes is expected."""
+
+    name: str
+    document: dict[str, Any]
+
+
+def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
+    """The case files of a pack, each with the map that takes it.
+
+    A file named ``map@anything`` is for that map, whatever its kind says.
+    """
+    folder = pack.file("cases")
+    if not folder.is_dir():
+        return
+    formats = {
+        each.suffix: each for each in packs.formats.values() if each.name in _lefts(packs, pack)
+    }
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        suffix = "." + entry.name.rpartition(".")[2]
+        if not entry.is_file() or suffix not in formats:
+            continue
+        source = formats[suffix]
+        if not entry.is_file() or entry.name.endswith(WRITTEN):
+            continue
+        raw = entry.read_bytes()
+        tree = source.parse(raw)
+        named = _named(packs, pack, entry.name)
+        if named is not None:
+            yield Case(entry.name, raw, tree), named
+            continue
+        try:
+            yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
+        except NoMapError:
+            yield Case(entry.name, raw, tree), None
+
+
+def read_documents(pack: Pack, packs: Packs) -> Iterator[tuple[Written, Map]]:
+    """The documents among the cases, ``map@anything.referral.json``, each with its map."""
+    import orjson
+
+    folder = pack.file("cases")
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name) if folder.is_dir() else ():
+        mapping = _named(packs, pack, entry.name) if entry.name.endswith(WRITTEN) else None
+        if mapping is not None:
+            yield Written(entry.name, orjson.loads(entry.read_bytes())), mapping
+
+
+def _named(packs: Packs, pack: Pack, name: str) -> Map | None:
+    wanted, mark, _ = name.partition("@")
+    if not mark:
+        return None
+    return next((m for m in packs.maps if m.pack == pack.name and m.name == wanted), None)
+
+
+def _lefts(packs: Packs, pack: Pack) -> set[str]:
+    return {each.left_format.name for each in packs.maps if each.pack == pack.name}
