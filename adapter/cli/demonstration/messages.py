@@ -21,7 +21,7 @@ def shipped(name: str) -> str:
 
 def renewed(message: str) -> str:
     """The same referral as a new one: its own referral number and control id."""
-    run = secrets.token_hex(3).upper()
+    run = secrets.token_hex(6).upper()
     message = _with(message, "MSH", 7, _now())
     if get(message, "MSH", 10):
         message = _with(message, "MSH", 10, f"DEMO{run}A")
