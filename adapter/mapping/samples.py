@@ -233,17 +233,19 @@ def _observed(random: Random) -> dict[str, Any]:
             {"quantity": {"value": _decimal(random)}},
             {"concept": {"codings": _codings(random)}},
             {"date_time": _instant(random)},
-            {"date": _full_date(random)},
             {"time": f"{random.randint(0, 23):02}:{random.randint(0, 59):02}:00"},
         )
     )
 
 
 def _observed_in_fhir(random: Random) -> dict[str, Any]:
-    made = random.choice(
-        (_observed(random), {"integer": random.randint(0, 99)}, {"boolean": random.random() < 0.5})
-    )
-    return made if "date" not in made else {"integer": 1}  # R4 has no Observation.valueDate
+    others = ({"integer": random.randint(0, 99)}, {"boolean": random.random() < 0.5})
+    return random.choice((_observed(random), *others))
+
+
+def _observed_in_v2(random: Random) -> dict[str, Any]:
+    # R4 has no Observation.valueDate; OBX-2 has DT.
+    return random.choice((_observed(random), {"date": _full_date(random)}))
 
 
 def _attachment(random: Random) -> dict[str, Any]:
@@ -276,9 +278,7 @@ def _answer(random: Random) -> dict[str, Any]:
             {"boolean": random.random() < 0.5},
             {"integer": random.randint(-5, 400)},
             {"decimal": _decimal(random)},
-            {"date": _full_date(random)},
             {"date_time": _instant(random)},
-            {"date": _full_date(random)},
             {"coding": _coding(random)},
             {"quantity": {"value": _decimal(random), "unit": _token(random)}},
         )
@@ -314,6 +314,7 @@ _MAKERS: Mapping[str, Callable[[Random], Any]] = {
     "filler": _entity("FILL"),
     "observed": _observed,
     "observed-in-fhir": _observed_in_fhir,
+    "observed-in-v2": _observed_in_v2,
     "attachment": _attachment,
     "period": _period,
     "item": _item,

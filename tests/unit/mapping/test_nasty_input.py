@@ -52,7 +52,7 @@ def bent_json(value: Any, random: Random) -> Any:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_bent_message_is_mapped_or_refused(packs: Packs, cases: Path, seed: int) -> None:
     random = Random(seed)
-    files = [file.read_bytes() for file in sorted(cases.glob("*.hl7"))]
+    files = [file.read_bytes() for file in sorted(cases.glob("[!h]*.hl7"))]
     said: list[str] = []
     for _ in range(150):
         try:
