@@ -256,9 +256,9 @@ def with_cr(text: str, field: str) -> str:
     """Text with CR, and only CR, at the end of each segment."""
     if "\n" not in text:
         return text
-    text = text.replace("\r\n", "\r")
+    text = re.sub("\r\n+", "\r", text)
     if "\r" not in text:
         return text.replace("\n", "\r")
     if "\n" not in text:
         return text
-    return re.sub(rf"\n(?=[A-Z][A-Z0-9]{{2}}{re.escape(field)}|\n|\Z)", "\r", text)
+    return re.sub(rf"\n+(?=[A-Z][A-Z0-9]{{2}}{re.escape(field)}|\Z)", "\r", text)

@@ -60,6 +60,7 @@ def test_an_edited_message_is_kept_or_refused_once_and_answered(
 
 @ONCE
 @given(EDITS)
+@example([(0.5, 0, b"\n"), (0.5, 0, b"\n")])
 def test_an_edited_message_can_be_validated_split_and_counted(
     make_referral: Callable[..., bytes], edits: list[tuple[float, int, bytes]]
 ) -> None:
