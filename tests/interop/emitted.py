@@ -69,6 +69,8 @@ def _converted() -> Iterator[Named]:
         print("interop: adapter convert is not part of this version; its Bundles are left out")
         return
     for file in sorted(PACKS.glob("*/cases/*.hl7")):
+        if file.stem.startswith("every-field"):
+            continue  # made to fill every field: their codes are invented in systems that HAPI has
         command = [str(Path(sys.executable).with_name("adapter")), "convert"]
         done = subprocess.run(
             [*command, "--from", "hl7v2", "--to", "fhir", str(file)],
