@@ -71,6 +71,8 @@ def _converted() -> Iterator[Named]:
     for file in sorted(PACKS.glob("*/cases/*.hl7")):
         if file.stem.startswith("every-field"):
             continue  # made to fill every field: their codes are invented in systems that HAPI has
+        if file.stem.startswith("header@"):
+            continue  # read for its header alone: the rest cannot be mapped, as is meant
         command = [str(Path(sys.executable).with_name("adapter")), "convert"]
         done = subprocess.run(
             [*command, "--from", "hl7v2", "--to", "fhir", str(file)],
