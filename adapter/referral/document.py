@@ -1,35 +1,24 @@
 """Canonical JSON: the model as plain dictionaries, and back.
 
-Keys are field names; absent means None or empty, and neither is ever written. Both directions are
-compiled once per class, so that a message costs no reflection.
+Keys are field names; absent means None or empty, and neither is ever written. Each model class is
+compiled once to two plain functions: a message passes here several times, and reflection over the
+fields would cost more than everything else that is done with it.
 """
 
 from __future__ import annotations
 
 import types
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from adapter.referral import model
 
 T = TypeVar("T")
-
-
-R = TypeVar("R")
-
-
-def _once(build: Callable[[type[Any]], R]) -> Callable[[type[Any]], R]:
-    """Build once per class."""
-    built: dict[type[Any], R] = {}
-
-    def get(cls: type[Any]) -> R:
-        found = built.get(cls)
-        if found is None:
-            found = built[cls] = build(cls)
-        return found
-
-    return get
+Function = Callable[[Any], Any]
+_kinds: dict[type[Any], dict[str, tuple[str, Any]]] = {}
+_writers: dict[type[Any], Function] = {}
+_readers: dict[type[Any], Function] = {}
 
 
 class DocumentError(ValueError):
@@ -40,10 +29,17 @@ class DocumentError(ValueError):
         self.path = path
         self.message = message
 
+    def within(self, place: str) -> DocumentError:
+        """The same, seen from one level up."""
+        path = f"{place}.{self.path}" if self.path else place
+        return DocumentError(path, self.message)
+
 
 def to_document(value: Any) -> dict[str, Any]:
     """A model object as a JSON object, without empty parts."""
-    return _writer(type(value))(value)
+    write = _writers.get(type(value)) or _writer(type(value))
+    written: dict[str, Any] = write(value)
+    return written
 
 
 def from_document(cls: type[T], document: dict[str, Any]) -> T:
@@ -52,81 +48,18 @@ def from_document(cls: type[T], document: dict[str, Any]) -> T:
     Raises:
         DocumentError: an unknown key, or a value of the wrong JSON type.
     """
-    built: T = _reader(cls)(document, "")
+    read = _readers.get(cls) or _reader(cls)
+    built: T = read(document)
     return built
 
 
-@_once
-def _writer(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
-    plan = [(f.name, _kind(_hints(cls)[f.name])) for f in fields(cls)]
-
-    def write(value: Any) -> dict[str, Any]:
-        out: dict[str, Any] = {}
-        for name, (shape, inner) in plan:
-            part = getattr(value, name)
-            if part is None or part == ():
-                continue
-            if shape == "plain":
-                out[name] = part
-            elif shape == "object":
-                nested = _writer(inner)(part)
-                if nested:
-                    out[name] = nested
-            elif shape == "objects":
-                one = _writer(inner)
-                out[name] = [one(each) for each in part]
-            else:
-                out[name] = list(part)
-        return out
-
-    return write
-
-
-@_once
-def _reader(cls: type[Any]) -> Callable[[Any, str], Any]:
-    plan = {f.name: _kind(_hints(cls)[f.name]) for f in fields(cls)}
-    required = {f.name for f in fields(cls)} - {
-        f.name for f in fields(cls) if f.default is None or f.default == ()
-    }
-
-    def read(document: Any, path: str) -> Any:
-        if not isinstance(document, dict):
-            raise DocumentError(path, "expected an object")
-        given: dict[str, Any] = {}
-        for name, part in document.items():
-            found = plan.get(name)
-            if found is None:
-                raise DocumentError(path, f"unknown key {name!r}")
-            given[name] = _read_part(found, part, f"{path}.{name}" if path else name)
-        missing = required - given.keys()
-        if missing:
-            raise DocumentError(path, f"missing {', '.join(sorted(missing))}")
-        return cls(**given)
-
-    return read
-
-
-def _read_part(found: tuple[str, Any], part: Any, path: str) -> Any:
-    shape, inner = found
-    if shape == "object":
-        return _reader(inner)(part, path)
-    if shape == "plain":
-        if not isinstance(part, inner) or (isinstance(part, bool) and bool not in inner):
-            raise DocumentError(path, f"expected {inner[0].__name__}")
-        return part
-    if not isinstance(part, list):
-        raise DocumentError(path, "expected an array")
-    if shape == "objects":
-        one = _reader(inner)
-        return tuple(one(each, f"{path}[{index}]") for index, each in enumerate(part))
-    if not all(isinstance(each, str) for each in part):
-        raise DocumentError(path, "expected an array of strings")
-    return tuple(part)
-
-
-@_once
-def _hints(cls: type[Any]) -> dict[str, Any]:
-    return get_type_hints(cls, vars(model))
+def field_kinds(cls: type[Any]) -> dict[str, tuple[str, Any]]:
+    """Each field of a model class with its shape: plain, object, objects or strings."""
+    found = _kinds.get(cls)
+    if found is None:
+        hints = get_type_hints(cls, vars(model))
+        found = _kinds[cls] = {each.name: _kind(hints[each.name]) for each in fields(cls)}
+    return found
 
 
 def _kind(hint: Any) -> tuple[str, Any]:
@@ -143,6 +76,111 @@ def _kind(hint: Any) -> tuple[str, Any]:
     return "plain", (hint,)
 
 
-def field_kinds(cls: type[Any]) -> dict[str, tuple[str, Any]]:
-    """Each field of a model class with its shape: plain, object, objects or strings."""
-    return {f.name: _kind(_hints(cls)[f.name]) for f in fields(cls)}
+def _writer(cls: type[Any]) -> Function:
+    if cls in _writers:
+        return _writers[cls]
+    names: dict[str, Any] = {}
+    lines = ["def write(value):", " out = {}"]
+    for name, (shape, _) in field_kinds(cls).items():
+        lines.append(f" part = value.{name}")
+        if shape == "plain":
+            lines += [" if part is not None:", f"  out[{name!r}] = part"]
+            continue
+        if shape == "strings":
+            lines += [" if part:", f"  out[{name!r}] = [*part]"]
+            continue
+        if shape == "objects":
+            lines += [" if part:", f"  out[{name!r}] = [write_{name}(each) for each in part]"]
+        else:
+            lines += [" if part is not None:", f"  part = write_{name}(part)"]
+            lines += ["  if part:", f"   out[{name!r}] = part"]
+    _writers[cls] = _compiled("write", [*lines, " return out"], names, cls)
+    for name, inner in _nested_classes(cls):  # after it: a class may hold itself
+        names[f"write_{name}"] = _writer(inner)
+    return _writers[cls]
+
+
+def _reader(cls: type[Any]) -> Function:
+    if cls in _readers:
+        return _readers[cls]
+    kinds = field_kinds(cls)
+    required = frozenset(each.name for each in fields(cls) if each.default is MISSING)
+    names: dict[str, Any] = {
+        "cls": cls, "Wrong": DocumentError, "kinds": kinds, "required": required,
+        "refuse": _refuse, "objects": _objects, "strings": _strings, "nested": _nested,
+    }  # fmt: skip
+    lines = ["def read(document):", " if type(document) is not dict:"]
+    lines += ["  raise Wrong('', 'expected an object')", " get = document.get", " known = 0"]
+    for name, (shape, inner) in kinds.items():
+        lines += [f" its_{name} = get({name!r})", f" if its_{name} is not None:", "  known += 1"]
+        if shape == "plain":
+            names[f"type_{name}"] = inner[0]
+            lines += [f"  if type(its_{name}) is not type_{name}:"]
+            lines += [f"   raise Wrong({name!r}, 'expected {inner[0].__name__}')"]
+        elif shape == "object":
+            lines += [f"  its_{name} = nested(read_{name}, {name!r}, its_{name})"]
+        elif shape == "objects":
+            lines += [f"  its_{name} = objects(read_{name}, {name!r}, its_{name})", " else:"]
+            lines += [f"  its_{name} = ()"]
+        else:
+            lines += [
+                f"  its_{name} = strings({name!r}, its_{name})",
+                " else:",
+                f"  its_{name} = ()",
+            ]
+    lines += [" if known != len(document):", "  refuse(document, kinds)"]
+    if required:
+        lines += [" if not required <= document.keys():"]
+        lines += ["  raise Wrong('', 'missing ' + ', '.join(sorted(required - document.keys())))"]
+    lines += [f" return cls({', '.join(f'{name}=its_{name}' for name in kinds)})"]
+    _readers[cls] = _compiled("read", lines, names, cls)
+    for name, inner in _nested_classes(cls):
+        names[f"read_{name}"] = _reader(inner)
+    return _readers[cls]
+
+
+def _nested_classes(cls: type[Any]) -> list[tuple[str, type[Any]]]:
+    kinds = field_kinds(cls).items()
+    return [(name, inner) for name, (shape, inner) in kinds if shape in ("object", "objects")]
+
+
+def _compiled(name: str, lines: list[str], names: dict[str, Any], cls: type[Any]) -> Function:
+    """The function of that name in the lines, which hold the names of the model and no more."""
+    exec(compile("\n".join(lines), f"<{cls.__name__} {name}>", "exec"), names)  # noqa: S102
+    made: Function = names[name]
+    return made
+
+
+def _nested(read: Callable[[Any], T], name: str, part: Any) -> T:
+    try:
+        return read(part)
+    except DocumentError as error:
+        raise error.within(name) from None
+
+
+def _objects(read: Callable[[Any], T], name: str, part: Any) -> tuple[T, ...]:
+    if type(part) is not list:
+        raise DocumentError(name, "expected an array")
+    try:
+        return tuple([read(each) for each in part])
+    except DocumentError:
+        for index, each in enumerate(part):  # again, one by one: now it matters which it was
+            _nested(read, f"{name}[{index}]", each)
+        raise
+
+
+def _strings(name: str, part: Any) -> tuple[str, ...]:
+    if type(part) is not list:
+        raise DocumentError(name, "expected an array")
+    if not all(type(each) is str for each in part):
+        raise DocumentError(name, "expected an array of strings")
+    return tuple(part)
+
+
+def _refuse(document: dict[str, Any], kinds: dict[str, tuple[str, Any]]) -> None:
+    """Say what is wrong with a document in which not every key gave a value."""
+    for name, part in document.items():
+        if name not in kinds:
+            raise DocumentError("", f"unknown key {name!r}")
+        if part is None:
+            raise DocumentError(name, "expected a value, not null")
