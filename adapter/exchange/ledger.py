@@ -104,7 +104,13 @@ class Ledger:
         )
         journal(tx, self.organization, identity, entries, cause)
         self.projector.write(
-            tx, self.organization, case, site=cause.site, at=cause.at, received=received or {}
+            tx,
+            self.organization,
+            case,
+            site=cause.site,
+            at=cause.at,
+            received=received or {},
+            new=True,
         )
         self.dispatch.tell(tx, kept, told, cause)
 

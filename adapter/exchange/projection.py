@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from adapter.fhir.bundles import relink
+from adapter.fhir.bundles import relink_own
 from adapter.fhir.checks import check
 from adapter.fhir.instruments import instrument, instruments
 from adapter.mapping.packs import Packs
@@ -71,15 +71,14 @@ class Projector:
 
     def resources(self, case: Case, site: str) -> list[Resource]:
         """The resources of the case, each with its id, and references by type and id."""
-        entries = self.bundle(case, site)["entry"]
-        ids = {entry["fullUrl"]: entry["fullUrl"].removeprefix("urn:uuid:") for entry in entries}
-        urls = {
-            entry["fullUrl"]: f"{entry['resource']['resourceType']}/{ids[entry['fullUrl']]}"
-            for entry in entries
-        }
-        return [
-            {**relink(entry["resource"], urls), "id": ids[entry["fullUrl"]]} for entry in entries
-        ]
+        resources, urls = [], {}
+        for entry in self.bundle(case, site)["entry"]:
+            url, resource = entry["fullUrl"], entry["resource"]
+            resource["id"] = url.removeprefix("urn:uuid:")
+            urls[url] = f"{resource['resourceType']}/{resource['id']}"
+            resources.append(resource)
+        relink_own(resources, urls)
+        return resources
 
     def write(
         self,
@@ -90,16 +89,17 @@ class Projector:
         site: str,
         at: datetime,
         received: Mapping[str, Resource] = _NOTHING,
+        new: bool = False,
     ) -> None:
         """Store a new version of each resource that is new or has changed.
 
         The questionnaires that were answered are stored too, as nobody's: they outlive the person.
         `received` are the request and tasks by id as a client wrote them: their elements that the
         tables do not write are kept, as are those of the version before. Other resources that a
-        client wrote here stay as the client wrote them.
+        client wrote here stay as the client wrote them. A case that is `new` has no version before.
         """
         tx.resources.put_many(
-            _merged(tx, self.resources(case, site), received),
+            _merged(tx, self.resources(case, site), received, new),
             organization=organization,
             referral=case.referral.id,
             last_updated=at,
@@ -116,14 +116,15 @@ class Projector:
 
 
 def _merged(
-    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource]
+    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource], new: bool
 ) -> list[NewResource]:
     """What is to be stored: the projection, with what a client wrote where that stays."""
     merged = []
     for projected in resources:
         kind, own = projected["resourceType"], projected["id"]
         by_client = written_by_client(own)
-        stored = tx.resources.get(kind, own) if by_client or kind in KEPT else None
+        before = by_client or (kind in KEPT and not new)
+        stored = tx.resources.get(kind, own) if before else None
         if stored is not None and kind not in KEPT:
             continue
         source = received.get(own) or (stored.content if stored else _NOTHING)

@@ -257,6 +257,21 @@ def relink(value: Any, urls: Mapping[str, str]) -> Any:
     return rewrite(value, change)
 
 
+def relink_own(value: Any, urls: Mapping[str, str]) -> None:
+    """Do what `relink` does, in a value that nobody else holds: it is altered, not copied."""
+    if type(value) is dict:
+        url = value.get("reference")
+        if type(url) is str and url in urls:
+            value["reference"] = urls[url]
+        for part in value.values():
+            if type(part) is dict or type(part) is list:
+                relink_own(part, urls)
+    else:
+        for part in value:
+            if type(part) is dict or type(part) is list:
+                relink_own(part, urls)
+
+
 def conditional(kind: str, system: str, value: str) -> str:
     """Return the conditional reference that a transaction resolves on the receiving server."""
     return f"{kind}?identifier={quote(system, safe=':/')}%7C{quote(value, safe='')}"

@@ -190,6 +190,18 @@ def test_links_can_be_pointed_elsewhere_without_copying_the_rest() -> None:
     assert bundles.relink(bundle, {}) is bundle
 
 
+def test_links_of_a_bundle_of_our_own_are_pointed_elsewhere_in_place() -> None:
+    task = {
+        "focus": {"reference": "urn:uuid:1"},
+        "input": [{"valueReference": {"reference": "#x"}}],
+    }
+    bundle = {"entry": [{"resource": task}]}
+    same = bundles.relink(bundle, {"urn:uuid:1": "ServiceRequest/1"})
+    bundles.relink_own(bundle, {"urn:uuid:1": "ServiceRequest/1"})
+    assert bundle == same
+    assert task["focus"] == {"reference": "ServiceRequest/1"}
+
+
 def test_an_expression_is_not_taken_for_a_reference() -> None:
     expression = {"language": "text/cql", "reference": "https://example.org/logic"}
     assert list(bundles.references({"expression": expression})) == []
