@@ -72,14 +72,27 @@ class Hl7v2Config(SystemConfig):
     allow_plain: bool = Field(
         default=False, description="allow plain MLLP beyond this machine (inside a VPN only)"
     )
-    max_bytes: int = Field(default=10 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024)
-    max_segments: int = Field(default=20_000, ge=10)
-    max_elements: int = Field(default=500_000, ge=100)
-    max_connections: int = Field(default=200, ge=1)
-    idle_timeout: Seconds = 3600.0
-    frame_timeout: Seconds = 60.0
-    connect_timeout: Seconds = 10.0
-    reply_timeout: Seconds = 30.0
+    max_bytes: int = Field(
+        default=10 * 1024 * 1024,
+        ge=1024,
+        le=256 * 1024 * 1024,
+        description="bytes of one message that is taken",
+    )
+    max_segments: int = Field(default=20_000, ge=10, description="segments of one message")
+    max_elements: int = Field(
+        default=500_000, ge=100, description="fields, components and repetitions of one message"
+    )
+    max_connections: int = Field(default=200, ge=1, description="connections at one time")
+    idle_timeout: Seconds = Field(
+        default=3600.0, description="seconds without a message until a connection is closed"
+    )
+    frame_timeout: Seconds = Field(
+        default=60.0, description="seconds for a message that has begun to come in whole"
+    )
+    connect_timeout: Seconds = Field(default=10.0, description="seconds to connect to the peer")
+    reply_timeout: Seconds = Field(
+        default=30.0, description="seconds to wait for the peer's acknowledgement"
+    )
     verify_outbound: bool = Field(
         default=False,
         description="have hl7apy check the structure of what is sent, in a worker process, and log "

@@ -47,39 +47,46 @@ Address = Annotated[str, AfterValidator(_address)]
 
 
 class LinkConfig(SystemConfig):
-    """How mail is sent, to whom, and how long a link lives.
+    """How mail is sent, to whom, and how long a link lives."""
 
-    Attributes:
-        smtp_host, smtp_port: the mail server that takes our mail.
-        smtp_tls: ``starttls``, ``tls`` (from the first byte), or ``none``, which is refused unless
-            the server is this machine.
-        smtp_ca_file: a PEM file of the authority that the mail server's certificate is from, if it
-            is not one of the public ones.
-        smtp_username, smtp_password: if the server wants a login.
-        smtp_timeout: seconds for each step of the conversation.
-        sender: the From address, with or without a name.
-        recipient: where the agency reads its mail, if the directory does not say.
-        code_recipient: where the code goes, if not to the same address.
-        second_factor: ``email-code`` sends a code of six digits; ``none`` asks for nothing more.
-        link_days: how many days a link works.
-        session_minutes: how many minutes without use until the code is asked for again.
-        language: the language of the mails, if not the one that the directory says.
-    """
-
-    smtp_host: str
-    smtp_port: int = Field(default=587, ge=1, le=65535)
-    smtp_tls: Literal["starttls", "tls", "none"] = "starttls"
-    smtp_ca_file: Path | None = None
-    smtp_username: str | None = None
-    smtp_password: SecretStr | None = None
-    smtp_timeout: float = Field(default=30, gt=0, le=300)
-    sender: Annotated[str, AfterValidator(_sender)]
-    recipient: Address | None = None
-    code_recipient: Address | None = None
-    second_factor: Literal["email-code", "none"] = "email-code"
-    link_days: int = Field(default=14, ge=1, le=90)
-    session_minutes: int = Field(default=120, ge=5, le=1440)
-    language: Literal["en", "fr"] | None = None
+    smtp_host: str = Field(description="the mail server that takes our mail")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="the mail server's port")
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="starttls, tls (from the first byte), or none, which is refused unless the "
+        "server is this machine",
+    )
+    smtp_ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of the authority of the server's certificate, if not a public one",
+    )
+    smtp_username: str | None = Field(default=None, description="if the server wants a login")
+    smtp_password: SecretStr | None = Field(
+        default=None, description="reference to the password of that login"
+    )
+    smtp_timeout: float = Field(
+        default=30, gt=0, le=300, description="seconds for each step of the conversation"
+    )
+    sender: Annotated[str, AfterValidator(_sender)] = Field(
+        description="the From address, with or without a name"
+    )
+    recipient: Address | None = Field(
+        default=None, description="where the agency reads its mail, if the directory does not say"
+    )
+    code_recipient: Address | None = Field(
+        default=None, description="where the code goes, if not to the same address"
+    )
+    second_factor: Literal["email-code", "none"] = Field(
+        default="email-code",
+        description="email-code sends a code of six digits; none asks for nothing more",
+    )
+    link_days: int = Field(default=14, ge=1, le=90, description="days that a link works")
+    session_minutes: int = Field(
+        default=120, ge=5, le=1440, description="minutes without use until the code is asked again"
+    )
+    language: Literal["en", "fr"] | None = Field(
+        default=None, description="of the mails, if not the one that the directory says"
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> LinkConfig:
