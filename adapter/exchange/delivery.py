@@ -27,6 +27,7 @@ from adapter.plugin.system import Delivers, Finds
 from adapter.referral.consent import may_send
 from adapter.referral.document import from_document
 from adapter.referral.model import Referral
+from adapter.store.failpoints import point
 from adapter.store.outbox import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
@@ -34,6 +35,8 @@ from adapter.store.transaction import Transaction
 BATCH = 64
 PER_SITE = 8
 TIMEOUT = 120.0
+_BEFORE_SEND = point("delivery.before-send")
+_SENT = point("delivery.sent")
 
 
 class Courier:
@@ -113,6 +116,7 @@ class Courier:
                     await self.store.write(lambda tx: self._withhold(tx, row, stopped))
                     return
                 delivered = await self._deliver(row)
+                _SENT()
             except AdapterError as error:
                 await self._failed(row, error)
             except asyncio.CancelledError:
@@ -133,6 +137,7 @@ class Courier:
                 f"the system of {row.destination} declares deliveries, but has no deliver()",
             )
         message = self._message(row)
+        _BEFORE_SEND()
         if row.attempts > 1 and isinstance(system, Finds):
             found = await watched(system.find(message), seconds=TIMEOUT)
             if found is not None:

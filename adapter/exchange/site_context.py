@@ -21,6 +21,7 @@ from adapter.plugin.pages import Page, Visit
 from adapter.plugin.system import SystemConfig
 from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
+from adapter.store.failpoints import point
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from adapter.exchange.http.client import SiteClient
 
 T = TypeVar("T")
+_RECEIVED = point("receive.durable")
 
 
 class Pages(Protocol):
@@ -191,6 +193,7 @@ class SiteContext:
             raise TransientError(
                 error.code, "the message could not be stored", fix=error.fix
             ) from error
+        _RECEIVED()
         if receipt.state == "accepted":
             self._core.received()
         return receipt

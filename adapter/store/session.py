@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 
 from adapter.plugin.messages import Check
-from adapter.store import schema
+from adapter.store import failpoints, schema
 from adapter.store.dialect import Dialect
 from adapter.store.errors import ErasedError
 from adapter.store.keys import Keyring
@@ -90,6 +90,8 @@ class Session:
             return 0
         compiled = statement.on(self._dialect)
         values = compiled.values
+        if failpoints.armed is not None:
+            failpoints.statement(compiled.sql)
         try:
             self._cursor.executemany(compiled.sql, [values(each) for each in parameters])
         except self._errors as error:
@@ -111,6 +113,8 @@ class Session:
 
     def _execute(self, statement: Statement, parameters: Parameters) -> None:
         compiled = statement.on(self._dialect)
+        if failpoints.armed is not None:
+            failpoints.statement(compiled.sql)
         try:
             self._cursor.execute(compiled.sql, compiled.values(parameters))
         except self._errors as error:

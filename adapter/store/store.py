@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from adapter.store import audit, journal, migrations
+from adapter.store import audit, failpoints, journal, migrations
 from adapter.store.dialect import Dialect, dialect_of
 from adapter.store.errors import StoreError, StoreFault
 from adapter.store.ids import new_id
@@ -105,6 +105,8 @@ class Store:
         """As `read`, in this thread."""
         if self._closing.is_set():
             raise StoreFault("store.closed", "The store is closed.", fix="The service is stopping.")
+        if failpoints.armed is not None:
+            failpoints.step(work)
         cursor = self._take()
         try:
             return work(Transaction(self._session(cursor, writes=False)))

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from adapter.store import audit, journal
+from adapter.store import audit, failpoints, journal
 from adapter.store.dialect import Dialect
 from adapter.store.errors import RaceError, StoreError, StoreFault
 from adapter.store.failpoints import point
@@ -171,12 +171,16 @@ class Writer:
 
     def _transact(self, jobs: Sequence[Job]) -> list[Job]:
         _BEFORE_BEGIN()
+        if failpoints.armed is not None:
+            failpoints.step(jobs[0].work)
         cursor = self._begin()
         alone = len(jobs) == 1
         done: list[Transaction] = []
         again: list[Job] = []
         for job in jobs:
             transaction = Transaction(self._make_session(cursor))
+            if failpoints.armed is not None and not alone:
+                failpoints.step(job.work)
             if not alone:
                 self._execute(cursor, "SAVEPOINT work")
             try:
@@ -218,6 +222,8 @@ class Writer:
         return self._cursor
 
     def _execute(self, cursor: Any, sql: str) -> None:
+        if failpoints.armed is not None:
+            failpoints.statement(sql)
         try:
             cursor.execute(sql)
         except self._dialect.errors as error:
