@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as _Table
 from sqlalchemy import Text as _Text
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
@@ -289,6 +289,68 @@ audit = _Table(
     _number("recorded_at"),
     _bytes("hash"),
     Index("audit_referral", "referral", "sequence", **_where("referral IS NOT NULL")),
+)
+
+# Who may see what by the FHIR API: an organization outside, by the name that it is registered with.
+parties = _Table(
+    "parties",
+    metadata,
+    _text("party", key=True),
+    _text("id", key=True),
+    _text("type", key=True),
+    _text("organization"),
+    _text("role"),  # author, requester or performer
+    _text("referral", null=True),  # whose disclosure holds for a performer
+    Index("parties_id", "id"),
+    sqlite_with_rowid=False,
+)
+
+clients = _Table(
+    "clients",
+    metadata,
+    _text("id", key=True),
+    _text("organization"),
+    _text("name"),
+    _text("party"),
+    _text("scopes"),
+    _text("jwks_url", null=True),
+    _text("jwks", null=True),
+    _number("created_at"),
+    _number("disabled_at", null=True),
+    Index("clients_name", "name", unique=True),
+)
+
+subscriptions = _Table(
+    "subscriptions",
+    metadata,
+    _text("id", key=True),
+    _text("organization"),
+    _text("party", null=True),
+    _text("client", null=True),
+    _text("topic"),
+    _text("state"),
+    _number("events"),
+    _number("delivered"),
+    _number("failures"),
+    _number("heartbeat", null=True),  # seconds
+    _number("due_at", null=True),  # NULL while there is nothing to send
+    _number("leased_until"),
+    _text("error", null=True),
+    Index("subscriptions_due", "due_at", **_where("due_at IS NOT NULL")),
+    Index("subscriptions_topic", "topic", "state"),
+)
+
+subscription_events = _Table(
+    "subscription_events",
+    metadata,
+    _text("subscription", key=True),
+    _number("number", key=True),
+    _text("organization"),
+    _text("type"),
+    _text("id"),
+    _number("version"),
+    _number("at"),
+    sqlite_with_rowid=False,
 )
 
 APPEND_ONLY = ("journal", "audit")
