@@ -12,8 +12,6 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from adapter.referral import model
-
 T = TypeVar("T")
 Function = Callable[[Any], Any]
 _kinds: dict[type[Any], dict[str, tuple[str, Any]]] = {}
@@ -57,7 +55,7 @@ def field_kinds(cls: type[Any]) -> dict[str, tuple[str, Any]]:
     """Each field of a model class with its shape: plain, object, objects or strings."""
     found = _kinds.get(cls)
     if found is None:
-        hints = get_type_hints(cls, vars(model))
+        hints = get_type_hints(cls)
         found = _kinds[cls] = {each.name: _kind(hints[each.name]) for each in fields(cls)}
     return found
 

@@ -117,7 +117,7 @@ class ReferralFormat:
             ) from None
         except DocumentError as error:
             raise DataError(
-                "mapping.unreadable", str(error), fix="see adapter/referral/model.py"
+                "mapping.unreadable", str(error), fix="see the package adapter/referral/model"
             ) from None
         return tree
 
