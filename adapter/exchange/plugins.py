@@ -8,6 +8,7 @@ fails is kept with its distribution, version and reason.
 from __future__ import annotations
 
 import importlib
+import tomllib
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from adapter.exchange.watch import interrupting
 from adapter.plugin import hookspecs
 from adapter.plugin.errors import AdapterError, PluginError
 from adapter.plugin.formats import Format
-from adapter.plugin.system import Delivers, Finds, Polls, Receives, System, SystemSpec
+from adapter.plugin.system import Adapts, Delivers, Finds, Polls, Receives, System, SystemSpec
 
 State = Literal["enabled", "installed", "failed"]
 LOAD_SECONDS = 30.0
@@ -74,7 +75,25 @@ class Plugins:
         spec = self.systems.get(name)
         if spec is None:
             raise PluginError("plugin.no-system", *self._why_missing(name))
-        return system_class(spec)
+        return self.made(spec)
+
+    def made(self, spec: SystemSpec) -> type[System]:
+        """The class of a spec: its own, or its base's with its quirks (level 0).
+
+        Raises:
+            PluginError: its class cannot be imported, or its base is not there or takes no quirks.
+        """
+        if not spec.base:
+            return system_class(spec)
+        base = self.systems.get(spec.base)
+        if base is None or base.base:
+            raise PluginError(
+                "plugin.no-base",
+                f"the system {spec.name} stands on {spec.base!r}, which no enabled plugin brings",
+                fix=f'Install the plugin {spec.base} and add "{spec.base}" to enabled in '
+                "[plugins].",
+            )
+        return _adapted(spec, system_class(base))
 
     def _why_missing(self, name: str) -> tuple[str, ...]:
         for plugin in self.loaded:
@@ -120,6 +139,29 @@ def system_class(spec: SystemSpec) -> type[System]:
             f"but has not what {ABILITIES[lacking[0]].__name__} asks for",
             fix="Update the plugin, or ask its maker: `adapter conform` shows it.",
         )
+    return found
+
+
+def _adapted(spec: SystemSpec, base: type[System]) -> type[System]:
+    """The base with the quirks of a level 0 system."""
+    if not issubclass(base, Adapts) or spec.quirks is None:
+        raise PluginError(
+            "plugin.no-base",
+            f"the system {spec.name} names no quirks, or {spec.base} takes none",
+            fix="A level 0 system is SystemSpec(name=…, base=…, quirks=FILE, summary=…).",
+        )
+    try:
+        found: type[System] = base.adapted(spec.name, tomllib.loads(spec.quirks.read_text("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PluginError(
+            "plugin.quirks",
+            f"the quirks of {spec.name} cannot be read: {type(error).__name__}",
+            fix="Correct the file; it is TOML, as the base plugin's README says.",
+        ) from error
+    except AdapterError as error:
+        raise PluginError(
+            "plugin.quirks", f"the quirks of {spec.name}: {error.message}", fix=error.fix
+        ) from error
     return found
 
 

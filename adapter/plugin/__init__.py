@@ -31,6 +31,7 @@ from adapter.plugin.messages import (
 )
 from adapter.plugin.pages import Page, Visit
 from adapter.plugin.system import (
+    Adapts,
     Delivers,
     Finds,
     HttpEndpoint,
@@ -47,6 +48,7 @@ __all__ = [
     "FULL",
     "NOT_IMPLEMENTED",
     "AdapterError",
+    "Adapts",
     "AuthError",
     "Capabilities",
     "Check",

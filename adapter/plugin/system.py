@@ -7,15 +7,18 @@ happens per message is an async method of the class that it names.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from adapter.plugin.capabilities import Capabilities
 from adapter.plugin.context import Context
 from adapter.plugin.messages import Check, Delivered, Inbound, Outbound
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -112,18 +115,37 @@ class Finds(Protocol):
         ...
 
 
+@runtime_checkable
+class Adapts(Protocol):
+    """A system that others stand on with nothing but a table of what is different there."""
+
+    @classmethod
+    def adapted(cls, name: str, quirks: Mapping[str, Any]) -> type[System]:
+        """The class of a system of this name that differs by these quirks.
+
+        Raises:
+            ConfigError: the table says what this system does not know.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemSpec:
-    """What `register_systems` returns for each system.
+    """What `register_systems` returns for each system: a class, or a base and its quirks.
 
     Attributes:
-        system: the class, or ``"package.module:Class"`` to import it when first used.
+        system: the class, or ``"package.module:Class"`` to import it when first used; empty for a
+            system without code of its own (level 0).
         name: the word for `system = "…"` in adapter.toml.
         summary: one line for `adapter plugins list`.
         api_version: the plugin API that it was written for.
+        base: level 0: the system of another plugin that this one stands on, for example ``fhir``.
+        quirks: level 0: the TOML file that says what is different here.
     """
 
     name: str
-    system: type[System] | str
+    system: type[System] | str = ""
     summary: str
     api_version: int = 1
+    base: str = ""
+    quirks: Traversable | None = None

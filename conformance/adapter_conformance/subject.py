@@ -151,9 +151,7 @@ def subject_of(
 
 
 def _class(spec: SystemSpec, plugins: Plugins) -> type[System]:
-    from adapter.exchange.plugins import system_class
-
-    return system_class(spec)
+    return plugins.made(spec)
 
 
 def _package(module: str | None) -> Traversable | None:
