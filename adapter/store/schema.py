@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as _Table
 from sqlalchemy import Text as _Text
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
@@ -351,6 +351,22 @@ subscription_events = _Table(
     _number("version"),
     _number("at"),
     sqlite_with_rowid=False,
+)
+
+polls = _Table(
+    "polls",
+    metadata,
+    _text("site", key=True),
+    _text("organization"),
+    _bytes("cursor_sealed", null=True),
+    _text("owner", null=True),  # the worker that asks now
+    _number("leased_until"),
+    _number("tries"),
+    _number("polled_at", null=True),
+    _number("next_at", null=True),  # NULL: not before somebody says so
+    _text("code", null=True),
+    _text("error", null=True),
+    _text("fix", null=True),
 )
 
 APPEND_ONLY = ("journal", "audit")

@@ -12,6 +12,7 @@ from adapter.store.journal import Journal
 from adapter.store.keys import Keyring
 from adapter.store.outbox import Outbox
 from adapter.store.plugin_state import PluginState
+from adapter.store.polls import Polls
 from adapter.store.resources import Resources
 from adapter.store.session import Session
 from adapter.store.sites import Sites
@@ -25,8 +26,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "audit", "cases", "identifiers", "inbox", "journal", "outbox", "resources", "session",
-        "sites", "state",
+        "audit", "cases", "identifiers", "inbox", "journal", "outbox", "polls", "resources",
+        "session", "sites", "state",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -38,6 +39,7 @@ class Transaction:
         self.outbox = Outbox(session)
         self.identifiers = Identifiers(session)
         self.sites = Sites(session)
+        self.polls = Polls(session)
         self.state = PluginState(session)
         self.audit = Audit(session)
 
