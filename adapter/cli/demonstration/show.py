@@ -46,7 +46,9 @@ class Show:
             stack.push_async_callback(emr.end)
             listening = await emr.wait(lambda event: event["event"] == "listening")
             setting.write(answers_port=listening["port"])
-            service = await Child.start("service", "adapter.cli", setting.serve, setting.log)
+            service = await Child.start(
+                "service", "adapter.cli.demonstration.tethered", setting.serve, setting.log
+            )
             stack.push_async_callback(service.end)
             ready = await service.wait(lambda event: event["event"] == "ready")
             store = setting.open_store()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from typing import Any
 
@@ -131,3 +133,29 @@ def test_serve_says_where_it_is_and_stays_until_it_is_ended() -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_demonstration_that_is_killed_leaves_no_service_behind() -> None:
+    process = subprocess.Popen(
+        [*ADAPTER, "demo", "--serve", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        service = json.loads(process.stdout.readline())["pid"]
+    finally:
+        process.kill()
+        process.communicate()
+    assert gone(service, patience=12)
+
+
+def gone(pid: int, *, patience: float) -> bool:
+    """Whether a process, which is no child of ours, ends in time."""
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
