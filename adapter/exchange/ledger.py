@@ -90,6 +90,9 @@ class Ledger:
         for each in case.fulfilments:
             self._add_fulfilment(tx, identity, each, destinations.get(each.id or ""))
         self._remember(tx, cause.site, case)
+        site = self.sites.get(cause.site)
+        if site is not None:
+            self.grant(tx, site.organization, [("ServiceRequest", identity)], owns=True)
         kept = Kept(
             id=identity,
             site=cause.site,
@@ -163,6 +166,30 @@ class Ledger:
             status=fulfilment.status or "requested",
             reason_code=fulfilment.reason.code if fulfilment.reason else None,
             document=to_document(fulfilment),
+        )
+        site = self.sites.get(destination or "")
+        if site is not None:
+            mine = [("ServiceRequest", referral), ("Task", fulfilment.id or "")]
+            self.grant(tx, site.organization, mine, performs=True, referral=referral)
+
+    def grant(
+        self,
+        tx: Transaction,
+        party: str,
+        resources: Iterable[tuple[str, str]],
+        *,
+        owns: bool = False,
+        performs: bool = False,
+        referral: str | None = None,
+    ) -> None:
+        """Let an organization's API clients see resources, and act on them in a role."""
+        tx.parties.grant(
+            party,
+            resources,
+            organization=self.organization,
+            owns=owns,
+            performs=performs,
+            referral=referral,
         )
 
     def _save(self, tx: Transaction, kept: Kept, case: Case) -> None:

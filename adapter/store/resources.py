@@ -21,6 +21,7 @@ from adapter.store.times import from_micros, to_micros
 
 _t = schema.resources
 _k = schema.resource_keys
+_p = schema.parties
 _COLUMNS = [
     _t.c.type, _t.c.id, _t.c.version, _t.c.organization, _t.c.referral, _t.c.last_updated,
     _t.c.deleted, _t.c.content_sealed,
@@ -206,6 +207,7 @@ class Resources:
         type: str,
         *,
         organization: str | None = None,
+        party: str | None = None,
         status: str | None = None,
         code: str | None = None,
         subject: str | None = None,
@@ -220,13 +222,15 @@ class Resources:
     ) -> list[tuple[int, ResourceRow]]:
         """Newest versions that match everything given, as (sequence, row) in order of sequence.
 
-        `subject` is a reference such as ``Patient/1``; `keys` are parameters of
+        `party` leaves out what belongs to no referral and no record of this party's; what is left
+        is still to be asked one by one. `subject` is a reference such as ``Patient/1``; `keys` are parameters of
         `search_keys.parameters`, an identifier as ``system|value`` or ``|value``. Pass the last
         sequence as `after` for the next page. With `newest_first` the order is the other way round.
         """
         keyring = self._session.keyring
         given: dict[str, Any] = {
             "organization": organization,
+            "party": party,
             "status": status,
             "code": code,
             "subject": None if subject is None else search_keys.subject_key(keyring, subject),
@@ -344,6 +348,10 @@ def _search(given: tuple[str, ...], newest_first: bool = False) -> Statement:
         "by_date_before": _t.c.date < sa.bindparam("by_date_before"),
         "by_updated_from": _t.c.last_updated >= sa.bindparam("by_updated_from"),
         "by_updated_before": _t.c.last_updated < sa.bindparam("by_updated_before"),
+        "by_party": sa.exists().where(
+            _p.c.party == sa.bindparam("by_party"),
+            sa.or_(_p.c.id == _t.c.id, _p.c.id == _t.c.referral),
+        ),
     }
     after = sa.bindparam("after", type_=sa.BigInteger)
     query = (

@@ -299,8 +299,9 @@ parties = _Table(
     _text("id", key=True),
     _text("type", key=True),
     _text("organization"),
-    _text("role"),  # author, requester or performer
-    _text("referral", null=True),  # whose disclosure holds for a performer
+    _flag("owns"),  # may write it; of a request: is its requester
+    _flag("performs"),
+    _text("referral", null=True),  # where it is seen as this referral is disclosed to a performer
     Index("parties_id", "id"),
     sqlite_with_rowid=False,
 )

@@ -6,11 +6,13 @@ from datetime import datetime
 
 from adapter.store.audit import Audit
 from adapter.store.cases import Cases
+from adapter.store.clients import Clients
 from adapter.store.identifiers import Identifiers
 from adapter.store.inbox import Inbox
 from adapter.store.journal import Journal
 from adapter.store.keys import Keyring
 from adapter.store.outbox import Outbox
+from adapter.store.parties import Parties
 from adapter.store.plugin_state import PluginState
 from adapter.store.polls import Polls
 from adapter.store.resources import Resources
@@ -26,8 +28,8 @@ class Transaction:
     """
 
     __slots__ = (
-        "audit", "cases", "identifiers", "inbox", "journal", "outbox", "polls", "resources",
-        "session", "sites", "state",
+        "audit", "cases", "clients", "identifiers", "inbox", "journal", "outbox", "parties",
+        "polls", "resources", "session", "sites", "state",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -42,6 +44,8 @@ class Transaction:
         self.polls = Polls(session)
         self.state = PluginState(session)
         self.audit = Audit(session)
+        self.parties = Parties(session)
+        self.clients = Clients(session)
 
     @property
     def keyring(self) -> Keyring:

@@ -1,0 +1,127 @@
+"""The compartment: what of the store an organization outside may see, and as what.
+
+Whoever sent a referral sees all of it. Whoever is asked to fulfil it sees the Task as it is, and the
+rest as the referral is disclosed to it. What a client wrote is its own; what it links to a referral
+is seen by those whose referral it is. Everything else is not there: not found, not counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from adapter.exchange.kept import Kept
+from adapter.exchange.ledger import Ledger
+from adapter.referral.consent import may_send
+from adapter.referral.disclosure import disclose, policy
+from adapter.referral.lifecycle import Actor
+from adapter.referral.room import Case
+from adapter.store.parties import Share
+from adapter.store.resources import ResourceRow
+from adapter.store.transaction import Transaction
+
+SHARED = frozenset({"HealthcareService"})
+"""A directory: what a service offers and whether it has room says nothing about a client."""
+NOBODYS = frozenset({"Questionnaire"})
+"""Shipped questionnaires are nobody's, and may be read by everybody."""
+Face = dict[tuple[str, str], dict[str, Any]]
+
+
+class Compartment:
+    """What one party may see, in one transaction; without a party, everything."""
+
+    def __init__(self, tx: Transaction, ledger: Ledger, party: str | None) -> None:
+        self.party = party
+        self._tx = tx
+        self._ledger = ledger
+        self._faces: dict[str, Face] = {}
+        self._shares: dict[tuple[str, str], Share | None] = {}
+
+    def shown(self, row: ResourceRow | None, *, newest: bool = True) -> ResourceRow | None:
+        """A resource as this party may see it, or None: for it there is no such thing.
+
+        `newest` is False for an older version: what is seen as disclosed has no history.
+        """
+        if row is None or row.deleted:
+            return None
+        if self.party is None or row.type in SHARED:
+            return row
+        share = self.share(row.type, row.id)
+        if share is None and row.type in NOBODYS and not self._tx.parties.of(row.type, row.id):
+            return row
+        if share is None and row.referral is not None:
+            share = self._through_referral(row, row.referral)
+        if share is None:
+            return None
+        if row.type == "Task":
+            asked = share.owns or row.content.get("status") != "draft"
+            return row if asked else None
+        if share.referral is None:
+            return row
+        return self._disclosed(share.referral, row) if newest else None
+
+    def share(self, kind: str, identity: str) -> Share | None:
+        """How a resource is this party's by itself, whatever referral it belongs to."""
+        place = (kind, identity)
+        if place not in self._shares:
+            found = self._tx.parties.share(self.party or "", kind, identity)
+            self._shares[place] = found
+        return self._shares[place]
+
+    def forget(self) -> None:
+        """Ask again from now on: something was shared."""
+        self._shares.clear()
+        self._faces.clear()
+
+    def owns(self, row: ResourceRow) -> bool:
+        """True if this party may write a record."""
+        if self.party is None:
+            return True
+        share = self.share(row.type, row.id)
+        return share is not None and share.owns
+
+    def roles(self, referral: str, task: str) -> frozenset[Actor]:
+        """As whom this party may move a fulfilment; as both if it is nobody in particular."""
+        if self.party is None:
+            return frozenset({"requester", "performer"})
+        found: set[Actor] = set()
+        request, asked = self.share("ServiceRequest", referral), self.share("Task", task)
+        if request is not None and request.owns:
+            found.add("requester")
+        if asked is not None and asked.performs:
+            found.add("performer")
+        return frozenset(found)
+
+    def _through_referral(self, row: ResourceRow, referral: str) -> Share | None:
+        """Every part of a referral is its requester's; of another's Task a performer sees none."""
+        share = self.share("ServiceRequest", referral)
+        if share is None or share.owns:
+            return share
+        return None if row.type == "Task" else share
+
+    def _disclosed(self, referral: str, row: ResourceRow) -> ResourceRow | None:
+        if referral not in self._faces:
+            self._faces[referral] = self._face(referral)
+        content = self._faces[referral].get((row.type, row.id))
+        return None if content is None else replace(row, content=content)
+
+    def _face(self, referral: str) -> Face:
+        """A referral as it is disclosed to this party, with its own fulfilments alone."""
+        kept = self._ledger.load(self._tx, referral)
+        if kept is None or may_send(kept.case.referral, "sender-attests"):
+            return {}
+        own = tuple(
+            each for each in kept.case.fulfilments if self.share("Task", each.id or "") is not None
+        )
+        shown = disclose(kept.case.referral, policy(self._policy(kept)))
+        case = Case(referral=shown.referral, fulfilments=own)
+        made = self._ledger.projector.resources(case, kept.site)
+        return {(each["resourceType"], each["id"]): each for each in made}
+
+    def _policy(self, kept: Kept) -> str:
+        """The disclosure of this party's own site on the referral; the least, if it has none."""
+        for held in kept.held.values():
+            site = self._ledger.sites.get(held.destination or "")
+            if site is not None and site.organization == self.party:
+                return site.disclosure
+        return "community-minimum"
