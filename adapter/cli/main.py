@@ -35,9 +35,10 @@ class Entry:
     summary: str
 
 
-_TRY, _RUN, _LOOK, _MESSAGES, _PLUGINS = (
+_TRY, _RUN, _KEEP, _LOOK, _MESSAGES, _PLUGINS = (
     "Try it",
     "Run it",
+    "Keep it sound",
     "Look at what it does",
     "Work with messages, without a store",
     "Write a plugin",
@@ -49,7 +50,11 @@ COMMANDS: dict[str, Entry] = {
     ),
     "init": Entry("init", "init", _RUN, "Write a commented configuration into a new folder."),
     "serve": Entry("serve", "serve", _RUN, "Run listeners, the FHIR API, pages and delivery."),
-    "sites": Entry("sites", "app", _RUN, "The configured connections: list them, check them."),
+    "sites": Entry("sites", "app", _RUN, "The configured connections: list, check, pause."),
+    "doctor": Entry("doctor", "doctor", _KEEP, "Look at everything, and say what to do."),
+    "db": Entry("db", "app", _KEEP, "The store: upgrade, back up, restore, check."),
+    "keys": Entry("keys", "app", _KEEP, "The keys that encrypt what is stored: list, rotate."),
+    "audit": Entry("audit", "app", _KEEP, "The audit: verify that nothing was rewritten, export."),
     "inbox": Entry("inbox", "app", _LOOK, "What arrived, and what was refused or set aside."),
     "referrals": Entry("referrals", "app", _LOOK, "Referrals, and the journey of each."),
     "deliveries": Entry("deliveries", "app", _LOOK, "What goes out, and what is stuck."),

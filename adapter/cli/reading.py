@@ -20,7 +20,7 @@ def ask(config: Config, question: Callable[[Transaction], T]) -> T:
     Raises:
         ConfigError: the key is missing or is not the store's. StoreError: the store cannot be read.
     """
-    with _store(config) as store:
+    with opened(config) as store:
         return store.read_now(question)
 
 
@@ -30,17 +30,22 @@ def act(config: Config, work: Callable[[Transaction], T]) -> T:
     Raises:
         ConfigError, StoreError: as `ask`; nothing was changed.
     """
-    with _store(config) as store:
+    with opened(config) as store:
         return store.write_now(work)
 
 
 @contextmanager
-def _store(config: Config) -> Iterator[Store]:
+def opened(config: Config) -> Iterator[Store]:
+    """The store of a configuration, for a command that does more than one thing with it.
+
+    Raises:
+        ConfigError, StoreError: as `ask`.
+    """
     from adapter.exchange.config import store_url
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
 
-    keyring = Keyring.parse(config.secret(config.store.key))
+    keyring = Keyring.load(config.store.key, base=config.folder)
     store = Store.open(store_url(config), keyring, create=False)
     try:
         yield store

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, table
-from adapter.cli.reading import ask
+from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.reading import ask, opened
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 app = typer.Typer(
@@ -62,6 +62,50 @@ def show(
         ("recorded", "actor", "site", "kind", "what"),
         [{**entry, "what": _facts(entry["data"])} for entry in found["journal"]],
     )
+
+
+@app.command()
+def erase(
+    identities: Annotated[
+        list[str], typer.Argument(metavar="ID", help="The whole ids of one person's referrals.")
+    ],
+    reason: Annotated[
+        str, typer.Option(help="Why; it is kept in the journal. Write nothing about a person.")
+    ],
+    config: ConfigOption = DEFAULT,
+    same_person: Annotated[
+        bool,
+        typer.Option(
+            "--same-person", help="Also every other referral that carries a number of this person."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which referrals it would be.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person: destroy the keys of their referrals, so that nobody can read them again.
+
+    This cannot be undone. Open deliveries are discarded; what was sent already cannot be called
+    back. Journal and audit keep that something was there, and stay verifiable. Backups that were
+    made before still hold the keys: delete them, or forget the key that they were made under with
+    adapter keys rotate --forget.
+    """
+    from adapter.exchange import operations
+
+    with opened(read(config)) as store:
+        chosen = store.read_now(lambda tx: operations.of_person(tx, identities, same_person))
+        if not dry_run:
+            if not (yes or as_json):
+                question = f"Erase {len(chosen)} referrals for good: {', '.join(chosen)}?"
+                typer.confirm(question, abort=True, err=True)
+            operations.erase_person(store, chosen, reason)
+    if as_json:
+        emit({"referrals": chosen, "erased": not dry_run})
+    else:
+        done = "would be erased" if dry_run else "are erased"
+        say(f"{len(chosen)} referrals {done}: {', '.join(chosen)}")
 
 
 def _in_words(fulfilment: dict[str, Any]) -> str:

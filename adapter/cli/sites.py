@@ -1,15 +1,16 @@
-"""`adapter sites`: each configured connection, how it stands, and whether it works now."""
+"""`adapter sites`: each configured connection, how it stands, whether it works; pause, resume."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from adapter.cli.failure import CONFIGURATION, UNREACHABLE
-from adapter.cli.printing import JsonOption, emit, table
-from adapter.cli.reading import ask
+from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 
 app = typer.Typer(
-    help="The configured connections: list them, check them.",
+    help="The configured connections: list, check, pause.",
     no_args_is_help=True,
 )
 
@@ -59,7 +60,7 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 
     Changes nothing. Exits with 3 if settings are wrong, with 5 if a peer cannot be reached.
     """
-    rows = asyncio.run(_check_all(read(config)))
+    rows = asyncio.run(check_all(read(config)))
     if as_json:
         emit([{key: value for key, value in row.items() if key != "code"} for row in rows])
     else:
@@ -70,7 +71,65 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
         raise typer.Exit(UNREACHABLE)
 
 
-async def _check_all(config: Config) -> list[dict[str, Any]]:
+@app.command()
+def pause(
+    name: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Deliver nothing more to a site until it is resumed; what comes in for it waits, in order."""
+    from adapter.exchange import operations
+
+    settings = _with_site(config, name)
+    act(settings, lambda tx: operations.pause(tx, name, settings.organization, reason))
+    if as_json:
+        emit({"site": name, "state": "paused"})
+    else:
+        say(f"Deliveries to {name} wait until: adapter sites resume {name}")
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Deliver to a site again, at once: after a pause, or when what stood in its way is mended.
+
+    For a site that is paused, auth-required (mend its credentials first), disabled (the peer said
+    that it is gone for good) or retrying. Dead letters stay: see `adapter deliveries list --open`.
+    """
+    from datetime import UTC, datetime
+
+    from adapter.exchange import operations
+
+    settings = _with_site(config, name)
+    waiting = act(
+        settings,
+        lambda tx: operations.resume(tx, name, settings.organization, datetime.now(UTC)),
+    )
+    if as_json:
+        emit({"site": name, "state": "ready", "deliveries": waiting})
+    else:
+        say(f"{name} is delivered to again; {waiting} deliveries that waited are tried now.")
+
+
+def _with_site(file: Path, name: str) -> Config:
+    from adapter.plugin.errors import ConfigError
+
+    settings = read(file)
+    if name not in settings.sites:
+        raise ConfigError(
+            "site.unknown",
+            f"no site {name} is configured",
+            fix="See the names with: adapter sites list",
+        )
+    return settings
+
+
+async def check_all(config: Config) -> list[dict[str, Any]]:
+    """What each site's system says of its settings and its peer, as rows."""
     from adapter.exchange.service import Service
     from adapter.portal.pages import Pages
 

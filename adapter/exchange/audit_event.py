@@ -32,3 +32,10 @@ def audit_event(
         "source": {"observer": {"display": "Social prescribing adapter"}},
         "entity": [{"what": {"reference": entity}}],
     }
+
+
+def read_by_operator(about: str, *, what: str, at: datetime) -> dict[str, Any]:
+    """An operator took something out of the store with a command: `what`, in words."""
+    event = audit_event("R", about, actor="operator", site="command line", at=at)
+    event["entity"][0]["description"] = what
+    return event

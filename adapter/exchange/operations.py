@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from adapter.exchange.audit_event import audit_event
 from adapter.plugin.errors import DataError
+from adapter.store.cases import CaseRow
+from adapter.store.erasure import erase
 from adapter.store.inbox import InboxRow
 from adapter.store.outbox import OutboxRow
+from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
 OPERATOR = "operator"
@@ -102,6 +107,75 @@ def discard_delivery(tx: Transaction, identity: str, reason: str) -> OutboxRow:
         data={"delivery": row.id, "why": reason},
     )
     return row
+
+
+def pause(tx: Transaction, site: str, organization: str, reason: str) -> None:
+    """Deliver nothing more to a site until `resume`."""
+    tx.sites.set(
+        site,
+        "paused",
+        organization=organization,
+        code="site.paused",
+        error=reason,
+        fix=f"Resume it with: adapter sites resume {site}",
+    )
+    _journal(tx, organization, site, "site.paused", data={"why": reason})
+
+
+def resume(tx: Transaction, site: str, organization: str, now: datetime) -> int:
+    """Deliver to a site again, and at once what waited for its next try; how many."""
+    tx.sites.set(site, "ready", organization=organization)
+    _journal(tx, organization, site, "site.resumed")
+    return tx.outbox.hasten(site, now)
+
+
+def of_person(tx: Transaction, identities: Sequence[str], same_person: bool) -> list[str]:
+    """The referrals named, and where asked those that share a number of the person with them.
+
+    Raises:
+        DataError: one of them is not there, or was erased before.
+    """
+    numbers: set[tuple[str, str]] = set()
+    for identity in identities:
+        row = tx.cases.get(identity)
+        if row is None or row.erased_at is not None:
+            raise DataError(
+                "referral.unknown",
+                "there is no such referral, or it was erased before",
+                fix="See the ids with: adapter referrals list",
+            )
+        numbers |= _numbers(row)
+    chosen = list(dict.fromkeys(identities))
+    if same_person:
+        others = (row for row in tx.cases.list() if row.erased_at is None)
+        chosen += [r.id for r in others if r.id not in chosen and _numbers(r) & numbers]
+    return chosen
+
+
+def erase_person(store: Store, referrals: Sequence[str], reason: str) -> None:
+    """Erase these referrals of one person: journaled, audited, in one transaction.
+
+    Raises:
+        StoreError: one of them is not there; then none is erased.
+    """
+    erase(
+        store,
+        referrals,
+        actor=OPERATOR,
+        reason=reason,
+        event=lambda referral, at: audit_event(
+            "D", f"ServiceRequest/{referral}", actor=OPERATOR, site=OPERATOR, at=at
+        ),
+    )
+
+
+def _numbers(row: CaseRow) -> set[tuple[str, str]]:
+    subject = row.document.get("referral", {}).get("subject") or {}
+    return {
+        (each.get("system") or "", each["value"])
+        for each in subject.get("identifiers", ())
+        if each.get("value")
+    }
 
 
 def _message(tx: Transaction, identity: str) -> InboxRow:

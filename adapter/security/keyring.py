@@ -45,9 +45,11 @@ class KeyringError(ConfigError):
 class Keyring:
     """Encryption keys by id, the active one first, and the root of everything derived."""
 
-    __slots__ = ("_ciphers", "_derive", "_hashers", "_keys", "_root", "active")
+    __slots__ = ("_ciphers", "_derive", "_file", "_hashers", "_keys", "_root", "active")
 
-    def __init__(self, keys: Mapping[str, bytes], root: bytes | None = None) -> None:
+    def __init__(
+        self, keys: Mapping[str, bytes], root: bytes | None = None, *, file: Path | None = None
+    ) -> None:
         if not keys:
             raise KeyringError(
                 "keyring.missing", "The keyring holds no key.", fix=f"Make one: {_GENERATE}"
@@ -57,6 +59,7 @@ class Keyring:
                 raise _malformed("a key id is 1 to 32 letters, digits, dots, dashes or underscores")
             if len(key) != KEY_BYTES:
                 raise _malformed("a key is not 32 bytes long")
+        self._file = file
         self._keys = dict(keys)
         self._root = root if root is not None else list(keys.values())[-1]
         if len(self._root) != KEY_BYTES:
@@ -77,6 +80,9 @@ class Keyring:
     ) -> Keyring:
         """The keyring that ``file:PATH`` or ``env:NAME`` refers to; a path is relative to `base`.
 
+        One from a file looks into it again when it meets a key that it does not know, so that a
+        running service learns of a rotation.
+
         Raises:
             KeyringError: nothing is there, or it is not a keyring.
         """
@@ -84,7 +90,7 @@ class Keyring:
         if kind == "file" and name:
             path = (base or Path()) / name
             try:
-                return cls.parse(path.read_text("ascii"))
+                return cls.parse(path.read_text("ascii"), file=path)
             except UnicodeDecodeError:
                 raise _malformed("the key file is not ASCII text") from None
             except OSError as error:
@@ -110,7 +116,7 @@ class Keyring:
         )
 
     @classmethod
-    def parse(cls, text: str) -> Keyring:
+    def parse(cls, text: str, *, file: Path | None = None) -> Keyring:
         """The keyring that a text describes.
 
         Raises:
@@ -128,7 +134,7 @@ class Keyring:
             if name in keys:
                 raise _malformed("a key id stands there twice")
             keys[name] = key
-        return cls(keys, root)
+        return cls(keys, root, file=file)
 
     def to_text(self) -> str:
         """The keyring as `parse` reads it. This is secret: write it to a file of mode 0600."""
@@ -170,6 +176,9 @@ class Keyring:
         name, start = _key_name(sealed)
         cipher = self._ciphers.get(name)
         if cipher is None:
+            self.refresh()
+            cipher = self._ciphers.get(name)
+        if cipher is None:
             raise KeyringError(
                 "keyring.unknown-key",
                 f"A value was encrypted with key {name}, which is not in the keyring.",
@@ -186,6 +195,23 @@ class Keyring:
                 fix="Give the keyring that this store was written with; then run"
                 " `adapter db check`.",
             ) from None
+
+    def refresh(self) -> None:
+        """Learn what was put into the key file since it was read; nothing is forgotten here.
+
+        A file that is being written or was moved changes nothing: who needs a key that is not here
+        is told which.
+        """
+        if self._file is None:
+            return
+        try:
+            newer = Keyring.parse(self._file.read_text("ascii"))
+        except (OSError, UnicodeDecodeError, KeyringError):
+            return
+        if newer._root == self._root:
+            self._ciphers = {**self._ciphers, **newer._ciphers}
+            self._keys = {**newer._keys, **self._keys}
+            self.active = newer.active
 
     def key_of(self, sealed: bytes) -> str:
         """The id of the key that a value was sealed with."""

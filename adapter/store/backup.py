@@ -11,7 +11,8 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
 FORMAT = 1
+Progress = Callable[[str, int], None]
+"""Called with a table's name and how many of its rows are done."""
 _LONGEST_LINE = 1 << 28
 
 
@@ -42,7 +45,11 @@ class Manifest:
     counts: dict[str, int]
 
 
-def backup(store: Store, target: Path) -> Manifest:
+def _silent(_: str, __: int) -> None:
+    return
+
+
+def backup(store: Store, target: Path, *, progress: Progress = _silent) -> Manifest:
     """Write a backup of one moment; the file is there only when it is whole and on the disk.
 
     Raises:
@@ -58,7 +65,7 @@ def backup(store: Store, target: Path) -> Manifest:
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             digest = _digest(store.keys.keyring)
-            manifest = store.read_now(lambda tx: _write(tx, file, digest))
+            manifest = store.read_now(lambda tx: _write(tx, file, digest, progress))
             file.flush()
             os.fsync(file.fileno())
         part.rename(target)
@@ -108,7 +115,7 @@ def verify(source: Path, keyring: Keyring) -> Manifest:
     return Manifest(revision=told["revision"], created=created, counts=found["counts"])
 
 
-def restore(source: Path, url: str, keyring: Keyring) -> Manifest:
+def restore(source: Path, url: str, keyring: Keyring, *, progress: Progress = _silent) -> Manifest:
     """Make a new store from a backup, and check it before it counts as done.
 
     Raises:
@@ -118,7 +125,7 @@ def restore(source: Path, url: str, keyring: Keyring) -> Manifest:
     manifest = verify(source, keyring)
     dialect = dialect_of(url)
     migrations.upgrade(dialect, manifest.revision)
-    _fill(dialect, source)
+    _fill(dialect, source, progress)
     store = Store.open(url, keyring)
     try:
         found = store.read_now(counts)
@@ -139,7 +146,7 @@ def _digest(keyring: Keyring) -> hmac.HMAC:
     return hmac.new(keyring.derive("backup"), digestmod=hashlib.sha256)
 
 
-def _write(tx: Transaction, file: BinaryIO, digest: hmac.HMAC) -> Manifest:
+def _write(tx: Transaction, file: BinaryIO, digest: hmac.HMAC, progress: Progress) -> Manifest:
     def line(value: Any) -> None:
         written = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
         digest.update(written)
@@ -154,6 +161,7 @@ def _write(tx: Transaction, file: BinaryIO, digest: hmac.HMAC) -> Manifest:
         flags = {n for n, c in enumerate(table.columns) if isinstance(c.type, sa.Boolean)}
         for rows in pages(tx.session, table):
             found[name] += len(rows)
+            progress(name, found[name])
             plain = [[_plain(v, flag=n in flags) for n, v in enumerate(row)] for row in rows]
             line(
                 {
@@ -190,19 +198,22 @@ def _lines(source: Path) -> Iterator[bytes]:
         ) from None
 
 
-def _fill(dialect: Dialect, source: Path) -> None:
+def _fill(dialect: Dialect, source: Path, progress: Progress) -> None:
     """Every row of the backup into an empty store, in one transaction."""
     engine = dialect.engine()
     try:
         with engine.begin() as connection:
             tables = _empty_tables(connection)
             connection.execute(sa.delete(tables[schema.chains.name]))
+            done: Counter[str] = Counter()
             for line in _lines(source):
                 batch = orjson.loads(line)
                 if batch.get("rows"):
                     names = batch["columns"]
                     rows = [dict(zip(names, map(_value, r), strict=True)) for r in batch["rows"]]
                     connection.execute(sa.insert(tables[batch["table"]]), rows)
+                    done[batch["table"]] += len(rows)
+                    progress(batch["table"], done[batch["table"]])
             for table in tables.values():
                 for statement in dialect.after_load(table):
                     connection.exec_driver_sql(statement)
@@ -218,7 +229,7 @@ def _empty_tables(connection: sa.Connection) -> dict[str, sa.Table]:
     """The tables as they are in the target, which may be of an older revision than ours."""
     metadata = sa.MetaData()
     metadata.reflect(connection)
-    tables = {name: t for name, t in metadata.tables.items() if name != "alembic_version"}
+    tables = {name: t for name, t in metadata.tables.items() if name in schema.metadata.tables}
     for name, table in tables.items():
         if name == schema.chains.name:
             continue

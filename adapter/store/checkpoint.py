@@ -61,16 +61,16 @@ def public_key(keyring: Keyring) -> str:
 def checkpoints(tx: Transaction) -> list[Checkpoint]:
     """A signed checkpoint of each chain as it stands now."""
     key = _private(tx.keyring)
-    made = []
+    made, at = [], tx.now()
     for chain in _CHAINS.values():
         head = chain.head(tx.session)
-        said = _said(chain.name, head.sequence, head.hash.hex(), tx.now())
+        said = _said(chain.name, head.sequence, head.hash.hex(), at)
         made.append(
             Checkpoint(
                 chain=chain.name,
                 sequence=head.sequence,
                 hash=head.hash.hex(),
-                at=tx.now(),
+                at=at,
                 signature=base64.b64encode(key.sign(orjson.dumps(said))).decode(),
             )
         )

@@ -7,7 +7,8 @@ keys: it becomes unreadable when the key of the keyring that it was made under i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -93,20 +94,35 @@ _STEPS = (
 )
 
 
-def erase(store: Store, referrals: Sequence[str], *, actor: str, reason: str) -> None:
+def erase(
+    store: Store,
+    referrals: Sequence[str],
+    *,
+    actor: str,
+    reason: str,
+    event: Callable[[str, datetime], dict[str, Any]] | None = None,
+) -> None:
     """Make everything about these referrals unreadable in one transaction, and journal that.
+
+    `event` makes the audit event of a referral's erasure, from its id and the time.
 
     `referrals` are all those of one person. What is just being sent cannot be called back.
 
     Raises:
         StoreError: one of them is not there; then none is erased.
     """
-    store.write_now(lambda tx: _erase(tx, referrals, actor, reason))
+    store.write_now(lambda tx: _erase(tx, referrals, actor, reason, event))
     store.keys.forget()
     store.scrub()
 
 
-def _erase(tx: Transaction, referrals: Sequence[str], actor: str, reason: str) -> None:
+def _erase(
+    tx: Transaction,
+    referrals: Sequence[str],
+    actor: str,
+    reason: str,
+    event: Callable[[str, datetime], dict[str, Any]] | None,
+) -> None:
     for referral in referrals:
         organization = _organization(tx.session, referral)
         for step in _STEPS:
@@ -115,6 +131,8 @@ def _erase(tx: Transaction, referrals: Sequence[str], actor: str, reason: str) -
             organization=organization, referral=None, actor=actor, kind="erased",
             data={"referral": referral, "reason": reason},
         )  # fmt: skip
+        if event is not None:
+            tx.audit.append(event(referral, tx.now()), organization=organization, referral=referral)
 
 
 _ORGANIZATION = Statement(sa.select(_c.c.organization).where(_c.c.id == _of))

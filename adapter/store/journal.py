@@ -30,6 +30,7 @@ _AFTER = Statement(
     .order_by(_t.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_NEWEST = Statement(sa.select(_t.c.recorded_at).order_by(_t.c.sequence.desc()).limit(1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +105,11 @@ class Journal:
         self.flush()
         rows = self._session.rows(_OF, {"of_referral": referral})
         return [self._entry(row) for row in rows]
+
+    def newest(self) -> datetime | None:
+        """When the last entry was recorded, or None if there is none."""
+        row = self._session.row(_NEWEST, {})
+        return None if row is None else from_micros(row[0])
 
     def after(self, sequence: int, limit: int) -> list[JournalEntry]:
         """Up to `limit` entries of every referral after a sequence."""

@@ -32,3 +32,7 @@ class Keyring(Protocol):
     def derive(self, purpose: str, /) -> bytes:
         """32 secret bytes, the same for the same purpose."""
         ...
+
+    def refresh(self) -> None:
+        """Learn of keys that were added since; asked now and then."""
+        ...

@@ -265,6 +265,11 @@ class Outbox:
             statements.DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent"
         )
 
+    def hasten(self, destination: str, now: datetime) -> int:
+        """Make every lane of a destination that waits for a later time due now; how many."""
+        parameters = {"of_destination": destination, "now": to_micros(now)}
+        return self._session.run(statements.HASTEN, parameters)
+
     def get(self, id: str) -> OutboxRow | None:
         """One delivery with its document, or None."""
         row = self._session.row(statements.GET, {"row": id})

@@ -157,3 +157,8 @@ UNCLAIM = Statement(
     .where(_t.c.id == sa.bindparam("row"))
     .values(state="due", due_at=_t.c.next_at, attempts=_t.c.attempts - 1, **_unclaimed)
 )
+HASTEN = Statement(
+    sa.update(_t)
+    .where(_t.c.destination == sa.bindparam("of_destination"), _t.c.due_at > sa.bindparam("now"))
+    .values(next_at=sa.bindparam("now"), due_at=sa.bindparam("now"))
+)

@@ -6,6 +6,7 @@ when nothing uses it any more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import sqlalchemy as sa
@@ -38,8 +39,14 @@ _USES = Statement(
 )
 
 
-def rewrap(store: Store) -> int:
+def _silent(_: int) -> None:
+    return
+
+
+def rewrap(store: Store, *, progress: Callable[[int], None] = _silent) -> int:
     """Wrap every data key with the active key; how many were changed. Can be stopped and run again.
+
+    `progress` is called after each batch with how many were changed so far.
 
     Raises:
         ConfigError: a data key was wrapped with a key that is not in the keyring.
@@ -51,6 +58,7 @@ def rewrap(store: Store) -> int:
         if last is None:
             return changed
         changed, after = changed + done, last
+        progress(changed)
 
 
 def uses(tx: Transaction) -> dict[str, int]:

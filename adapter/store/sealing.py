@@ -89,6 +89,7 @@ class DataKeys:
     def _expire(self) -> None:
         now = time.monotonic()
         if now > self._until:
+            self.keyring.refresh()  # so that no process seals with a key that is rotated out
             self._owners.clear()
             self._ids.clear()
             self._until = now + _TRUSTED_SECONDS

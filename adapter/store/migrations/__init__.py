@@ -66,3 +66,18 @@ def _migrate(dialect: Dialect, connection: Any, revision: str) -> None:
         raise StoreError(
             "store.migration", "The tables could not be brought up to date.", detail=str(error)
         ) from None
+
+
+def standing(dialect: Dialect) -> str | None:
+    """The revision that a store stands at, or None where there is none; changes nothing.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    if not dialect.exists():
+        return None
+    connection = dialect.connect(writer=False)
+    try:
+        return version_of(dialect, connection)
+    finally:
+        connection.close()

@@ -1,0 +1,248 @@
+"""The commands that keep a store sound, on a store that `init` makes, called as a person would."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.cli import init
+from adapter.cli.main import main
+from adapter.exchange.config import load_config, store_url
+from adapter.security.keyring import Keyring
+from adapter.store.store import Store
+from tests.integration.store.work import ORGANIZATION, open_case, queue, receive
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A configuration with a store that holds ten referrals, messages and deliveries."""
+    made = tmp_path / "made"
+    made.mkdir()
+    init.write(made, example=True, answers_port=9, smtp_port=9)
+    init.make_store(made / "adapter.toml")
+    with _open(made) as store:
+        for n in range(10):
+            store.write_now(lambda tx, n=n: receive(tx, str(n)))
+            document = {"referral": {"subject": {"identifiers": [{"value": f"SYNTH-{n // 2}"}]}}}
+            referral = store.write_now(lambda tx, d=document: open_case(tx, d))
+            store.write_now(lambda tx, r=referral: queue(tx, r))
+            store.write_now(
+                lambda tx, n=n: tx.audit.append({"action": "R", "n": n}, organization=ORGANIZATION)
+            )
+    return made
+
+
+class _open:  # noqa: N801 - reads as a function
+    def __init__(self, folder: Path) -> None:
+        config = load_config(folder / "adapter.toml")
+        keyring = Keyring.load(config.store.key, base=config.folder)
+        self.store = Store.open(store_url(config), keyring)
+
+    def __enter__(self) -> Store:
+        return self.store
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+
+@pytest.fixture
+def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run a command with --json; what it printed, after checking its exit code."""
+
+    def call(*words: str, expect: int = 0, text: bool = False) -> Any:
+        extra = [] if text else ["--json"]
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--config", str(folder / "adapter.toml"), *extra])
+        printed = capsys.readouterr()
+        assert ended.value.code == expect, printed.err
+        if expect not in (0, 1) or text:
+            return printed.out + printed.err
+        return json.loads(printed.out) if printed.out else printed.err
+
+    return call
+
+
+def test_a_backup_restores_into_an_empty_store_with_equal_counts(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "one.backup"
+    made = run("db", "backup", str(file))
+    assert made["counts"]["cases"] == 10
+    assert run("db", "restore", str(file), "--dry-run")["counts"] == made["counts"]
+    full = run("db", "restore", str(file), expect=4)
+    assert "backup.not-empty" in full
+    for end in ("", "-wal", "-shm"):
+        (folder / f"adapter.sqlite3{end}").unlink(missing_ok=True)
+    assert run("db", "restore", str(file))["counts"] == made["counts"]
+    assert {row["state"] for row in run("db", "check")} == {"ok"}
+
+
+def test_a_backup_that_is_there_already_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "one.backup"
+    file.write_text("mine")
+    assert "backup.exists" in run("db", "backup", str(file), expect=4)
+    assert file.read_text() == "mine"
+
+
+def test_upgrade_says_where_the_tables_stand(run: Run) -> None:
+    told = run("db", "upgrade", "--dry-run")
+    assert told["from"] == told["to"]
+    assert run("db", "upgrade")["upgraded"] is False
+
+
+def test_rotation_wraps_every_data_key_anew_and_forgets_the_old_one_later(
+    run: Run, folder: Path
+) -> None:
+    (old,) = run("keys", "list")
+    assert old["active"] is True
+    assert old["data_keys"] >= 10
+    assert [row["id"] for row in run("keys", "rotate", "--dry-run")] == [old["id"]]
+    new, before = run("keys", "rotate")
+    assert (new["data_keys"], new["active"]) == (old["data_keys"], True)
+    assert (before["id"], before["data_keys"], before["active"]) == (old["id"], 0, False)
+    key = folder / "adapter.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert "keys.too-early" in run("keys", "rotate", "--forget", expect=3)
+    long_ago = time.time() - 600
+    os.utime(key, (long_ago, long_ago))
+    (left,) = run("keys", "rotate", "--forget")
+    assert left["id"] == new["id"]
+    assert len(run("referrals", "list")) == 10
+
+
+def test_a_rotation_that_was_interrupted_goes_on_without_another_key(
+    run: Run, folder: Path
+) -> None:
+    from adapter.security.key_file import replace
+
+    keyring = Keyring.load("file:adapter.key", base=folder)
+    replace(folder / "adapter.key", keyring.rotated())
+    rows = run("keys", "rotate")
+    assert len(rows) == 2
+    assert [bool(row["data_keys"]) for row in rows] == [True, False]
+
+
+def test_a_running_process_learns_a_new_key_from_the_file(run: Run, folder: Path) -> None:
+    with _open(folder) as running:
+        run("keys", "rotate")
+        running.keys.forget()  # what was unwrapped is trusted for a minute
+        assert len(running.read_now(lambda tx: tx.cases.list())) == 10
+        referral = running.write_now(open_case)
+        assert running.read_now(lambda tx: tx.cases.get(referral)) is not None
+    assert [bool(row["data_keys"]) for row in run("keys", "list")] == [True, False]
+
+
+def test_audit_verify_finds_and_locates_an_edit(run: Run, folder: Path) -> None:
+    assert run("audit", "verify")["problems"] == []
+    with _open(folder) as store:
+        connection = store.dialect.connect(writer=True)
+        connection.execute("DROP TRIGGER audit_no_update")
+        connection.execute("UPDATE audit SET recorded_at = recorded_at + 1 WHERE sequence = 4")
+        connection.close()
+    told = run("audit", "verify", expect=1)
+    assert told["problems"] == [{"chain": "audit", "sequence": 4, "what": "changed"}]
+
+
+def test_a_checkpoint_from_elsewhere_shows_that_an_older_store_was_put_back(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    run("db", "backup", str(tmp_path / "old.backup"))
+    with _open(folder) as store:
+        store.write_now(lambda tx: receive(tx, "newer"))
+    kept, out = tmp_path / "kept", tmp_path / "events"
+    run("audit", "export", "--output", str(out), "--checkpoint", str(kept))
+    assert run("audit", "verify", "--checkpoints", str(kept))["checkpoints"] == 2
+    for end in ("", "-wal", "-shm"):
+        (folder / f"adapter.sqlite3{end}").unlink(missing_ok=True)
+    run("db", "restore", str(tmp_path / "old.backup"))
+    assert run("audit", "verify")["problems"] == []
+    told = run("audit", "verify", "--checkpoints", str(kept), expect=1)
+    assert {row["what"] for row in told["problems"]} == {"checkpoint truncated"}
+
+
+def test_the_export_gives_every_event_and_audits_itself(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "events.ndjson"
+    told = run("audit", "export", "--output", str(out))
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert told["events"] == len(lines) == 11
+    assert {line["resourceType"] for line in lines} == {"AuditEvent"}
+    assert lines[-1]["entity"][0]["description"] == "the audit, exported"
+    assert run("audit", "verify")["problems"] == []
+
+
+def test_erasing_a_person_takes_the_referrals_that_share_a_number(run: Run, folder: Path) -> None:
+    first = run("referrals", "list")[0]["id"]
+    words = ("referrals", "erase", first, "--reason", "asked for", "--same-person")
+    planned = run(*words, "--dry-run")
+    assert len(planned["referrals"]) == 2
+    assert planned["erased"] is False
+    assert run(*words)["referrals"] == planned["referrals"]
+    with _open(folder) as store:
+        gone = [store.read_now(lambda tx, r=r: tx.cases.get(r)) for r in planned["referrals"]]
+        assert all(row is not None and row.erased_at and row.document == {} for row in gone)
+        (event,) = store.read_now(lambda tx: tx.audit.of(first))
+        assert event.event["action"] == "D"
+    assert {row["state"] for row in run("db", "check")} == {"ok"}
+    assert "referral.unknown" in run(*words, expect=1)
+
+
+def test_without_yes_nothing_is_erased_unless_somebody_says_so(run: Run) -> None:
+    first = run("referrals", "list")[0]["id"]
+    run("referrals", "erase", first, "--reason", "asked for", text=True, expect=1)
+    assert run("referrals", "show", first)["id"] == first
+
+
+def test_a_paused_site_says_why_and_a_resumed_one_tries_at_once(run: Run) -> None:
+    run("sites", "pause", "agency", "--reason", "moving house")
+    (row,) = [row for row in run("sites", "list") if row["site"] == "agency"]
+    assert (row["state"], row["error"]) == ("paused", "moving house")
+    assert run("sites", "resume", "agency")["state"] == "ready"
+    (row,) = [row for row in run("sites", "list") if row["site"] == "agency"]
+    assert (row["state"], row["error"]) == ("ready", None)
+    assert "site.unknown" in run("sites", "resume", "nobody", expect=3)
+
+
+def test_the_doctor_finds_nothing_wrong_with_what_init_made(run: Run) -> None:
+    rows = run("doctor", "--offline")
+    assert [row for row in rows if row["state"] == "fail"] == []
+    names = {row["check"].split()[0] for row in rows}
+    assert names >= {
+        "versions", "configuration", "plugin", "tables", "programs", "keys", "store", "disk",
+        "clock", "port",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "check"),
+    [
+        ("adapter.toml", "organization = 1", "configuration"),
+        ("adapter.key", "not a key", "keys"),
+        ("programs.toml", '[[program]]\nid = "x"\nname_en = "X"\nsite = "nowhere"\n', "programs"),
+        ("adapter.sqlite3", "no database", "store"),
+    ],
+)
+def test_the_doctor_says_what_is_wrong_and_what_to_do(
+    run: Run, folder: Path, file: str, text: str, check: str
+) -> None:
+    for end in ("-wal", "-shm"):
+        (folder / f"adapter.sqlite3{end}").unlink(missing_ok=True)
+    (folder / file).write_text(text)
+    rows = run("doctor", "--offline", expect=1)
+    failed = [row for row in rows if row["state"] == "fail"]
+    assert check in {row["check"] for row in failed}
+    assert all(row["fix"] for row in failed)
+
+
+def test_the_doctor_tells_of_a_key_that_others_may_read(run: Run, folder: Path) -> None:
+    (folder / "adapter.key").chmod(0o644)
+    (row,) = [row for row in run("doctor", "--offline") if row["check"] == "keys"]
+    assert (row["state"], row["fix"]) == ("warn", f"chmod 600 {folder / 'adapter.key'}")
