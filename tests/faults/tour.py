@@ -1,0 +1,68 @@
+"""What every scenario is given: how much to do, where to count, and real databases to do it on."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal
+
+from tests.faults.results import Results
+from tests.faults.stage import Stage, Zygote, staged
+from tests.integration.store.postgres import Cluster, running_cluster
+
+Scale = Literal["sample", "quick", "full"]
+STORES = ("sqlite", "postgresql")
+
+
+class Tour:
+    """One run over some scenarios. What is costly to start is started when it is first needed."""
+
+    def __init__(self, results: Results, scale: Scale, seed: int, stack: AsyncExitStack) -> None:
+        self.results = results
+        self.scale = scale
+        self.seed = seed
+        self.chance = random.Random(seed)
+        self._stack = stack
+        self._zygote: Zygote | None = None
+        self._cluster: Cluster | None = None
+        self._said = 0.0
+
+    def pick(self, *, sample: int, quick: int, full: int) -> int:
+        """A number for this scale."""
+        return {"sample": sample, "quick": quick, "full": full}[self.scale]
+
+    def say(self, text: str, *, seldom: bool = False) -> None:
+        """Progress, on stderr; `seldom` means not more than once in five seconds."""
+        now = time.monotonic()
+        if not seldom or now - self._said > 5:
+            self._said = now
+            print(text, file=sys.stderr, flush=True)
+
+    async def zygote(self) -> Zygote:
+        """The process that forks services."""
+        if self._zygote is None:
+            self._zygote = Zygote()
+            self._stack.push_async_callback(self._zygote.close)
+            await self._zygote.open()
+        return self._zygote
+
+    def cluster(self) -> Cluster:
+        """A PostgreSQL of our own."""
+        if self._cluster is None:
+            self._cluster = self._stack.enter_context(running_cluster())
+        return self._cluster
+
+    def address(self, store: str) -> str:
+        """A new and empty store of a kind, as a configuration names it."""
+        if store == "sqlite":
+            return "sqlite:///adapter.sqlite3"
+        return self.cluster().new_database()
+
+    @asynccontextmanager
+    async def stage(self, store: str) -> AsyncIterator[Stage]:
+        """A stage on a new store; no service runs on it yet."""
+        async with staged(await self.zygote(), self.address(store)) as stage:
+            yield stage
