@@ -28,16 +28,33 @@ def exported(packs: Packs, name: str) -> Iterator[tuple[str, str]]:
                 yield f"{mapping.name}-{side}.map", structure_map(mapping, to_right=to_right)
     for table in packs.packs[name].codes.values():
         for to_right in (True, False):
-            side = "to-right" if to_right else "to-left"
             found = concept_map(table, to_right=to_right)
             text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n"
-            yield f"{table.name}-{side}.json", text
+            yield f"{table.name}-{_side(to_right)}.json", text
+
+
+def concept_maps(packs: Packs) -> Iterator[dict[str, Any]]:
+    """Every code table of every pack as ConceptMaps, each direction once.
+
+    Of tables of the same name the first pack's counts, as it does when a map names it: a site's own
+    folder goes before a plugin's pack, and that before the core's.
+    """
+    seen: set[str] = set()
+    for pack in packs.packs.values():
+        for table in pack.codes.values():
+            if table.name not in seen:
+                seen.add(table.name)
+                yield concept_map(table)
+                yield concept_map(table, to_right=False)
 
 
 def concept_map(table: CodeTable, *, to_right: bool = True) -> dict[str, Any]:
-    """One direction of a code table as a FHIR R4 ConceptMap."""
+    """One direction of a code table as a FHIR R4 ConceptMap.
+
+    A match that is not exact has a comment, as R4 asks (cmd-1): the code of the way back.
+    """
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
-    chosen = table.to_right if to_right else table.to_left
+    chosen, back = (table.to_right, table.to_left)[:: 1 if to_right else -1]
     for row in table.rows:
         ends = (row.left_code, row.right_code) if to_right else (row.right_code, row.left_code)
         systems = (row.left_system, row.right_system)
@@ -47,24 +64,31 @@ def concept_map(table: CodeTable, *, to_right: bool = True) -> dict[str, Any]:
         if row.display_en:
             target["display"] = row.display_en
         target["equivalence"] = _equivalence(row.relationship, to_right)
+        if target["equivalence"] in ("narrower", "inexact"):
+            returns = back.get(ends[1])
+            target["comment"] = f"the way back is {returns}" if returns else "there is no way back"
         group = groups.setdefault(systems if to_right else (systems[1], systems[0]), {})
         group.setdefault(ends[0], []).append(target)
-    side = "to-right" if to_right else "to-left"
+    name = f"{table.name}-{_side(to_right)}"
     return {
         "resourceType": "ConceptMap",
-        "id": f"{table.name}-{side}",
-        "url": f"{BASE}/ConceptMap/{table.name}-{side}",
-        "name": "".join(part.capitalize() for part in f"{table.name}-{side}".split("-")),
+        "id": name,
+        "url": f"{BASE}/ConceptMap/{name}",
+        "name": "".join(part.capitalize() for part in name.split("-")),
         "status": "active",
         "group": [
             {
-                "source": source,
-                "target": target,
+                **({"source": source} if source else {}),
+                **({"target": target} if target else {}),
                 "element": [{"code": code, "target": to} for code, to in codes.items()],
             }
             for (source, target), codes in groups.items()
         ],
     }
+
+
+def _side(to_right: bool) -> str:
+    return "to-right" if to_right else "to-left"
 
 
 def _equivalence(relationship: str, to_right: bool) -> str:
@@ -131,7 +155,7 @@ class _Writer:
         elif isinstance(source, Place):
             where = self.condition(row)
             read = f"{src}.{_quoted(source.text)} as v{where}"
-            yield f"{pad}{read} -> {to} = {_transform(row)} {rule};"
+            yield f"{pad}{read} -> {to} = {_transform(row, self.to_right)} {rule};"
 
     def block(self, block: Block, src: str, tgt: str, depth: int) -> Iterator[str]:
         self.count += 1
@@ -151,11 +175,12 @@ class _Writer:
         return f" where ({text})" if text else ""
 
 
-def _transform(row: Row) -> str:
+def _transform(row: Row, to_right: bool) -> str:
     codec = row.codec or "text"
     name, _, arguments = codec.partition("(")
     if name == "code":
-        return f'translate(v, "{BASE}/ConceptMap/{arguments.rstrip(")")}", "code")'
+        table = f"{arguments.rstrip(')')}-{_side(to_right)}"
+        return f'translate(v, "{BASE}/ConceptMap/{table}", "code")'
     return "v" if name in ("text", "copy") else f'c("{codec}", v)'
 
 

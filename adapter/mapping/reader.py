@@ -140,6 +140,12 @@ class _Reader:
         if head is None:
             return None
         left, arrow, right, codec, options = head
+        wanted = _only_arrow(left, right)
+        if wanted is not None and arrow != wanted:
+            self.fault(
+                node.value[1], "a constant or a loss has one direction", f"write {wanted}", "arrow"
+            )
+            return None
         for key in options.keys() - _OPTIONS:
             self.fault(options[key], f"{key} is no option", f"use {', '.join(_OPTIONS)}")
         otherwise = _text(options.get("else")) or "refuse"
@@ -279,6 +285,15 @@ _MAP_KEYS = (
     "drop",
     "title",
 )
+
+
+def _only_arrow(left: End, right: End) -> str | None:
+    """The one arrow that fits a row with a constant, a loss or the same as elsewhere."""
+    if isinstance(left, Place) and isinstance(right, Place):
+        return None
+    if isinstance(left, Lost) or isinstance(right, Const | Same):
+        return "<-"
+    return "->"
 
 
 def _text(node: yaml.Node | None) -> str | None:

@@ -6,7 +6,9 @@ group (by id), and nothing if it leads none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter_hl7v2.message import Message
@@ -44,26 +46,28 @@ def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Field
         if name in HEADERS:
             fields.insert(1, separator)
         into = root
-        if name in under:
-            wanted = under[name]
-            while opened and opened[-1][0] not in wanted:
-                opened.pop()
-            if opened:
-                into = opened[-1][1][0]
-        elif opened:
-            opened = []
+        if opened:
+            if name in under:
+                wanted = under[name]
+                while opened and opened[-1][0] not in wanted:
+                    opened.pop()
+                if opened:
+                    into = opened[-1][1][0]
+            else:
+                opened.clear()
         if trace:
             kids = Kids()
             kids.at = number
             fields[0] = kids
-        elif name in heads:
-            fields[0] = {}
         if name in heads:
+            if not trace:
+                fields[0] = {}
             opened.append((name, fields))
-        if name in into:
-            into[name].append(fields)
-        else:
+        found = into.get(name)
+        if found is None:
             into[name] = [fields]
+        else:
+            found.append(fields)
     return root
 
 
@@ -89,37 +93,53 @@ def within(raw: str, path: Sequence[int], cs: str, ss: str) -> str:
     return raw if len(path) < 2 or path[1] == 1 else ""
 
 
-def facets(
-    segments: Sequence[Fields], plan: Sequence[tuple[int, Sequence[int]]], cs: str, ss: str
-) -> list[tuple[list[str], Fields]]:
-    """Each segment with the values of some components, counted from 0, of some fields."""
-    found = []
-    for fields in segments:
-        count = len(fields)
-        values: list[str] = []
-        for number, components in plan:
-            raw = fields[number] if count > number else ""
-            parts = raw.split(cs)
-            if ss in raw:
-                parts = [part.partition(ss)[0] for part in parts]
-            most = len(parts)
-            values.extend([parts[c] if most > c else "" for c in components])
-        found.append((values, fields))
-    return found
+Facets = list[tuple[tuple[str, ...], Fields]]
+Plan = tuple[tuple[int, tuple[int, ...]], ...]
 
 
-def grouped(
-    found: Sequence[tuple[list[str], Fields]], numbers: Sequence[int]
-) -> dict[Any, list[Fields]]:
-    """Segments by one value (or by several) of those that `facets` took out of them."""
+@cache
+def facets_of(plan: Plan) -> Callable[[Sequence[Fields], str, str], Facets]:
+    """The function that takes some components, counted from 0, of some fields out of segments.
+
+    It gives each segment with their values, and is written out for its plan: selectors ask every
+    segment of a message.
+    """
+    lines = ["def facets(segments, cs, ss):", "    found = []", "    for f in segments:"]
+    lines.append("        n = len(f)")
+    values = []
+    for number, components in plan:
+        raw = f"f{number}"
+        lines.append(f"        {raw} = f[{number}] if n > {number} else ''")
+        plain = [f"v{number}_{component}" for component in components]
+        values += plain
+        if components == (0,):
+            lines.append(f"        {plain[0]} = {raw}.partition(cs)[0] if cs in {raw} else {raw}")
+        else:
+            lines.append(f"        p = {raw}.split(cs, {max(components) + 1})")
+            lines.append("        m = len(p)")
+            for component, name in zip(components, plain, strict=True):
+                lines.append(f"        {name} = p[{component}] if m > {component} else ''")
+        lines.append(f"        if ss in {raw}:")
+        lines += [f"            {name} = {name}.partition(ss)[0]" for name in plain]
+    taken = f"({', '.join(values)},)" if values else "()"
+    lines.append(f"        found.append(({taken}, f))")
+    lines.append("    return found")
+    namespace: dict[str, Any] = {}
+    exec("\n".join(lines), namespace)  # noqa: S102 - generated from numbers only
+    function: Callable[[Sequence[Fields], str, str], Facets] = namespace["facets"]
+    return function
+
+
+def grouped(found: Facets, numbers: Sequence[int]) -> dict[Any, list[Fields]]:
+    """Segments by one value (or by several) of those that facets took out of them."""
     groups: dict[Any, list[Fields]] = {}
-    if len(numbers) == 1:
-        number = numbers[0]
-        for values, fields in found:
-            groups.setdefault(values[number], []).append(fields)
-        return groups
+    value_of = itemgetter(*numbers)
     for values, fields in found:
-        groups.setdefault(tuple([values[number] for number in numbers]), []).append(fields)
+        value = value_of(values)
+        if value in groups:
+            groups[value].append(fields)
+        else:
+            groups[value] = [fields]
     return groups
 
 

@@ -72,11 +72,13 @@ class Er7Notation(Er7Reading, Er7Writing):
 
     def _ask(self, name: str, match: tuple[Match, ...]) -> None:
         """Remember what selectors ask of a segment, so that it is taken out of it once."""
+        asked = self.asked.setdefault(name, set()) if match else set()
         for each in match:
             path = tuple(int(number) for number in each.path)
             if len(path) > 2:
                 raise PathError("a selector looks at components", fix="write [1.1=RP]")
-            self.asked.setdefault(name, set()).add(path if len(path) > 1 else (*path, 1))
+            if not each.written_only:
+                asked.add(path if len(path) > 1 else (*path, 1))
 
     def _segment(self, name: str, match: tuple[Match, ...], at: tuple[Step, ...]) -> list[Step]:
         head = next((step for step in reversed(at) if step.kind in ("seg", "kid")), None)

@@ -29,7 +29,7 @@ class Er7Reading:
             "GROUPS": er7.Groups(frozenset(self.groups), heads),
             "RANK": self.rank,
             "index": er7.index,
-            "facets": er7.facets,
+            **{facets_name(each): er7.facets_of(facet_plan(each)) for each in self.asked.values()},
             "grouped": er7.grouped,
             "part": er7.part,
             "comps": er7.comps,
@@ -98,10 +98,8 @@ class Er7Reading:
         setup: list[str] = []
         if facets not in parent.memo:
             parent.memo[facets] = facets
-            plan = facet_plan(self.asked[name])
-            setup.append(
-                f"{facets} = facets({_segments(step, parent.var, '()')}, {plan!r}, CS, SS)"
-            )
+            function = facets_name(self.asked[name])
+            setup.append(f"{facets} = {function}({_segments(step, parent.var, '()')}, CS, SS)")
         asked = [match for match in step.match if not match.written_only]
         simple = [match for match in asked if not match.negated and len(match.values) == 1]
         if not simple:
@@ -204,7 +202,12 @@ def _full(match: Match) -> tuple[int, ...]:
     return path if len(path) > 1 else (*path, 1)
 
 
-def facet_plan(paths: Iterable[tuple[int, ...]]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def facets_name(paths: Iterable[tuple[int, ...]]) -> str:
+    """The name, in emitted source, of the function that takes these parts out of segments."""
+    return "facets_" + "_".join(str(number) for path in sorted(paths) for number in path)
+
+
+def facet_plan(paths: Iterable[tuple[int, ...]]) -> er7.Plan:
     """Fields with the components that selectors ask of each, counted from 0."""
     plan: dict[int, list[int]] = {}
     for path in sorted(paths):

@@ -139,6 +139,9 @@ _PHONE_SYSTEM = {"PH": "phone", "FX": "fax", "CP": "phone", "BP": "pager", "SAT"
 _EQUIPMENT = {"phone": "PH", "fax": "FX", "pager": "BP", "email": "Internet", "url": "X.400"}
 
 
+_NO_DIGIT = re.compile(r"\D")
+
+
 _NORTH_AMERICA = re.compile(r"\+1-(\d{3})-(\d{3})-(\d{4})")
 
 
@@ -197,7 +200,9 @@ def _number(parts: Sequence[str]) -> str | None:
     country, area, local, extension = parts[5], parts[6], parts[7], parts[8]
     if not local:
         return None
-    digits = re.sub(r"\D", "", local)
+    digits = local.replace("-", "")
+    if not digits.isdecimal():
+        digits = _NO_DIGIT.sub("", local)
     if area and len(digits) == 7 and (country or "1") == "1":
         number = f"+1-{area}-{digits[:3]}-{digits[3:]}"
     else:
