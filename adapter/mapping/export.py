@@ -74,7 +74,7 @@ def concept_map(table: CodeTable, *, to_right: bool = True) -> dict[str, Any]:
         "resourceType": "ConceptMap",
         "id": name,
         "url": f"{BASE}/ConceptMap/{name}",
-        "name": "".join(part.capitalize() for part in name.split("-")),
+        "name": "CodeTable" + "".join(part.capitalize() for part in name.split("-")),
         "status": "active",
         "group": [
             {

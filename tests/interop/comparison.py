@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from differences import Difference
+from differences import explained
 from hapi_server import FAILS, HapiServer
+from section import Section
 
 from adapter.fhir.checks import check
 from adapter.fhir.known import Known, shipped
@@ -39,40 +40,14 @@ class Input:
     needs: bool = True
 
 
-@dataclass(slots=True)
-class Result:
-    """The comparison of one set of inputs."""
-
-    check: str
-    agreed: int = 0
-    same_place: int = 0
-    both_refused: int = 0
-    explained: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The row of build/interop.json."""
-        detail = f"{self.agreed} agree; both refuse {self.both_refused}"
-        if self.both_refused:
-            detail += f", {self.same_place} of them at the same place"
-        return {
-            "check": self.check,
-            "passed": self.agreed,
-            "failed": len(self.failed),
-            "explained": len(self.explained),
-            "detail": detail,
-        }
-
-
-def compare(
-    name: str, inputs: list[Input], server: HapiServer, explained: dict[str, Difference]
-) -> Result:
+def compare(name: str, inputs: list[Input], server: HapiServer) -> Section:
     """Ask HAPI about each input and hold its verdict against ours.
 
     A verdict counts only when HAPI had the definitions that the input `needs`.
     """
-    result = Result(name)
+    known = explained()
+    found = Section(seen={each.name for each in inputs})
+    agreed = both_refused = same_place = 0
     for each in inputs:
         said = server.validate(each.resource)
         theirs = [issue for issue in said if issue["severity"] in FAILS]
@@ -82,24 +57,27 @@ def compare(
             and not ours_refuse
             and any("could not be resolved" in i["diagnostics"] for i in said)
         ):
-            result.failed.append(f"{each.name}: HAPI lacks a definition, so it checked less")
+            found.failed.append(f"{each.name}: HAPI lacks a definition, so it checked less")
             continue
-        known = explained.get(each.name)
+        difference = known.get(each.name)
         if ours_refuse == hapi_refuses:
-            result.agreed += 1
+            agreed += 1
             if ours_refuse:
-                result.both_refused += 1
-                result.same_place += _same_place(each.ours, theirs)
-            if known is not None:
-                result.failed.append(f"{each.name}: both agree; take its row out of the table")
-        elif known is not None and known.refused_by == ("ours" if ours_refuse else "HAPI"):
-            result.explained.append(f"{each.name}: {known.reason}")
+                both_refused += 1
+                same_place += _same_place(each.ours, theirs)
+            if difference is not None:
+                found.failed.append(f"{each.name}: both agree; take its row out of the table")
+        elif difference and difference.refused_by == ("ours" if ours_refuse else "HAPI"):
+            found.explained.append(f"{each.name}: {difference.reason}")
         else:
             lines = [f"{i.expression}: {i.diagnostics}" for i in each.ours if i.fails]
             lines += [f"{_place(i)}: {i.get('diagnostics', '')[:300]}" for i in theirs]
             by = "ours" if ours_refuse else "HAPI"
-            result.failed.append(f"{each.name}: refused by {by} alone: {' / '.join(lines[:4])}")
-    return result
+            found.failed.append(f"{each.name}: refused by {by} alone: {' / '.join(lines[:4])}")
+    detail = f"{agreed} agree; both refuse {both_refused}"
+    if both_refused:
+        detail += f", {same_place} of them at the same place"
+    return found.row(name, agreed, detail)
 
 
 def _place(issue: dict[str, Any]) -> str:
@@ -173,6 +151,7 @@ def own(resources: list[tuple[str, dict[str, Any]]], server: HapiServer) -> list
     """What we emit: both must accept it."""
     known = Known(shipped())
     for _, resource in resources:
-        if known.add(resource):
+        # The first of a canonical is the one in its own language; a translation is not stored.
+        if not known.resource(str(resource.get("url", ""))) and known.add(resource):
             server.put(resource)
     return [Input(name, each, validate_resource(each, known=known)) for name, each in resources]

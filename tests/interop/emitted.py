@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from adapter.exchange.audit_event import audit_event
+from adapter.exchange.packs import formats_of, sound_packs
+from adapter.exchange.plugins import load_plugins
 from adapter.fhir.extraction import extract
 from adapter.fhir.instruments import instrument, instruments, translated
 from adapter.fhir.population import populate
+from adapter.mapping.convert import convert_tree
+from adapter.mapping.export import concept_maps
+from adapter.mapping.packs import Packs
+from adapter.plugin.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKS = ROOT / "mappings" / "adapter_mappings"
 Named = tuple[str, dict[str, Any]]
+LEFT_OUT = ("every-field", "single-", "header@")
+"""Cases with invented codes in systems that HAPI has, and those read for their header alone."""
+SOURCES = {".referral.json": "referral", ".json": "fhir", ".hl7": "hl7v2", ".csv": "csv"}
+"""Formats by how a case's name ends; the first that fits counts."""
 
 
 def emitted() -> list[Named]:
     """Return (name, resource) of all that we emit; names are stable from run to run."""
-    return [*_instruments(), *_outcomes(), *_converted()]
+    return [*_instruments(), *_outcomes(), *_converted(), *_published(), *_lived()]
 
 
 def _instruments() -> Iterator[Named]:
@@ -52,6 +66,7 @@ def _outcomes() -> Iterator[Named]:
         ],
     }
     yield "outcome response", response
+    yield "outcome response, French", _in_french(response, form)
     for made in extract(response, form, recorded="2025-03-01T10:00:00Z"):
         code = made["code"]["coding"][0]["code"] if "code" in made else "sources"
         yield f"extracted {made['resourceType']} {code}", made
@@ -59,26 +74,67 @@ def _outcomes() -> Iterator[Named]:
     yield "empty outcome response", populate(form, patient)
 
 
+def _in_french(response: dict[str, Any], form: dict[str, Any]) -> dict[str, Any]:
+    """The response as a French page gives it: with the words that the person saw."""
+    words = {item["linkId"]: item["text"] for item in translated(form, "fr")["item"]}
+    items = [{**item, "text": words[item["linkId"]]} for item in response["item"]]
+    return {**response, "language": "fr", "item": items}
+
+
 def _chosen(link_id: str, system: str, code: str) -> dict[str, Any]:
     return {"linkId": link_id, "answer": [{"valueCoding": {"system": system, "code": code}}]}
 
 
 def _converted() -> Iterator[Named]:
-    """Give what `adapter convert` makes of every HL7 v2 message that the packs carry as a case."""
-    if importlib.util.find_spec("adapter.cli.convert") is None:
-        print("interop: adapter convert is not part of this version; its Bundles are left out")
-        return
-    for file in sorted(PACKS.glob("*/cases/*.hl7")):
-        if file.stem.startswith("every-field"):
-            continue  # made to fill every field: their codes are invented in systems that HAPI has
-        if file.stem.startswith("header@"):
-            continue  # read for its header alone: the rest cannot be mapped, as is meant
-        command = [str(Path(sys.executable).with_name("adapter")), "convert"]
-        done = subprocess.run(
-            [*command, "--from", "hl7v2", "--to", "fhir", str(file)],
-            capture_output=True,
-            text=True,
-            check=True,
+    """Give what every case of every pack becomes in FHIR, in base R4 and in each dialect."""
+    packs = _packs()
+    dialects = {each.dialect: None for each in packs.maps if each.left_format.name == "fhir"}
+    for pack in packs.packs.values():
+        for file in sorted(PACKS.joinpath(pack.name, "cases").glob("*.*")):
+            if not file.stem.startswith(LEFT_OUT):
+                for dialect in dialects:
+                    yield from _in_dialect(packs, pack.name, file, dialect)
+
+
+def _in_dialect(packs: Packs, pack: str, file: Path, dialect: str | None) -> Iterator[Named]:
+    reader = packs.formats[next(SOURCES[end] for end in SOURCES if file.name.endswith(end))]
+    name = f"converted {pack} {file.stem}" + (f", {dialect}" if dialect else "")
+    for number, message in enumerate(reader.split(file.read_bytes()), 1):
+        if isinstance(message, DataError):
+            raise message
+        tree = reader.parse(message)
+        if reader.name == "fhir" and tree["resourceType"] != "Bundle":
+            continue  # it comes back as it came, whatever it claims
+        made = convert_tree(
+            tree, packs=packs, source=reader.name, target="fhir", target_dialect=dialect
         )
-        for number, line in enumerate(done.stdout.splitlines(), 1):
-            yield f"converted {file.parts[-3]} {file.stem} {number}", json.loads(line)
+        yield f"{name} {number}", orjson.loads(packs.formats["fhir"].dump(made))
+
+
+@cache
+def _packs() -> Packs:
+    plugins = load_plugins(None)
+    return sound_packs(plugins, formats_of(plugins))
+
+
+def referral_bundle() -> dict[str, Any]:
+    """Return what the shipped 20-segment referral becomes, on which speed is measured."""
+    file = PACKS / "hl7v2_ref" / "cases" / "ref-i12-20-segments.hl7"
+    return next(_in_dialect(_packs(), "hl7v2_ref", file, None))[1]
+
+
+def _published() -> Iterator[Named]:
+    """Give what the adapter says of itself: its code tables, the audit trail."""
+    at = datetime(2025, 3, 1, 9, tzinfo=UTC)
+    event = audit_event("R", "Patient/synthetic", actor="Synthetic clerk", site="clinic", at=at)
+    yield "audit event", event
+    for made in concept_maps(_packs()):
+        yield f"code table {made['id']}", made
+
+
+def _lived() -> Iterator[Named]:
+    """Give the Bundles of the three journeys of `adapter demo`: written by a running service."""
+    command = [str(Path(sys.executable).with_name("adapter")), "demo", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for journey in json.loads(done.stdout.splitlines()[-1])["journeys"]:
+        yield f"demo {journey['story']}", journey["bundle"]
