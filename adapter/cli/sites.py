@@ -27,12 +27,16 @@ app = typer.Typer(
 
 @app.command("list")
 def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """List every site of the configuration with its last known state."""
+    """List every site of the configuration with its last known state.
+
+    For a site whose system polls: when it was last read to its end, when it is asked next, and why
+    it could not be asked.
+    """
     from adapter.exchange import queries
 
     settings = read(config)
     known = ask(settings, queries.sites)
-    never = {"state": "never opened", "error": None, "since": None}
+    never = dict.fromkeys(("error", "fix", "since", "polled_at", "next_poll", "poll_error"))
     rows = [
         {
             "site": name,
@@ -40,7 +44,7 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
             "role": site.role,
             "organization": site.organization,
             "test": site.test,
-            **known.get(name, never),
+            **known.get(name, {"state": "never opened", **never}),
         }
         for name, site in settings.sites.items()
     ]
@@ -48,7 +52,7 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
         emit(rows)
         return
     table(
-        ("site", "system", "role", "organization", "test", "state", "since", "error"),
+        ("site", "system", "role", "test", "state", "since", "polled_at", "next_poll", "error"),
         rows,
         empty="No site is configured; see the examples in adapter.toml.",
     )

@@ -121,6 +121,12 @@ class SiteTable(_Table):
         description="sender-attests: the sender has the client's consent (by agreement); "
         "required: the message must say so",
     )
+    poll_seconds: int = Field(
+        default=60,
+        ge=1,
+        le=86_400,
+        description="seconds between two times that it is asked for news, if its system polls",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="the system's own settings")
 
 

@@ -16,7 +16,7 @@ from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
 from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
-from adapter.exchange.watch import STRETCH_SECONDS, interrupting, watched
+from adapter.exchange.watch import STRETCH_SECONDS, interrupting, raised, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
 from adapter.store.store import Store
@@ -138,7 +138,7 @@ class Fleet:
             await self._not_open(name, error, tries)
         except Exception as error:  # noqa: BLE001 - one plugin's fault stops no other site
             await self._let_go(name, system)
-            await self._not_open(name, _raised(name, error, "open()"), tries)
+            await self._not_open(name, raised(name, error, "open()"), tries)
         else:
             self._systems[name] = system
             await self._state(name, "ready", None)
@@ -191,7 +191,7 @@ class Fleet:
             )
             await self._deaf(name, fault)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the other sites must listen
-            await self._deaf(name, _raised(name, error, "endpoints()"))
+            await self._deaf(name, raised(name, error, "endpoints()"))
 
     async def _start_one(self, name: str, endpoint: Listener | HttpEndpoint) -> None:
         if isinstance(endpoint, HttpEndpoint):
@@ -215,14 +215,6 @@ class Fleet:
                 fix=error.fix if error else None,
             )
         )
-
-
-def _raised(name: str, error: BaseException, where: str) -> PluginError:
-    return PluginError(
-        "plugin.raised",
-        f"the plugin of {name} raised {type(error).__name__} in {where}",
-        fix="Look at the log, and update the plugin or ask its maker.",
-    )
 
 
 def _contained(app: ASGIApp) -> ASGIApp:

@@ -114,11 +114,21 @@ def delivery(row: OutboxRow) -> Shape:
 
 
 def sites(tx: Transaction) -> dict[str, Shape]:
-    """The last known state of each site, by name."""
-    return {
-        row.site: {"state": row.state, "error": row.error, "since": _time(row.since)}
-        for row in tx.sites.list()
-    }
+    """The last known state of each site, by name, and how it stands with asking for news."""
+    polls = {row.site: row for row in tx.polls.list()}
+    found: dict[str, Shape] = {}
+    for row in tx.sites.list():
+        poll = polls.get(row.site)
+        found[row.site] = {
+            "state": row.state,
+            "error": row.error,
+            "fix": row.fix,
+            "since": _time(row.since),
+            "polled_at": _time(poll.polled_at) if poll else None,
+            "next_poll": _time(poll.next_at) if poll else None,
+            "poll_error": poll.error if poll else None,
+        }
+    return found
 
 
 def _time(moment: Any) -> str | None:

@@ -28,6 +28,7 @@ from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.packs import formats_of, packs_of
 from adapter.exchange.plugins import Plugins, load_plugins
+from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
 from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
@@ -87,6 +88,14 @@ class Service:
         self.courier = Courier(
             store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
         )
+        self.pollers = Pollers(
+            store=store,
+            fleet=self.fleet,
+            sites=self.sites,
+            organization=config.organization,
+            clock=clock,
+            received=self.received,
+        )
         self.desk: Desk = Counter(
             store=store, ledger=self.ledger, clock=clock, moved=self.courier.wake.set
         )
@@ -137,6 +146,7 @@ class Service:
             asyncio.create_task(self._run_engine(), name="engine"),
             asyncio.create_task(self.courier.run(), name="courier"),
         ]
+        self.pollers.start()
         await self.fleet.listen()
 
     async def stop(self, seconds: float = 8.0) -> None:
@@ -144,7 +154,7 @@ class Service:
         self._stopping = True
         await self.fleet.stop_listening()
         self._arrived.set()
-        await self.courier.stop(seconds)
+        await asyncio.gather(self.courier.stop(seconds), self.pollers.stop(seconds))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import structlog
 
 from adapter.exchange.desk import Desk
+from adapter.exchange.intake import refuse, take
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.context import Log, Site, State
 from adapter.plugin.errors import TransientError
@@ -23,7 +24,6 @@ from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.failpoints import point
 from adapter.store.store import Store
-from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from adapter.exchange.http.client import SiteClient
@@ -188,7 +188,11 @@ class SiteContext:
     async def receive(self, message: Inbound) -> Receipt:
         """Make a message durable, once."""
         try:
-            receipt = await self._core.store.write(lambda tx: self._receive(tx, message))
+            receipt = await self._core.store.write(
+                lambda tx: take(
+                    tx, message, site=self._facts.name, organization=self._core.organization
+                )
+            )
         except StoreError as error:
             raise TransientError(
                 error.code, "the message could not be stored", fix=error.fix
@@ -201,7 +205,11 @@ class SiteContext:
     async def refuse(self, refusal: Refusal) -> None:
         """Journal a refusal."""
         try:
-            await self._core.store.write(lambda tx: self._refuse(tx, refusal))
+            await self._core.store.write(
+                lambda tx: refuse(
+                    tx, refusal, site=self._facts.name, organization=self._core.organization
+                )
+            )
         except StoreError as error:
             self._log.error("message.refusal-not-journaled", code=error.code)
 
@@ -213,60 +221,4 @@ class SiteContext:
         """Do what a form asks."""
         return await self._core.pages.submit(
             visit, form, site=self._facts.name, desk=self._core.desk
-        )
-
-    def _receive(self, tx: Transaction, message: Inbound) -> Receipt:
-        found = tx.inbox.find(self._facts.name, message.key)
-        if found is not None:
-            if found.content_hash == tx.inbox.content_hash(message.raw):
-                return Receipt(id=found.id, state="duplicate", answer=found.answer)
-            tx.inbox.add_refused(
-                organization=self._core.organization,
-                site=self._facts.name,
-                key=message.key,
-                format=message.format,
-                kind=message.kind,
-                raw=message.raw,
-                code="message.conflict",
-                message="the same message id came before with other content",
-                fix="The sender must give each message an id of its own.",
-            )
-            self._journal(tx, found.id, "message.conflict", {"kind": message.kind})
-            return Receipt(id=found.id, state="conflict")
-        row = tx.inbox.add(
-            organization=self._core.organization,
-            site=self._facts.name,
-            key=message.key,
-            format=message.format,
-            kind=message.kind,
-            dialect=message.dialect,
-            raw=message.raw,
-            answer=message.answer,
-            test=message.test,
-        )
-        self._journal(tx, row.id, "message.accepted", {"kind": message.kind})
-        return Receipt(id=row.id, state="accepted", answer=message.answer)
-
-    def _refuse(self, tx: Transaction, refusal: Refusal) -> None:
-        refused = tx.inbox.add_refused(
-            organization=self._core.organization,
-            site=self._facts.name,
-            key=refusal.key,
-            format=refusal.format,
-            kind=refusal.kind,
-            raw=refusal.raw,
-            code=refusal.code,
-            message=refusal.message,
-            fix=refusal.fix,
-        )
-        self._journal(tx, refused, "message.refused", {"code": refusal.code, "kind": refusal.kind})
-
-    def _journal(self, tx: Transaction, inbox: str, kind: str, data: dict[str, Any]) -> None:
-        tx.journal.append(
-            organization=self._core.organization,
-            inbox=inbox,
-            actor=self._facts.name,
-            site=self._facts.name,
-            kind=kind,
-            data=data,
         )

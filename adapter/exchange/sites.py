@@ -27,6 +27,7 @@ class SiteFacts:
     lifecycle: str
     disclosure: str
     consent: str
+    poll_seconds: int
     capabilities: Capabilities
 
 
@@ -45,6 +46,7 @@ def site_facts(config: Config, plugins: Plugins) -> Mapping[str, SiteFacts]:
             lifecycle=table.lifecycle,
             disclosure=table.disclosure,
             consent=table.consent,
+            poll_seconds=table.poll_seconds,
             capabilities=_capabilities(plugins, table.system),
         )
         for name, table in config.sites.items()

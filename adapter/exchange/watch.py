@@ -103,3 +103,12 @@ async def watched(inner: Awaitable[T], *, seconds: float, stretch: float = STRET
         if task is not None and task.cancelling():
             raise
         raise PluginError("plugin.cancels", "the plugin cancelled its own task") from error
+
+
+def raised(site: str, error: BaseException, where: str) -> PluginError:
+    """What a plugin raised that it should not have, without what it says: that may hold a value."""
+    return PluginError(
+        "plugin.raised",
+        f"the plugin of {site} raised {type(error).__name__} in {where}",
+        fix="Look at the log, and update the plugin or ask its maker.",
+    )

@@ -99,10 +99,26 @@ class Delivers(Protocol):
 
 @runtime_checkable
 class Polls(Protocol):
-    """Asks a peer for news. The core stores messages and cursor in one transaction."""
+    """Asks a peer for news. The core stores messages and cursor in one transaction.
+
+    The core calls it every `poll_seconds` of the site, never twice at the same time, and goes
+    through it to its end. What was yielded before a failure is kept.
+    """
 
     def poll(self, cursor: str | None) -> AsyncIterator[tuple[Inbound, str]]:
-        """Yield each new message with the cursor that stands after it."""
+        """Yield each new message with the cursor that stands after it.
+
+        A message that cannot be read is yielded like any other, with a key of its own: the core
+        sets it aside alone, and the others go on.
+
+        Args:
+            cursor: the last one that was stored, or None if nothing ever was.
+
+        Raises:
+            AuthError, ConfigError: the site waits for a person, and is asked again once an hour.
+            GoneError: it is asked no more until `adapter sites resume`. Anything else: it is asked
+            again after 5 s, then later and later up to an hour, from the last cursor.
+        """
         ...
 
 
