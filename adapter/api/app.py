@@ -13,11 +13,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from adapter.api.bundle import process
 from adapter.api.faults import Refused, on_adapter_error, on_http_error, on_refused
+from adapter.api.key_sets import KeySets
 from adapter.api.metadata import capability_statement
 from adapter.api.operations import operate
 from adapter.api.read import history, read, vread
 from adapter.api.response import FhirResponse
 from adapter.api.search import post_search, search
+from adapter.api.smart import configuration, token
 from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
 from adapter.plugin.errors import AdapterError
@@ -27,6 +29,7 @@ def build_app(service: Service) -> Starlette:
     """The application of a running service."""
     fhir: list[BaseRoute] = [
         Route("/metadata", metadata),
+        Route("/.well-known/smart-configuration", configuration),
         Route("/", process, methods=["POST"]),
         Route("/{type}/_search", post_search, methods=["POST"]),
         Route("/{type}/${operation}", operate, methods=["POST"]),
@@ -38,6 +41,8 @@ def build_app(service: Service) -> Starlette:
     ]
     app = Starlette(
         routes=[
+            Route("/.well-known/smart-configuration", configuration),
+            Route("/token", token, methods=["POST"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/fhir", process, methods=["POST"]),
@@ -51,6 +56,7 @@ def build_app(service: Service) -> Starlette:
         },
     )
     app.state.service = service
+    app.state.keys = KeySets(service)
     return app
 
 
@@ -108,7 +114,9 @@ class SiteEndpoints:
 async def metadata(request: Request) -> Response:
     """What this server can do; needs no authorisation (FHIR R4 3.1.0.8)."""
     service: Service = request.app.state.service
-    return FhirResponse(capability_statement(service.base_url(), service.now()))
+    return FhirResponse(
+        capability_statement(service.base_url(), service.now(), service.config.server.auth)
+    )
 
 
 async def live(_: Request) -> Response:

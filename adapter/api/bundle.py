@@ -15,18 +15,16 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.api.access import service_for
+from adapter.api.access import Door, admitted
 from adapter.api.body import check_accept, check_resource, resource_body, version_of_etag
 from adapter.api.caller import Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import relative
 from adapter.api.offered import ROOM, TYPES
-from adapter.api.read import resource
+from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
-from adapter.api.search import Query, answer, matches
-from adapter.api.write import in_transaction
+from adapter.api.search import Query, matches, page
 from adapter.api.writes import Written, create, existing, update
-from adapter.exchange.service import Service
 from adapter.fhir.bundles import rewrite
 from adapter.fhir.outcome import Issue, operation_outcome
 from adapter.plugin.errors import AdapterError
@@ -65,7 +63,7 @@ class Step:
 
 async def process(request: Request) -> Response:
     """POST of a Bundle to the base address."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     bundle = await resource_body(request, "Bundle")
     kind = bundle.get("type")
@@ -80,10 +78,10 @@ async def process(request: Request) -> Response:
         check_resource(bundle)
         steps = [_step(entry, index) for index, entry in enumerate(entries)]
         _check_apart(steps)
-        made = await in_transaction(service, lambda caller: _transaction(caller, steps))
+        made = await door.write(lambda caller: _transaction(caller, steps))
     else:
         _check_shell(bundle)
-        made = [await _alone(service, entry, index) for index, entry in enumerate(entries)]
+        made = [await _alone(door, entry, index) for index, entry in enumerate(entries)]
     response: Json = {"resourceType": "Bundle", "type": f"{kind}-response"}
     if made:
         response["entry"] = made
@@ -96,13 +94,13 @@ def _check_shell(bundle: Json) -> None:
     check_resource(shell)
 
 
-async def _alone(service: Service, entry: Any, index: int) -> Json:
+async def _alone(door: Door, entry: Any, index: int) -> Json:
     """One entry of a batch; what is wrong with it is its own answer."""
     try:
         step = _step(entry, index)
         if step.content:
             check_resource(step.content)
-        return await in_transaction(service, lambda caller: _single(caller, step))
+        return await door.write(lambda caller: _single(caller, step))
     except Refused as error:
         return _failure(error)
     except AdapterError as error:
@@ -234,7 +232,7 @@ def _resolved(caller: Caller, step: Step, urls: dict[str, str]) -> Json:
         if not question or kind not in TYPES:
             return None
         asked = Query.of(kind, parse_qsl(query, keep_blank_values=True), base=caller.base)
-        found = matches(caller.tx, asked, 2)
+        found = matches(caller, asked, 2)
         if len(found) != 1:
             text = f"the conditional reference finds {len(found) or 'no'} {kind}, not one"
             raise refused(412, text, f"{step.url}.reference", code="not-found")
@@ -269,19 +267,14 @@ def _read(caller: Caller, step: Step) -> Json:
     kind = parts[0]
     if len(parts) == 1 and kind in TYPES:
         asked = parse_qsl(query, keep_blank_values=True)
-        found = Query.of(kind, asked, base=caller.base)
-        keyring = caller.service.keyring
-        bundle = answer(caller.tx, found, asked, 0, base=caller.base, keyring=keyring)
-        return {"resource": bundle, "response": {"status": "200 OK"}}
+        found = page(caller, kind, asked)
+        return {"resource": found, "response": {"status": "200 OK"}}
     version = None
     if len(parts) == 4 and parts[2] == "_history" and parts[3].isdigit() and len(parts[3]) < 10:
         version = int(parts[3])
     elif len(parts) != 2:
         raise refused(400, "Type, Type/id or Type/id/_history/version", "http.url")
-    row = caller.tx.resources.get(kind, parts[1], version) if kind in TYPES else None
-    if row is None:
-        raise refused(404, "there is no such resource here", "http.url")
-    return _success(Written(row=row), caller.base)
+    return _success(Written(row=looked_up(caller, kind, parts[1], version)), caller.base)
 
 
 def _success(written: Written, base: str) -> Json:

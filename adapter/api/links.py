@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from adapter.api.caller import Caller
 from adapter.api.faults import Refused
 from adapter.api.offered import TYPES
 from adapter.fhir.bundles import references, relink, rewrite
@@ -37,7 +38,7 @@ def relative(resource: Json, base: str) -> Json:
     return made
 
 
-def check_links(tx: Transaction, resource: Json, coming: Iterable[str] = ()) -> None:
+def check_links(caller: Caller, resource: Json, coming: Iterable[str] = ()) -> None:
     """Refuse (422) a resource that points to something that is not here.
 
     `coming` are addresses that the same transaction writes. References to other servers, to
@@ -52,15 +53,15 @@ def check_links(tx: Transaction, resource: Json, coming: Iterable[str] = ()) -> 
             missing.append(Issue(ERROR, "not-found", at, "names no entry", "reference"))
             continue
         named = local(said)
-        if named and f"{named[0]}/{named[1]}" not in known and not _there(tx, *named):
+        if named and f"{named[0]}/{named[1]}" not in known and not _there(caller, *named):
             text = f"there is no such {named[0]} here"
             missing.append(Issue(ERROR, "not-found", at, text, "reference"))
     if missing:
         raise Refused(422, missing)
 
 
-def _there(tx: Transaction, kind: str, identity: str) -> bool:
-    return kind in TYPES and tx.resources.get(kind, identity) is not None
+def _there(caller: Caller, kind: str, identity: str) -> bool:
+    return kind in TYPES and caller.get(kind, identity) is not None
 
 
 def _placed(value: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -78,6 +79,16 @@ def _placed(value: Any, at: str) -> Iterator[tuple[str, str]]:
 
 def gathered(tx: Transaction, roots: Iterable[Json]) -> Json:
     """A Bundle of resources and everything here that they point to, as a message would carry it."""
+    found = reached(tx, roots)
+    urls = {address: f"urn:uuid:{one['id']}" for address, one in found.items()}
+    entries = [
+        {"fullUrl": urls[address], "resource": relink(one, urls)} for address, one in found.items()
+    ]
+    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+
+
+def reached(tx: Transaction, roots: Iterable[Json]) -> dict[str, Json]:
+    """By address: resources and all that they point to here, but for other requests and tasks."""
     found: dict[str, Json] = {f"{each['resourceType']}/{each['id']}": each for each in roots}
     waiting = list(found.values())
     for _ in range(DEEPEST):
@@ -93,8 +104,4 @@ def gathered(tx: Transaction, roots: Iterable[Json]) -> Json:
                     found[address] = {**row.content, "id": row.id}
                     below.append(found[address])
         waiting = below
-    urls = {address: f"urn:uuid:{one['id']}" for address, one in found.items()}
-    entries = [
-        {"fullUrl": urls[address], "resource": relink(one, urls)} for address, one in found.items()
-    ]
-    return {"resourceType": "Bundle", "type": "collection", "entry": entries}
+    return found

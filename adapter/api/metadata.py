@@ -13,8 +13,19 @@ from adapter.api.parameters import PARAMETERS
 DEFINED = "http://hl7.org/fhir/SearchParameter/"
 
 
-def capability_statement(base_url: str, now: datetime) -> dict[str, Any]:
-    """What this server can do (FHIR R4 5.1)."""
+SMART = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+            "code": "SMART-on-FHIR",
+        }
+    ]
+}
+OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, Any]:
+    """What this server can do (FHIR R4 5.1); `auth` is how it lets clients in."""
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -28,10 +39,25 @@ def capability_statement(base_url: str, now: datetime) -> dict[str, Any]:
         "rest": [
             {
                 "mode": "server",
+                "security": _security(base_url, auth),
                 "resource": [_resource(name) for name in TYPES],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
+    }
+
+
+def _security(base_url: str, auth: str) -> dict[str, Any]:
+    """How to get in, as it is."""
+    if auth != "smart":
+        said = {"open": "Open to anyone, for trying it out.", "none": "Closed to everyone."}
+        return {"cors": False, "description": said[auth]}
+    token = {"url": "token", "valueUri": f"{base_url}/token"}
+    return {
+        "cors": False,
+        "service": [SMART],
+        "description": "SMART Backend Services: client_credentials with private_key_jwt.",
+        "extension": [{"url": OAUTH, "extension": [token]}],
     }
 
 

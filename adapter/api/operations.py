@@ -7,15 +7,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.api.access import service_for
+from adapter.api.access import Door, admitted
 from adapter.api.body import as_resource, check_accept, check_resource, resource_body
 from adapter.api.faults import refused
 from adapter.api.offered import OPERATIONS
 from adapter.api.parameters import Json
+from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
 from adapter.api.search import Query, matches
-from adapter.api.write import current_content, served
-from adapter.exchange.service import Service
+from adapter.api.write import served
 from adapter.fhir.bundles import post, relink, transaction
 from adapter.fhir.extraction import ExtractionError, extract
 from adapter.fhir.instruments import instrument, instruments
@@ -29,7 +29,7 @@ LEAST = {"validate": "resource", "extract": "questionnaire-response", "populate"
 
 async def operate(request: Request) -> Response:
     """POST of an operation on a type or on one resource."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     kind, name = served(request), request.path_params["operation"]
     if name not in OPERATIONS[kind]:
@@ -38,18 +38,18 @@ async def operate(request: Request) -> Response:
     given = await _given(request)
     identity = request.path_params.get("id")
     if identity is not None:
-        stored = await service.store.read(lambda tx: current_content(tx, kind, identity))
+        stored = resource(await door.read(lambda caller: looked_up(caller, kind, identity)))
         given.setdefault(LEAST[name], stored)
     subject = given.get(LEAST[name])
     if not isinstance(subject, dict):
         raise refused(400, f"give {LEAST[name]}", "Parameters.parameter", code="required")
     if name == "validate":
-        return await _validate(service, kind, subject, _profiles(request, given))
+        return await _validate(door, kind, subject, _profiles(request, given))
     as_resource(subject, kind)
     check_resource(subject)
     if name == "extract":
-        return await _extract(service, subject, given.get("questionnaire"))
-    return await _populate(service, subject, given)
+        return await _extract(door, subject, given.get("questionnaire"))
+    return await _populate(door, subject, given)
 
 
 async def _given(request: Request) -> Json:
@@ -76,10 +76,10 @@ def _profiles(request: Request, given: Json) -> list[str]:
     return [each for each in asked if isinstance(each, str) and each]
 
 
-async def _validate(service: Service, kind: str, subject: Json, profiles: list[str]) -> Response:
+async def _validate(door: Door, kind: str, subject: Json, profiles: list[str]) -> Response:
     """Everything that is wrong with a resource, as an OperationOutcome; 200 whatever it says."""
     known = Known(shipped())
-    await _learn(service, subject, known)
+    await _learn(door, subject, known)
     issues = validate_resource(subject, profiles=profiles, known=known)
     if subject.get("resourceType") != kind:
         text = f"this address validates {kind}"
@@ -87,21 +87,21 @@ async def _validate(service: Service, kind: str, subject: Json, profiles: list[s
     return FhirResponse(operation_outcome(issues))
 
 
-async def _learn(service: Service, subject: Json, known: Known) -> None:
+async def _learn(door: Door, subject: Json, known: Known) -> None:
     """Take in the Questionnaire that a response names, if it is here."""
     canonical = subject.get("questionnaire")
     if isinstance(canonical, str):
-        found = await _questionnaire(service, canonical)
+        found = await _questionnaire(door, canonical)
         if found is not None:
             known.add(found)
 
 
-async def _questionnaire(service: Service, canonical: str) -> Json | None:
+async def _questionnaire(door: Door, canonical: str) -> Json | None:
     """By its canonical: one that a client stored, or one that ships with the adapter."""
     url, _, version = canonical.partition("|")
     asked = [("url", url), *([("version", version)] if version else [])]
     query = Query.of("Questionnaire", asked, base="")
-    rows = await service.store.read(lambda tx: matches(tx, query, 1))
+    rows = await door.read(lambda caller: matches(caller, query, 1))
     if rows:
         return rows[0].content
     for name in instruments():
@@ -111,17 +111,17 @@ async def _questionnaire(service: Service, canonical: str) -> Json | None:
     return None
 
 
-async def _extract(service: Service, response: Json, given: Any) -> Response:
+async def _extract(door: Door, response: Json, given: Any) -> Response:
     """The Observations of a completed response, as a transaction Bundle to be posted."""
     held: Any = given
     canonical = response.get("questionnaire")
     if held is None and isinstance(canonical, str):
-        held = await _questionnaire(service, canonical)
+        held = await _questionnaire(door, canonical)
     if not isinstance(held, dict):
         text = "the Questionnaire is not here; store it, or give it as parameter questionnaire"
         raise refused(422, text, "QuestionnaireResponse.questionnaire", code="not-found")
     check_resource(as_resource(held, "Questionnaire"))
-    now = service.now().isoformat(timespec="milliseconds")
+    now = door.service.now().isoformat(timespec="milliseconds")
     try:
         made = extract(response, held, recorded=now)
     except (ExtractionError, ValueError) as error:
@@ -134,15 +134,15 @@ async def _extract(service: Service, response: Json, given: Any) -> Response:
     return FhirResponse(bundle)
 
 
-async def _populate(service: Service, questionnaire: Json, given: Json) -> Response:
+async def _populate(door: Door, questionnaire: Json, given: Json) -> Response:
     """A response with the demographics that the subject's record has."""
     subject = given.get("subject")
     said = subject.get("reference", "") if isinstance(subject, dict) else ""
-    kind, _, identity = str(said).removeprefix(f"{service.base_url()}/fhir/").partition("/")
+    kind, _, identity = str(said).removeprefix(f"{door.service.base_url()}/fhir/").partition("/")
     if kind != "Patient" or not identity:
         text = "give subject, a reference to a Patient here"
         raise refused(400, text, "Parameters.parameter", code="required")
-    patient = await service.store.read(lambda tx: current_content(tx, "Patient", identity))
+    patient = resource(await door.read(lambda caller: looked_up(caller, "Patient", identity)))
     try:
         made = populate(questionnaire, {**patient, "id": identity})
     except ValueError as error:

@@ -12,20 +12,24 @@ from adapter.plugin.errors import AdapterError
 from adapter.security.keyring import Keyring
 
 Pairs = list[tuple[str, str]]
-_CONTEXT = b"api|page"
 
 
-def page_token(keyring: Keyring, kind: str, asked: Pairs, after: int) -> str:
+def _context(party: str | None) -> bytes:
+    """A token is for the organization that it was given to."""
+    return b"api|page" + (f"|{party}".encode() if party is not None else b"")
+
+
+def page_token(keyring: Keyring, party: str | None, kind: str, asked: Pairs, after: int) -> str:
     """A token for the rest of this search, after this place."""
     plain = orjson.dumps([kind, asked, after])
-    return base64.urlsafe_b64encode(keyring.seal(plain, _CONTEXT)).decode().rstrip("=")
+    return base64.urlsafe_b64encode(keyring.seal(plain, _context(party))).decode().rstrip("=")
 
 
-def page_of(keyring: Keyring, kind: str, token: str) -> tuple[Pairs, int]:
+def page_of(keyring: Keyring, party: str | None, kind: str, token: str) -> tuple[Pairs, int]:
     """The search that a token goes on with, and from where; 400 if it is not one of ours."""
     try:
         sealed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
-        of_kind, asked, after = orjson.loads(keyring.open(sealed, _CONTEXT))
+        of_kind, asked, after = orjson.loads(keyring.open(sealed, _context(party)))
     except (binascii.Error, ValueError, AdapterError):
         raise _not_ours() from None
     if of_kind != kind:

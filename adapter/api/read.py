@@ -8,8 +8,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.api.access import service_for
+from adapter.api.access import admitted
 from adapter.api.body import check_accept
+from adapter.api.caller import Caller
+from adapter.api.faults import Refused, refused
 from adapter.api.offered import TYPES
 from adapter.api.response import FhirResponse
 from adapter.store.resources import ResourceRow
@@ -30,13 +32,11 @@ async def vread(request: Request) -> Response:
 
 async def history(request: Request) -> Response:
     """Every version of a resource, the newest first."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     type_name, identity = request.path_params["type"], request.path_params["id"]
-    rows = await service.store.read(lambda tx: tx.resources.history(type_name, identity))
-    if not rows:
-        raise _unknown(type_name)
-    base = f"{service.base_url()}/fhir"
+    rows = await door.read(lambda caller: versions(caller, type_name, identity))
+    base = f"{door.service.base_url()}/fhir"
     return FhirResponse(
         {
             "resourceType": "Bundle",
@@ -47,16 +47,36 @@ async def history(request: Request) -> Response:
     )
 
 
+def versions(caller: Caller, kind: str, identity: str) -> list[ResourceRow]:
+    """Every version that the caller may see, the newest first; 404 if there is none."""
+    caller.must("read", kind)
+    every = caller.tx.resources.history(kind, identity) if kind in TYPES else []
+    shown = (caller.compartment.shown(row, newest=row is every[0]) for row in every)
+    rows = [row for row in shown if row is not None]
+    if not rows:
+        raise _unknown(kind)
+    caller.saw(f"{kind}/{identity}", rows[0].referral)
+    return rows
+
+
 async def _one(request: Request, version: int | None) -> Response:
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     type_name, identity = request.path_params["type"], request.path_params["id"]
-    row = await service.store.read(lambda tx: tx.resources.get(type_name, identity, version))
-    if row is None or row.deleted:
-        raise _unknown(type_name)
+    row = await door.read(lambda caller: looked_up(caller, type_name, identity, version))
     if version is None and _known_version(request) == row.version:
         return Response(status_code=304, headers={"ETag": f'W/"{row.version}"'})
     return FhirResponse(resource(row), version=row.version, modified=row.last_updated)
+
+
+def looked_up(caller: Caller, kind: str, identity: str, version: int | None = None) -> ResourceRow:
+    """A resource that the caller may see, and the audit of it; 404 if there is none."""
+    caller.must("read", kind)
+    row = caller.get(kind, identity, version) if kind in TYPES else None
+    if row is None:
+        raise _unknown(kind)
+    caller.saw(f"{kind}/{identity}", row.referral)
+    return row
 
 
 def resource(row: ResourceRow) -> dict[str, Any]:
@@ -93,6 +113,6 @@ def _known_version(request: Request) -> int | None:
     return int(plain) if plain.isascii() and plain.isdigit() and len(plain) < 10 else None
 
 
-def _unknown(type_name: str) -> HTTPException:
+def _unknown(type_name: str) -> Refused:
     kind = type_name if type_name in TYPES else "resource type"
-    return HTTPException(404, f"There is no such {kind} here.")
+    return refused(404, f"There is no such {kind} here.", "http.url")

@@ -8,6 +8,7 @@ stored is the projection of what the room decided.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +17,7 @@ import orjson
 from adapter.api.caller import SITE, Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import gathered, local
+from adapter.api.sharing import check_claim, share_answer, share_request
 from adapter.exchange.kept import Kept
 from adapter.exchange.news import Told
 from adapter.fhir.outcome import ERROR, Issue
@@ -26,6 +28,7 @@ from adapter.referral import room
 from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import DocumentError, from_document
 from adapter.referral.identity import assign_ids
+from adapter.referral.lifecycle import Actor
 from adapter.referral.model import Fulfilment, Reason, Referral, ReferralEvent
 from adapter.referral.room import Case, Decision, Entry, Move
 from adapter.store.ids import new_id
@@ -49,10 +52,13 @@ def new_task(caller: Caller, task: Json) -> None:
         Refused: 422, its focus is not here or cannot be read; 409, the referral has ended.
     """
     named = local(task.get("focus", {}).get("reference", ""))
-    row = caller.tx.resources.get(*named) if named and named[0] == "ServiceRequest" else None
+    row = caller.get(*named) if named and named[0] == "ServiceRequest" else None
     if row is None:
         text = "the focus is a ServiceRequest on this server; post both in one transaction"
         raise refused(422, text, "Task.focus", rule="focus-here")
+    if not caller.compartment.owns(row):
+        text = "only the requester asks for its request to be fulfilled"
+        raise refused(403, text, "Task.focus", rule="not-owner")
     status = task.get("status", "")
     if caller.table.normal(status) not in caller.table.initial:
         text = f"a new Task is {' or '.join(sorted(caller.table.initial))}, not {status}"
@@ -65,13 +71,14 @@ def new_task(caller: Caller, task: Json) -> None:
         _admit(caller, event, request, task, received)
     else:
         _refer_on(caller, kept, event, task, received)
+    share_request(caller, request["id"], task)
 
 
 def _admit(caller: Caller, event: ReferralEvent, request: Json, task: Json, said: Entry) -> None:
     service = caller.service
     referral = completed(
         event.referral or Referral(),
-        organization=service.organization,
+        organization=caller.party or service.organization,
         attested=False,
         test=caller.test,
         at=caller.at,
@@ -147,19 +154,25 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     held = kept.case.fulfilment(own) if kept else None
     if kept is None or held is None:
         return _plain_move(caller, before, after)
+    roles = caller.compartment.roles(kept.id, own)
+    if not roles:
+        text = "this Task is moved by its requester and by whoever is asked to fulfil it"
+        raise refused(403, text, "Task", rule="not-a-party")
     _check_fixed(before, after)
+    check_claim(caller, before, after, roles)
     added = _added(before, after)
     news = {**after, "output": added["output"], "note": added["note"]}
     said = _stated(caller, {name: value for name, value in news.items() if value != []})
-    decision = _decide(caller, kept.case, held, said)
+    decision = _decide(caller, kept.case, held, said, roles)
     cause = caller.cause(_remembered(caller, after, kept.id))
     if decision.refused:
         caller.service.ledger.write(tx, kept, decision, cause)
-        return _as_refusal(caller, held.status or "draft", decision.refused)
+        return _as_refusal(caller, held.status or "draft", decision.refused, roles)
     decision = replace(decision, case=_with_facts(decision.case, own, said))
     told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
     caller.service.ledger.write(tx, kept, decision, cause, told, received={own: after})
     _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
+    share_answer(caller, kept.id, after)
     return None
 
 
@@ -170,12 +183,14 @@ def _check_kept(caller: Caller, own: str, outputs: int) -> None:
         raise refused(422, OUTPUT_NOT_KEPT, "Task.output", code="not-supported", rule="output-kind")
 
 
-def _decide(caller: Caller, case: Case, held: Fulfilment, said: Fulfilment) -> Decision:
+def _decide(
+    caller: Caller, case: Case, held: Fulfilment, said: Fulfilment, roles: Collection[Actor]
+) -> Decision:
     """The move, then a note for every further note that came with it."""
     before = held.status or "draft"
     wanted = caller.table.normal(said.status) if said.status else held.status
     now = caller.at.isoformat(timespec="milliseconds")
-    actor = caller.acts_as(before, wanted or before)
+    actor = caller.acts_as(before, wanted or before, roles)
     output = held.outcome is not None or said.outcome is not None
     decision = room.move(
         case,
@@ -211,6 +226,7 @@ def _with_facts(case: Case, own: str, said: Fulfilment) -> Case:
     new = tuple(each for each in said.appointments if each.id not in known)
     facts = replace(
         held,
+        recipient=held.recipient or said.recipient,
         business_status=said.business_status or held.business_status,
         progress=said.progress or held.progress,
         execution=said.execution or held.execution,
@@ -219,9 +235,11 @@ def _with_facts(case: Case, own: str, said: Fulfilment) -> Case:
     return case if facts == held else case.with_fulfilment(facts)
 
 
-def _as_refusal(caller: Caller, before: str, why: room.Refused) -> Refused:
+def _as_refusal(
+    caller: Caller, before: str, why: room.Refused, roles: Collection[Actor]
+) -> Refused:
     if why.code == "lifecycle.not-allowed":
-        allowed = ", ".join(caller.allowed(before)) or "nothing more"
+        allowed = ", ".join(caller.allowed(before, roles)) or "nothing more"
         text = f"the status may not be set; from {before} it may be: {allowed}"
         return refused(409, text, "Task.status", rule=why.code)
     at = "Task.output" if why.code == "lifecycle.output-required" else "Task.status"
@@ -230,6 +248,11 @@ def _as_refusal(caller: Caller, before: str, why: room.Refused) -> Refused:
 
 def _plain_move(caller: Caller, before: Json, after: Json) -> Refused | None:
     """A Task that is no referral: its statuses move by the same table."""
+    if caller.party is not None:
+        share = caller.compartment.share("Task", before["id"])
+        if share is None or not share.owns:
+            text = "this Task is another organization's; it may be read here, not written"
+            raise refused(403, text, "Task", rule="not-owner")
     was, now = str(before.get("status")), str(after.get("status"))
     if was == now or any(
         caller.table.allows(was, now, actor) for actor in ("requester", "performer")

@@ -18,8 +18,9 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.api.access import service_for
+from adapter.api.access import Door, admitted
 from adapter.api.body import FORM, body, check_accept, media_type
+from adapter.api.caller import Caller
 from adapter.api.faults import refused
 from adapter.api.included import INCLUDES, REVINCLUDES, included
 from adapter.api.paging import Pairs, page_of, page_token
@@ -37,9 +38,7 @@ from adapter.api.parameters import (
 from adapter.api.read import resource
 from adapter.api.response import FhirResponse, outcome
 from adapter.fhir.bundles import searchset
-from adapter.security.keyring import Keyring
 from adapter.store.resources import ResourceRow
-from adapter.store.transaction import Transaction
 
 PAGE = 50
 MOST = 500
@@ -228,27 +227,30 @@ def _stored(parameter: Parameter, text: str, modifier: str) -> str | None:
     return text if "|" in text or parameter.key == "url" else None
 
 
-def walk(tx: Transaction, query: Query, after: int) -> Iterator[Found]:
-    """Everything that fits, from a place on, in the query's order."""
+def walk(caller: Caller, query: Query, after: int) -> Iterator[Found]:
+    """Everything that fits and that the caller may see, from a place on, in the query's order."""
     if query.identity is not None:
-        row = tx.resources.get(query.kind, query.identity)
-        if row is not None and not row.deleted and query.fits(row) and not after:
+        row = caller.get(query.kind, query.identity)
+        if row is not None and query.fits(row) and not after:
             yield 1, row
         return
-    roads = [(query.narrow, query.keys)]
+    narrowed = query.narrow | {"party": caller.narrowed(query.kind)}
+    roads = [(narrowed, query.keys)]
     if query.either is not None:
         place, name, texts = query.either
         roads = [
-            (query.narrow | {name: each}, query.keys)
+            (narrowed | {name: each}, query.keys)
             if place == "column"
-            else (query.narrow, query.keys | {name: each})
+            else (narrowed, query.keys | {name: each})
             for each in dict.fromkeys(texts)
         ]
-    streams = [_stream(tx, query, narrow, keys, after) for narrow, keys in roads]
+    streams = [_stream(caller, query, narrow, keys, after) for narrow, keys in roads]
     last = 0
     for sequence, row in heapq.merge(*streams, key=_place, reverse=query.newest_first):
-        if sequence != last and query.fits(row):
-            yield sequence, row
+        if sequence != last:
+            shown = caller.compartment.shown(row)
+            if shown is not None and query.fits(shown):
+                yield sequence, shown
         last = sequence
 
 
@@ -257,10 +259,10 @@ def _place(found: Found) -> int:
 
 
 def _stream(
-    tx: Transaction, query: Query, narrow: dict[str, Any], keys: dict[str, str], after: int
+    caller: Caller, query: Query, narrow: dict[str, Any], keys: dict[str, str], after: int
 ) -> Iterator[Found]:
     while True:
-        rows = tx.resources.search(
+        rows = caller.tx.resources.search(
             query.kind,
             **narrow,
             keys=keys,
@@ -274,31 +276,33 @@ def _stream(
         after = rows[-1][0]
 
 
-def matches(tx: Transaction, query: Query, most: int) -> list[ResourceRow]:
+def matches(caller: Caller, query: Query, most: int) -> list[ResourceRow]:
     """The first resources that fit."""
-    return [row for _, row in islice(walk(tx, query, 0), most)]
+    return [row for _, row in islice(walk(caller, query, 0), most)]
 
 
-def answer(
-    tx: Transaction, query: Query, asked: Pairs, after: int, *, base: str, keyring: Keyring
-) -> dict[str, Any]:
-    """The searchset of one page."""
+def answer(caller: Caller, query: Query, asked: Pairs, after: int) -> dict[str, Any]:
+    """The searchset of one page, and the audit of it."""
+    caller.must("search", query.kind)
+    base = caller.base
     self_url = f"{base}/{query.kind}" + (f"?{urlencode(asked)}" if asked else "")
     links = {"self": self_url}
+    caller.saw(query.kind)
     if query.summary == "count":
-        return searchset([], total=sum(1 for _ in walk(tx, query, 0)), links=links)
-    found = list(islice(walk(tx, query, after), query.count + 1))
+        return searchset([], total=sum(1 for _ in walk(caller, query, 0)), links=links)
+    found = list(islice(walk(caller, query, after), query.count + 1))
     shown = found[: query.count]
     total = None
     if len(found) > query.count:
-        token = page_token(keyring, query.kind, asked, shown[-1][0])
+        keyring = caller.service.keyring
+        token = page_token(keyring, caller.party, query.kind, asked, shown[-1][0])
         links["next"] = f"{base}/{query.kind}?_page={token}"
     elif not after and query.total != "none":
         total = len(shown)
     if total is None and query.total in ("accurate", "estimate"):
-        total = sum(1 for _ in walk(tx, query, 0))
+        total = sum(1 for _ in walk(caller, query, 0))
     rows = [row for _, row in shown]
-    others = included(tx, rows, query.include, query.revinclude)
+    others = included(caller, rows, query.include, query.revinclude)
     told = None
     if query.ignored:
         names = ", ".join(_word(each) for each in query.ignored)
@@ -315,14 +319,14 @@ def _addressed(rows: Iterable[ResourceRow], base: str) -> list[tuple[str, dict[s
 
 async def search(request: Request) -> Response:
     """GET of a type: a page of what fits."""
-    service_for(request)
+    door = admitted(request)
     check_accept(request)
-    return await _search(request, list(request.query_params.multi_items()))
+    return await _search(door, request, list(request.query_params.multi_items()))
 
 
 async def post_search(request: Request) -> Response:
     """POST to ``_search``: the same with parameters in the body, out of addresses and logs."""
-    service_for(request)
+    door = admitted(request)
     check_accept(request)
     media_type(request, FORM)
     try:
@@ -331,23 +335,23 @@ async def post_search(request: Request) -> Response:
         )
     except ValueError:
         raise refused(400, "the body is not a form in UTF-8", "http.body") from None
-    return await _search(request, [*request.query_params.multi_items(), *inside])
+    return await _search(door, request, [*request.query_params.multi_items(), *inside])
 
 
-async def _search(request: Request, asked: Pairs) -> Response:
-    service = service_for(request)
+async def _search(door: Door, request: Request, asked: Pairs) -> Response:
     kind = request.path_params["type"]
-    base = f"{service.base_url()}/fhir"
-    after = 0
-    page = [value for name, value in asked if name == "_page"]
-    if page:
-        asked, after = page_of(service.keyring, kind, page[0])
     lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "")
-    query = Query.of(kind, asked, base=base, lenient=lenient)
-    found = await service.store.read(
-        lambda tx: answer(tx, query, asked, after, base=base, keyring=service.keyring)
-    )
-    return FhirResponse(found)
+    return FhirResponse(await door.read(lambda caller: page(caller, kind, asked, lenient)))
 
 
-__all__ = ["Query", "answer", "matches", "post_search", "search"]
+def page(caller: Caller, kind: str, asked: Pairs, lenient: bool = False) -> dict[str, Any]:
+    """The first page of a search, or the one that a token names."""
+    after = 0
+    token = next((value for name, value in asked if name == "_page"), None)
+    if token is not None:
+        asked, after = page_of(caller.service.keyring, caller.party, kind, token)
+    query = Query.of(kind, asked, base=caller.base, lenient=lenient)
+    return answer(caller, query, asked, after)
+
+
+__all__ = ["Query", "answer", "matches", "page", "post_search", "search"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from adapter.api.access import service_for
+from adapter.api.access import admitted
 from adapter.api.body import (
     FHIR_JSON,
     JSON_PATCH,
@@ -20,7 +19,6 @@ from adapter.api.body import (
     resource_body,
     version_wanted,
 )
-from adapter.api.caller import Caller
 from adapter.api.faults import refused
 from adapter.api.offered import TYPES
 from adapter.api.patches import fhirpath_patch, json_patch
@@ -28,18 +26,6 @@ from adapter.api.read import resource
 from adapter.api.response import FhirResponse, outcome
 from adapter.api.writes import Written, create, patch, update
 from adapter.exchange.service import Service
-from adapter.store.transaction import Transaction
-
-T = TypeVar("T")
-
-
-async def in_transaction(service: Service, work: Callable[[Caller], T]) -> T:
-    """Run a write in one store transaction, then wake whoever delivers."""
-    done = await service.store.write(
-        lambda tx: work(Caller(service=service, tx=tx, at=service.now()))
-    )
-    service.courier.wake.set()
-    return done
 
 
 def served(request: Request) -> str:
@@ -52,21 +38,19 @@ def served(request: Request) -> str:
 
 async def create_one(request: Request) -> Response:
     """POST of a type, with If-None-Exist (FHIR R4 3.1.0.8)."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     kind = served(request)
     content = await resource_body(request, kind)
     check_resource(content)
     condition = request.headers.get("if-none-exist")
-    written = await in_transaction(
-        service, lambda caller: create(caller, content, if_none_exist=condition)
-    )
-    return answered(written, service, request)
+    written = await door.write(lambda caller: create(caller, content, if_none_exist=condition))
+    return answered(written, door.service, request)
 
 
 async def update_one(request: Request) -> Response:
     """PUT of a resource, with If-Match (FHIR R4 3.1.0.4)."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     kind, identity = served(request), request.path_params["id"]
     content = await resource_body(request, kind)
@@ -74,15 +58,15 @@ async def update_one(request: Request) -> Response:
         raise refused(400, "the id is that of the address", f"{kind}.id")
     check_resource(content)
     version = version_wanted(request)
-    written = await in_transaction(
-        service, lambda caller: update(caller, kind, identity, content, version=version)
+    written = await door.write(
+        lambda caller: update(caller, kind, identity, content, version=version)
     )
-    return answered(written, service, request)
+    return answered(written, door.service, request)
 
 
 async def patch_one(request: Request) -> Response:
     """PATCH of a Task: JSON Patch, or FHIRPath Patch in Parameters (FHIR R4 3.1.0.6)."""
-    service = service_for(request)
+    door = admitted(request)
     check_accept(request)
     if served(request) != "Task":
         raise refused(405, "Only a Task can be patched; use PUT.", "http.method")
@@ -95,13 +79,13 @@ async def patch_one(request: Request) -> Response:
         check_resource(parameters)
         change = fhirpath_patch(parameters)
     version, identity = version_wanted(request), request.path_params["id"]
-    written = await in_transaction(service, lambda caller: patch(caller, identity, change, version))
-    return answered(written, service, request)
+    written = await door.write(lambda caller: patch(caller, identity, change, version))
+    return answered(written, door.service, request)
 
 
 async def refuse_delete(request: Request) -> Response:
     """DELETE is not offered: a referral is cancelled, a mistake is entered-in-error."""
-    service_for(request)
+    admitted(request)
     raise refused(
         405, "Nothing is deleted here; set the status entered-in-error, or cancel.", "http.method"
     )
@@ -128,11 +112,3 @@ def answered(written: Written, service: Service, request: Request) -> Response:
     base = f"{service.base_url()}/fhir"
     response.headers["Location"] = f"{base}/{row.type}/{row.id}/_history/{row.version}"
     return response
-
-
-def current_content(tx: Transaction, kind: str, identity: str) -> dict[str, Any]:
-    """The newest version of a resource; 404 if there is none."""
-    row = tx.resources.get(kind, identity)
-    if row is None or row.deleted:
-        raise refused(404, f"There is no such {kind} here.", "http.url")
-    return resource(row)

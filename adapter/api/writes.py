@@ -12,14 +12,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from adapter.api.body import check_resource
-from adapter.api.caller import ACTOR, SITE, Caller
+from adapter.api.caller import SITE, Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import check_links, relative
 from adapter.api.offered import ROOM, TYPES
 from adapter.api.patches import Patch
 from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
 from adapter.api.search import Query, matches
-from adapter.exchange.audit_event import audit_event
 from adapter.exchange.projection import written_by_client
 from adapter.store.ids import new_id
 from adapter.store.resources import ResourceRow
@@ -50,12 +49,14 @@ def create(
         Refused: 412, the condition finds several; 409 or 422, it may not be like this.
     """
     kind = resource["resourceType"]
+    caller.must("create", kind)
     if if_none_exist is not None:
         found = existing(caller, kind, if_none_exist)
         if found is not None:
             return Written(row=found)
     made = _content(resource, identity or new_id(), caller.base)
-    check_links(caller.tx, made, coming)
+    check_links(caller, made, coming)
+    caller.own(kind, made["id"])
     if kind == "Task" and is_referral_task(made):
         new_task(caller, made)
     else:
@@ -71,9 +72,9 @@ def existing(caller: Caller, kind: str, query: str) -> ResourceRow | None:
     asked = parse_qsl(query.partition("?")[2] if "?" in query else query, keep_blank_values=True)
     if not asked:
         raise refused(400, "If-None-Exist needs a search.", "http.if-none-exist")
-    lock = f"if-none-exist|{kind}|{sorted(asked)}"
+    lock = f"if-none-exist|{caller.party}|{kind}|{sorted(asked)}"
     caller.tx.state.put(SITE, lock, b"", organization=caller.service.organization)
-    found = matches(caller.tx, Query.of(kind, asked, base=caller.base), 2)
+    found = matches(caller, Query.of(kind, asked, base=caller.base), 2)
     if len(found) > 1:
         text = "the condition finds several; make it more precise"
         raise refused(412, text, "http.if-none-exist", code="multiple-matches")
@@ -111,8 +112,11 @@ def current(
     caller: Caller, kind: str, identity: str, version: int | None, *, missing: int = 405
 ) -> ResourceRow:
     """The newest version, if it is the one that the client knows."""
-    row = caller.tx.resources.get(kind, identity) if kind in TYPES else None
+    caller.must("update", kind)
+    row = caller.get(kind, identity) if kind in TYPES else None
     if row is None:
+        if caller.party is not None and caller.tx.resources.get(kind, identity) is not None:
+            missing = 404  # as a read says it
         text = f"there is no such {kind} here; create it with POST, this server gives the id"
         raise refused(missing, text, "http.url")
     if version is not None and version != row.version:
@@ -123,7 +127,10 @@ def current(
 
 def _change(caller: Caller, row: ResourceRow, after: Json, coming: Iterable[str]) -> Written:
     before = {**row.content, "id": row.id}
-    check_links(caller.tx, after, coming)
+    if row.type != "Task" and not caller.compartment.owns(row):
+        text = "this record is another organization's; it may be read here, not written"
+        raise refused(403, text, row.type, rule="not-owner")
+    check_links(caller, after, coming)
     blocked = None
     in_room = row.referral is not None and row.type in ROOM
     if row.type == "Task":
@@ -154,12 +161,8 @@ def _put(caller: Caller, resource: Json, referral: str | None = None) -> None:
 
 def _written(caller: Caller, resource: Json, *, created: bool) -> Written:
     kind, own = resource["resourceType"], resource["id"]
-    row = caller.tx.resources.get(kind, own)
-    caller.tx.audit.append(
-        audit_event("C" if created else "U", f"{kind}/{own}", actor=ACTOR, site=SITE, at=caller.at),
-        organization=caller.service.organization,
-        referral=row.referral if row else None,
-    )
+    row = caller.get(kind, own)
+    caller.wrote(f"{kind}/{own}", created=created, referral=row.referral if row else None)
     return Written(row=row, created=created)
 
 

@@ -55,6 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "db": Entry("db", "app", _KEEP, "The store: upgrade, back up, restore, check."),
     "keys": Entry("keys", "app", _KEEP, "The keys that encrypt what is stored: list, rotate."),
     "audit": Entry("audit", "app", _KEEP, "The audit: verify that nothing was rewritten, export."),
+    "clients": Entry("clients", "app", _RUN, "Who may use the FHIR API: add, list, disable."),
     "inbox": Entry("inbox", "app", _LOOK, "What arrived, and what was refused or set aside."),
     "referrals": Entry("referrals", "app", _LOOK, "Referrals, and the journey of each."),
     "deliveries": Entry("deliveries", "app", _LOOK, "What goes out, and what is stuck."),

@@ -1,8 +1,8 @@
 """The compartment: what of the store an organization outside may see, and as what.
 
-Whoever sent a referral sees all of it. Whoever is asked to fulfil it sees the Task as it is, and the
-rest as the referral is disclosed to it. What a client wrote is its own; what it links to a referral
-is seen by those whose referral it is. Everything else is not there: not found, not counted.
+Whoever sent a referral sees all of it. Whoever is asked to fulfil it sees the Task as it is, and
+the rest as the referral is disclosed to it. What a client wrote is its own; what it links to a
+referral is seen by those whose referral it is. All else is not there: not found, not counted.
 """
 
 from __future__ import annotations

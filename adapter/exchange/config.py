@@ -68,10 +68,10 @@ class ServerTable(_Table):
     base_url: str | None = Field(
         default=None, description="how the outside reaches this server; default: its own address"
     )
-    auth: Literal["open", "none"] = Field(
+    auth: Literal["open", "none", "smart"] = Field(
         default="none",
-        description="who may use the FHIR API: none (nobody), or open (anyone; for trying it "
-        "out on loopback with test sites only)",
+        description="who may use the FHIR API: none (nobody), smart (registered clients, by SMART "
+        "Backend Services), or open (anyone; for trying it out on loopback with test sites only)",
     )
 
 

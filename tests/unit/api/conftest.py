@@ -65,6 +65,32 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     made.store.close()
 
 
+SMART = CONFIG.replace('auth = "open"', 'auth = "smart"').replace('"best"', '"named"')
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The same with registered clients only."""
+    tmp_path = tmp_path_factory.mktemp("smart")
+    (tmp_path / "adapter.key").write_text(Keyring.generate().to_text())
+    (tmp_path / "programs.toml").write_text(PROGRAMS)
+    (tmp_path / "adapter.toml").write_text(SMART)
+    made = Service.open(load_config(tmp_path / "adapter.toml"), pages=Pages())
+    made.bound("http://adapter.example")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+async def wire(guarded: Service) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of its API that has no token yet."""
+    transport = httpx.ASGITransport(app=build_app(guarded))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://adapter.example/fhir"
+    ) as client:
+        yield client
+
+
 @pytest.fixture
 async def api(service: Service) -> AsyncIterator[httpx.AsyncClient]:
     """A client of its FHIR API."""
