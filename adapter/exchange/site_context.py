@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -15,8 +16,8 @@ from adapter.exchange.desk import Desk
 from adapter.exchange.intake import refuse, take
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.context import Log, Site, State
-from adapter.plugin.errors import TransientError
-from adapter.plugin.http import Http
+from adapter.plugin.errors import ConfigError, TransientError
+from adapter.plugin.http import Http, HttpSystemConfig
 from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
 from adapter.plugin.system import SystemConfig
@@ -27,6 +28,7 @@ from adapter.store.store import Store
 
 if TYPE_CHECKING:
     from adapter.exchange.http.client import SiteClient
+    from adapter.security.outgoing.scheme import Surroundings
 
 T = TypeVar("T")
 _RECEIVED = point("receive.durable")
@@ -121,6 +123,7 @@ class SiteContext:
             test=facts.test,
             timezone=facts.timezone,
             language=facts.language,
+            role=facts.role,
         )
 
     @property
@@ -148,6 +151,21 @@ class SiteContext:
                 wiring=Wiring(now=self.now, sleep=self.sleep),
             )
         return self._client
+
+    def surroundings(self) -> AbstractAsyncContextManager[Surroundings]:
+        """What the steps of an authentication scheme need that a person takes part in.
+
+        Raises:
+            ConfigError: the site's settings name no address that may be reached.
+        """
+        from adapter.exchange.http.factory import Wiring, surroundings
+
+        if not isinstance(self._settings, HttpSystemConfig):
+            raise ConfigError("config.base-url", f"the site {self._site.name} speaks no HTTP")
+        wiring = Wiring(now=self.now, sleep=self.sleep)
+        return surroundings(
+            self._site, self._settings, state=self._state, log=self._log, wiring=wiring
+        )
 
     async def close(self) -> None:
         """Let go of connections; the core calls it when the system is closed."""

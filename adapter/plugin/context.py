@@ -30,6 +30,8 @@ class Site:
         test: True if everything here is a test; a test site accepts processing ids P, T and D.
         timezone: how times without an offset are read.
         language: ``en`` or ``fr``, for what is sent to this site.
+        role: ``requester`` (it sends referrals) or ``performer`` (it carries them out); empty if
+            it may be either.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Site:
     test: bool
     timezone: tzinfo
     language: str = "en"
+    role: str = ""
 
 
 class State(Protocol):
