@@ -74,8 +74,9 @@ class Known:
         return own or (self._below.profile(canonical) if self._below else None)
 
     def named(self, name: str) -> Profile | None:
-        """Return the profile whose canonical ends in this name, or None."""
-        own = next((one for one in self._profiles.values() if one.name == name), None)
+        """Return the profile whose canonical ends in this name, the last one given, or None."""
+        held = reversed(self._profiles.values())
+        own = next((one for one in held if one.name == name), None)
         return own or (self._below.named(name) if self._below else None)
 
     def codes(self, value_set: str) -> Mapping[str, frozenset[str]] | None:

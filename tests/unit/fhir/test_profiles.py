@@ -14,6 +14,7 @@ from adapter.fhir.known import Known, shipped
 from adapter.fhir.validation import validate_bytes, validate_resource
 
 SDOHCC = "http://hl7.org/fhir/us/sdoh-clinicalcare/StructureDefinition/"
+TEMPORARY = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 R4 = "http://hl7.org/fhir/StructureDefinition/"
 NAMED = {"fullUrl": "urn:uuid:00000000-0000-4000-8000-000000000001"}
 OURS = "https://example.org/StructureDefinition/"
@@ -96,6 +97,17 @@ def test_a_version_that_is_not_at_hand_is_a_warning_too(good_corpus: dict[str, A
     assert [i.severity for i in check(task)] == ["warning"]
     task["meta"] = {"profile": [f"{canonical}|3.0.0"]}
     assert [i.expression for i in check(task)] == ["Task.intent"]
+
+
+def test_a_peer_of_the_older_release_is_held_to_it(good_corpus: dict[str, Any]) -> None:
+    task = json.loads(json.dumps(good_corpus["Task-referral-sdohcc"]))
+    name = f"{SDOHCC}SDOHCC-TaskForReferralManagement"
+    kind = {"system": f"{TEMPORARY}", "code": "additional-content"}
+    task["input"] = [{"type": {"coding": [kind]}, "valueString": "not a reference"}]
+    for version, faults in (("", 1), ("|3.0.0", 1), ("|2.3.0", 0)):
+        task["meta"] = {"profile": [name + version]}
+        assert len(check(task)) == faults, version
+    assert shipped().named("SDOHCC-TaskForReferralManagement") is shipped().profile(name)
 
 
 def test_claims_are_found_in_entries_and_contained_resources(good_corpus: dict[str, Any]) -> None:
