@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from adapter.referral.lifecycle import Actor, Lifecycle
 from adapter.referral.model import (
@@ -139,7 +139,7 @@ def move(case: Case, wanted: Move, table: Lifecycle, now: str) -> Decision:
         status=status,
         reason=completed.reason,
         outcome=merge_outcome(fulfilment.outcome, wanted.outcome),
-        notes=fulfilment.notes + ((wanted.note,) if wanted.note else ()),
+        notes=_noted(fulfilment.notes, wanted.note),
         last_modified=now,
     )
     return _moved(case, fulfilment, changed, wanted, missing)
@@ -228,16 +228,20 @@ def cancel(case: Case, reason: Reason | None, table: Lifecycle, now: str) -> Dec
 
 
 def merge_outcome(before: Outcome | None, added: Outcome | None) -> Outcome | None:
-    """Outputs are appended, never replaced; single facts take the newest word."""
+    """Outputs are appended, never replaced; single facts take the newest word.
+
+    What is said again, word for word, is not a second one: a peer that is asked for news states
+    everything with every answer.
+    """
     if before is None or added is None:
         return added or before
     return Outcome(
-        activities=before.activities + added.activities,
+        activities=_appended(before.activities, added.activities),
         enrolment=added.enrolment or before.enrolment,
         language_received=added.language_received or before.language_received,
-        measures=before.measures + added.measures,
-        observations=before.observations + added.observations,
-        documents=before.documents + added.documents,
+        measures=_appended(before.measures, added.measures),
+        observations=_appended(before.observations, added.observations),
+        documents=_appended(before.documents, added.documents),
         goal_progress=added.goal_progress or before.goal_progress,
         give_back=added.give_back or before.give_back,
         summary=added.summary or before.summary,
@@ -245,8 +249,22 @@ def merge_outcome(before: Outcome | None, added: Outcome | None) -> Outcome | No
     )
 
 
+_Part = TypeVar("_Part")
+
+
+def _appended(before: tuple[_Part, ...], added: tuple[_Part, ...]) -> tuple[_Part, ...]:
+    return before + tuple(each for each in added if each not in before)
+
+
+def _noted(before: tuple[Note, ...], added: Note | None) -> tuple[Note, ...]:
+    """The notes with one more, unless it is there word for word, by the same author and time."""
+    return before if added is None or added in before else (*before, added)
+
+
 def _add_only(case: Case, fulfilment: Fulfilment, wanted: Move, now: str) -> Decision:
-    if not wanted.note and not wanted.outcome:
+    outcome = merge_outcome(fulfilment.outcome, wanted.outcome)
+    notes = _noted(fulfilment.notes, wanted.note)
+    if outcome == fulfilment.outcome and notes == fulfilment.notes:
         return Decision(
             case=case,
             entries=(
@@ -259,12 +277,12 @@ def _add_only(case: Case, fulfilment: Fulfilment, wanted: Move, now: str) -> Dec
         )
     changed = replace(
         fulfilment,
-        outcome=merge_outcome(fulfilment.outcome, wanted.outcome),
-        notes=fulfilment.notes + ((wanted.note,) if wanted.note else ()),
+        outcome=outcome,
+        notes=notes,
         last_modified=now,
     )
     other: Actor = "requester" if wanted.actor == "performer" else "performer"
-    event = "outcome" if wanted.outcome else "note"
+    event = "outcome" if outcome != fulfilment.outcome else "note"
     return Decision(
         case=case.with_fulfilment(changed),
         entries=(
