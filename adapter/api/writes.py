@@ -115,8 +115,8 @@ def current(
     caller.must("update", kind)
     row = caller.get(kind, identity) if kind in TYPES else None
     if row is None:
-        if caller.party is not None and caller.tx.resources.get(kind, identity) is not None:
-            missing = 404  # as a read says it
+        if caller.party is not None:
+            missing = 404  # as a read says it; no difference tells that another's is there
         text = f"there is no such {kind} here; create it with POST, this server gives the id"
         raise refused(missing, text, "http.url")
     if version is not None and version != row.version:
