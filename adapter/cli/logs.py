@@ -10,9 +10,22 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
+import typer
+
+
+def chosen_level(word: str) -> str:
+    """A level as an option gave it.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    level = word.upper()
+    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise typer.BadParameter("expected DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
+    return level
 
 
 def configure(*, json: bool, level: str = "INFO") -> None:
@@ -31,10 +44,40 @@ def configure(*, json: bool, level: str = "INFO") -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+class Unfailing:
+    """A stream that never fails: what cannot be written is counted, and told when it can be.
+
+    A log that is full must cost its lines, and nothing else. The disk that it is on is often the
+    one of the store, which heals by itself when there is space again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._left_out = 0
+
+    def write(self, text: str) -> int:
+        """Write, or count."""
+        try:
+            if self._left_out:
+                self._stream.write(f'{{"event": "log.left-out", "writes": {self._left_out}}}\n')
+                self._left_out = 0
+            return self._stream.write(text)
+        except OSError:
+            self._left_out += 1
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, as far as it goes."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._left_out += 1
 
 
 def places_only(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
