@@ -57,7 +57,8 @@ def convert(
 ) -> None:
     """Map messages from one format to another, one output document a line, in input order.
 
-    A message that cannot be converted gives a FHIR OperationOutcome in its place.
+    A message that cannot be converted gives a FHIR OperationOutcome in its place. FHIR that is made
+    from another format is checked before it goes out. CSV has its header once, at the top.
 
     Examples:
 
@@ -87,6 +88,9 @@ def convert(
         raise typer.Exit(1)
 
 
+FHIR = "fhir"
+
+
 class _Work:
     """One conversion, ready to be done many times."""
 
@@ -103,6 +107,7 @@ class _Work:
         """The output, whether it is one, and the tree that was read."""
         import orjson
 
+        from adapter.fhir.checks import refuse_faulty
         from adapter.mapping.convert import convert_tree
         from adapter.plugin.errors import DataError
 
@@ -114,6 +119,8 @@ class _Work:
                 tree, packs=self.packs, source=self.source.name, target=self.target.name,
                 settings=self.settings, dialect=self.dialect,
             )  # fmt: skip
+            if self.target.name == FHIR and self.source.name != FHIR:
+                refuse_faulty(result)
             return self.target.dump(result), True, tree
         except DataError as error:
             return orjson.dumps(outcome_of(error)), False, None
@@ -140,10 +147,12 @@ def _run(
     import orjson
 
     passed, count = True, 0
+    head = getattr(work.target, "head", b"")
+    out.write(head)
     for name, message in inputs:
         output, good, tree = work.one(message)
         passed, count = passed and good, count + 1
-        out.write(output + b"\n")
+        out.write(output.removeprefix(head) + b"\n")
         if lost is not None and good:
             lost.writelines(orjson.dumps(each) + b"\n" for each in work.losses(name, tree))
     if not count:

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from adapter.fhir.bundles import relink_own
-from adapter.fhir.checks import check
+from adapter.fhir.checks import refuse_faulty
 from adapter.fhir.instruments import instrument, instruments
 from adapter.mapping.packs import Packs
-from adapter.plugin.errors import DataError
 from adapter.plugin.formats import Settings
 from adapter.referral.document import to_document
 from adapter.referral.model import ReferralEvent
@@ -58,15 +57,7 @@ class Projector:
         """
         event = ReferralEvent(kind="request", referral=case.referral, fulfilments=case.fulfilments)
         bundle: Resource = self._table.to_left(to_document(event), Settings(site=site)).tree
-        issues = [each for each in check(bundle) if each.severity in ("error", "fatal")]
-        if issues:
-            first = issues[0]
-            raise DataError(
-                "fhir.not-conformant",
-                f"the FHIR projection is not valid R4: {first.code} at {first.expression}",
-                fix="Check the FHIR pack with: adapter mappings check",
-                detail=first.diagnostics,
-            )
+        refuse_faulty(bundle)
         return bundle
 
     def resources(self, case: Case, site: str) -> list[Resource]:

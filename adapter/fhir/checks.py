@@ -22,6 +22,7 @@ from adapter.fhir.conformance import profile_issues
 from adapter.fhir.explain import explain
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import Issue
+from adapter.plugin.errors import DataError
 
 
 def check(
@@ -34,6 +35,22 @@ def check(
     """
     issues = check_base(resource)
     return issues + profile_issues(resource, profiles, known or shipped())
+
+
+def refuse_faulty(resource: Any) -> None:
+    """Refuse a resource that we made and that is not right: nothing of the kind goes out.
+
+    Raises:
+        DataError: ``fhir.not-conformant``, with the first error and where it is.
+    """
+    for issue in check(resource):
+        if issue.severity in ("error", "fatal"):
+            raise DataError(
+                "fhir.not-conformant",
+                f"what the mapping makes is not valid R4: {issue.code} at {issue.expression}",
+                fix="correct the value in the message, or the row that carries it",
+                detail=issue.diagnostics,
+            )
 
 
 def check_base(resource: Any) -> list[Issue]:

@@ -297,7 +297,11 @@ class Notation(Protocol):
 
 
 class Format(Protocol):
-    """Bytes to tree and back, and the notation of its paths."""
+    """Bytes to tree and back, and the notation of its paths.
+
+    A format whose documents all begin alike (the header of a CSV file) may have `head`, those
+    bytes; where many documents follow one another, only the first keeps them.
+    """
 
     name: str
     media_type: str

@@ -57,6 +57,11 @@ class CsvFormat:
     suffix = ".csv"
     codecs: Mapping[str, CodecMaker] = CODECS
 
+    @property
+    def head(self) -> bytes:
+        """The byte order mark and the header: of many documents in a row, only the first has it."""
+        return (BOM + _written([list(columns())], csv.QUOTE_MINIMAL)).encode()
+
     def split(self, data: bytes) -> Iterator[bytes | DataError]:
         """Each row with the header, as a file of its own; an error for a row that is none."""
         try:
@@ -117,8 +122,7 @@ class CsvFormat:
         for name, column in columns().items():
             value = tree.get(name, "")
             cells.append(defuse(join(value) if column.many and value else str(value)))
-        head = _written([list(columns())], csv.QUOTE_MINIMAL)
-        return (BOM + head + _written([cells], csv.QUOTE_ALL).removesuffix("\r\n")).encode()
+        return self.head + _written([cells], csv.QUOTE_ALL).removesuffix("\r\n").encode()
 
     def kind(self, tree: Any) -> str:
         """Every row is of one kind; the column ``kind`` says what it wants."""

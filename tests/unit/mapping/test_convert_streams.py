@@ -1,0 +1,82 @@
+"""`adapter convert` on many messages: one document for each, in order, none of them wrong."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from adapter.cli.main import main
+from adapter.referral.csv_columns import columns
+from adapter.referral.csv_format import CsvFormat
+
+
+def converted(capfdbinary: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, bytes]:
+    with pytest.raises(SystemExit) as ended:
+        main(["convert", *arguments])
+    return int(ended.value.code or 0), capfdbinary.readouterr().out
+
+
+@pytest.fixture
+def three(cases: Path, tmp_path: Path) -> Path:
+    """Two referral messages, and something between them that is none."""
+    good = [(cases / name).read_bytes() for name in ("ref-i12-20-segments.hl7", "ref-i14.hl7")]
+    file = tmp_path / "three.hl7"
+    file.write_bytes(good[0] + b"MSH|^~\\&|x\r" + good[1])
+    return file
+
+
+def test_csv_has_its_header_once_and_reads_back_as_one_file(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path, tmp_path: Path
+) -> None:
+    names = ("ref-i12-20-segments.hl7", "ref-i13.hl7", "ref-i14.hl7")
+    code, out = converted(
+        capfdbinary, "--from", "hl7v2", "--to", "csv", *(str(cases / name) for name in names)
+    )
+    assert code == 0
+    rows = list(csv.reader(io.StringIO(out.decode("utf-8-sig"), newline=""), strict=True))
+    assert rows[0] == list(columns())
+    assert [row[0] for row in rows[1:]] == ["request", "modify", "cancel"]
+    file = tmp_path / "all.csv"
+    file.write_bytes(out)
+    code, back = converted(capfdbinary, "--from", "csv", "--to", "referral", str(file))
+    assert (code, [json.loads(line)["kind"] for line in back.splitlines()]) == (
+        0, ["request", "modify", "cancel"],
+    )  # fmt: skip
+
+
+def test_a_message_that_gives_no_row_has_its_outcome_in_the_place_of_the_row(
+    capfdbinary: pytest.CaptureFixture[bytes], three: Path
+) -> None:
+    code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "csv", str(three))
+    assert code == 1
+    assert out.startswith(CsvFormat().head)
+    lines = out.removeprefix(CsvFormat().head).splitlines()
+    assert len(lines) == 3
+    assert out.count(b"referral_number_system") == 1
+    assert json.loads(lines[1])["resourceType"] == "OperationOutcome"
+    assert [line[:9] for line in (lines[0], lines[2])] == [b'"request"', b'"cancel",']
+
+
+def test_what_the_checks_refuse_does_not_go_out(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path, tmp_path: Path
+) -> None:
+    """The period of the referrer ends before it starts: no codec's fault, but no valid R4."""
+    raw = (cases / "ref-i12-20-segments.hl7").read_bytes()
+    lines = raw.split(b"\r")
+    number = next(i for i, line in enumerate(lines) if line.startswith(b"PRD|RP"))
+    fields = [*lines[number].split(b"|"), *[b""] * 9][:10]
+    fields[8], fields[9] = b"20260201", b"20250201"
+    lines[number] = b"|".join(fields)
+    file = tmp_path / "reversed.hl7"
+    file.write_bytes(b"\r".join(lines))
+    code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "fhir", str(file))
+    outcome = json.loads(out)
+    assert (code, outcome["resourceType"]) == (1, "OperationOutcome")
+    assert "period" in outcome["issue"][0]["diagnostics"]
+    assert b"2025" not in out
+    code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "referral", str(file))
+    assert code == 0
