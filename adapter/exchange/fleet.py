@@ -19,6 +19,7 @@ from adapter.exchange.sites import SiteFacts
 from adapter.exchange.watch import STRETCH_SECONDS, interrupting, raised, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
+from adapter.store.errors import StoreError
 from adapter.store.store import Store
 
 OPEN_TIMEOUT = 30.0
@@ -205,16 +206,20 @@ class Fleet:
         self._log.error("site.cannot-listen", site=name, code=fault.code)
 
     async def _state(self, name: str, state: str, error: AdapterError | None) -> None:
-        await self.store.write(
-            lambda tx: tx.sites.set(
-                name,
-                state,
-                organization=self.config.organization,
-                code=error.code if error else None,
-                error=error.message if error else None,
-                fix=error.fix if error else None,
+        """Say how a site stands. That this cannot be written keeps no site from working."""
+        try:
+            await self.store.write(
+                lambda tx: tx.sites.set(
+                    name,
+                    state,
+                    organization=self.config.organization,
+                    code=error.code if error else None,
+                    error=error.message if error else None,
+                    fix=error.fix if error else None,
+                )
             )
-        )
+        except StoreError as fault:
+            self._log.warning("site.state-not-written", site=name, code=fault.code)
 
 
 def _contained(app: ASGIApp) -> ASGIApp:

@@ -173,6 +173,10 @@ class Service:
                 self._log.error("engine.store-unavailable", code=error.code)
                 worked = 0
                 await asyncio.sleep(1.0)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the inbox must go on
+                self._log.error("engine.fault", error=type(error).__name__)
+                worked = 0
+                await asyncio.sleep(1.0)
             if not worked:
                 try:
                     await asyncio.wait_for(self._arrived.wait(), timeout=1.0)
