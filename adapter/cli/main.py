@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
     ),
     "init": Entry("init", "init", _RUN, "Write a commented configuration into a new folder."),
     "serve": Entry("serve", "serve", _RUN, "Run listeners, the FHIR API, pages and delivery."),
+    "worker": Entry("worker", "worker", _RUN, "Deliver beside others that share a PostgreSQL."),
     "sites": Entry("sites", "app", _RUN, "The configured connections: list, check, pause."),
     "doctor": Entry("doctor", "doctor", _KEEP, "Look at everything, and say what to do."),
     "db": Entry("db", "app", _KEEP, "The store: upgrade, back up, restore, check."),

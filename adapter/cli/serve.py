@@ -37,12 +37,9 @@ def serve(
     addresses. On SIGTERM nothing more is taken, what is in flight is finished, and what is queued
     stays queued for the next start.
     """
-    from adapter.cli.logs import configure
+    from adapter.cli.logs import chosen_level, configure
 
-    level = log_level.upper()
-    if level not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise typer.BadParameter("expected DEBUG, INFO, WARNING or ERROR", param_hint="--log-level")
-    configure(json=as_json, level=level)
+    configure(json=as_json, level=chosen_level(log_level))
     asyncio.run(run(read(config), as_json=as_json))
 
 
@@ -61,7 +58,7 @@ async def run(config: Config, *, as_json: bool) -> None:
         def capture_signals(self) -> Iterator[None]:
             yield
 
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     listening = bind(config)
     try:
         service = Service.open(config, pages=Pages())
@@ -90,7 +87,8 @@ async def run(config: Config, *, as_json: bool) -> None:
         listening.close()
 
 
-def _stop_on_signals() -> asyncio.Event:
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and Ctrl-C set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from adapter.exchange.clock import Clock
 from adapter.exchange.dispatch import notice_from, outbound_document
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.holding import HELD, may_carry
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.retry import Verdict, judge
 from adapter.exchange.sites import SiteFacts
@@ -27,14 +30,19 @@ from adapter.plugin.system import Delivers, Finds
 from adapter.referral.consent import may_send
 from adapter.referral.document import from_document
 from adapter.referral.model import Referral
+from adapter.store.errors import StoreFault
 from adapter.store.failpoints import point
 from adapter.store.outbox import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
+if TYPE_CHECKING:
+    from adapter.exchange.cluster import Cluster
+
 BATCH = 64
 PER_SITE = 8
 TIMEOUT = 120.0
+STRAYS_SECONDS = 60.0
 _BEFORE_SEND = point("delivery.before-send")
 _SENT = point("delivery.sent")
 
@@ -58,26 +66,92 @@ class Courier:
         self.clock = clock
         self.wake = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._slots = {name: asyncio.Semaphore(PER_SITE) for name in sites}
+        self._busy: Counter[str] = Counter()
+        self._cluster: Cluster | None = None
         self._log = structlog.get_logger("delivery")
         self._stopping = False
 
     async def run(self) -> None:
-        """Claim and carry until stopped; sleeps until something is due or somebody wakes it."""
-        await self.store.write(_release)
+        """Carry what is due until stopped; sleeps until something is due or somebody wakes it.
+
+        Where several processes deliver, each takes its share of the lanes as jobs. Else this one
+        claims what is due by itself.
+        """
+        if self.store.shared:
+            await self._as_jobs()
+            return
+        await self._record(_release)
         while not self._stopping:
             self.wake.clear()
             room = BATCH - len(self._running)
             rows = await self._claim(room) if room > 0 else []
             for row in rows:
-                self._running[row.id] = asyncio.create_task(self._carry_and_leave(row))
+                self._begin(row)
             if not rows:
                 await self._rest()
+
+    async def _as_jobs(self) -> None:
+        from adapter.exchange.cluster import Cluster
+
+        strays = asyncio.create_task(self._strays())
+        self._cluster = Cluster(
+            store=self.store,
+            sites=list(self.sites),
+            per_site=PER_SITE,
+            carry=self.carry_lane,
+            clock=self.clock,
+        )
+        try:
+            await self._cluster.run()
+        finally:
+            strays.cancel()
+
+    async def _strays(self) -> None:
+        """What is due for sites that are configured no more: no job looks for it."""
+        while not self._stopping:
+            try:
+                rows = await self.store.write(
+                    lambda tx: tx.outbox.claim_due(
+                        self.clock.now(), BATCH, exclude_destinations=list(self.sites)
+                    )
+                )
+            except AdapterError as error:
+                self._log.warning("delivery.store-unavailable", code=error.code)
+                rows = []
+            for row in rows:
+                self._begin(row)
+            await asyncio.sleep(STRAYS_SECONDS)
+
+    async def carry_lane(self, referral: str, destination: str) -> None:
+        """Carry what is due in one lane; only for the one job that works on this lane."""
+        lane = (referral, destination)
+        try:
+            row = await self.store.write(lambda tx: self._claim_lane(tx, lane))
+        except AdapterError as error:
+            self._log.warning("delivery.store-unavailable", code=error.code)
+            return
+        if row is not None:
+            await asyncio.shield(self._begin(row))
+
+    def _claim_lane(self, tx: Transaction, lane: tuple[str, str]) -> OutboxRow | None:
+        now = self.clock.now()
+        until = may_carry(tx, lane[1], now)
+        if until is not None:
+            tx.outbox.postpone(lane, until)
+            return None
+        return tx.outbox.claim_lane(lane, now)
+
+    def _begin(self, row: OutboxRow) -> asyncio.Task[None]:
+        self._busy[row.destination] += 1
+        task = self._running[row.id] = asyncio.create_task(self._carry_and_leave(row))
+        return task
 
     async def stop(self, seconds: float) -> None:
         """Take nothing new and finish what is in flight; what is left stays queued."""
         self._stopping = True
         self.wake.set()
+        if self._cluster is not None:
+            await self._cluster.stop(seconds)
         if self._running:
             _, late = await asyncio.wait(self._running.values(), timeout=seconds)
             for task in late:
@@ -90,6 +164,7 @@ class Courier:
             self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
         finally:
             self._running.pop(row.id, None)
+            self._busy[row.destination] -= 1
             self.wake.set()
 
     async def _rest(self) -> None:
@@ -100,34 +175,64 @@ class Courier:
 
     async def _claim(self, limit: int) -> list[OutboxRow]:
         try:
-            return await self.store.write(
-                lambda tx: tx.outbox.claim_due(self.clock.now(), limit=limit)
-            )
+            return await self.store.write(lambda tx: self._claim_due(tx, limit))
         except AdapterError as error:
             self._log.warning("delivery.store-unavailable", code=error.code)
             await asyncio.sleep(1.0)
             return []
 
+    def _claim_due(self, tx: Transaction, limit: int) -> list[OutboxRow]:
+        """Rows to carry now: none for a site that is held, none for one that has its hands full."""
+        now = self.clock.now()
+        waiting = tx.outbox.destinations()
+        states = {each.site: each for each in tx.sites.list()}
+        most = {name: PER_SITE - self._busy[name] for name in waiting}
+        for name in waiting:
+            site = states.get(name)
+            if site is not None and site.state in HELD and most[name] > 0:
+                most[name] = 0 if may_carry(tx, name, now) else 1
+        full = [name for name, room in most.items() if room <= 0]
+        return tx.outbox.claim_due(now, limit, exclude_destinations=full, most=most)
+
     async def _carry(self, row: OutboxRow) -> None:
-        async with self._slots.get(row.destination) or asyncio.Semaphore(1):
+        try:
+            stopped = await self.store.read(lambda tx: self._stopped(tx, row))
+            if stopped:
+                await self._record(lambda tx: self._withhold(tx, row, stopped))
+                return
+            delivered = await self._deliver(row)
+            _SENT()
+        except StoreFault as error:
+            # Our own store's trouble, not the peer's: no schedule, and no word about the site.
+            await self._record(_again(row, error, self.clock))
+        except AdapterError as error:
+            await self._failed(row, error)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it is named
+            await self._failed(row, _plugin_fault(row, error))
+        else:
+            await self._record(lambda tx: self._delivered(tx, row, delivered))
+            self._log.info(
+                "delivery.delivered", site=row.destination, event_name=row.event, id=row.id
+            )
+
+    async def _record(self, work: Callable[[Transaction], object]) -> None:
+        """Write what became of a delivery. While the store cannot, go on trying: nobody else knows.
+
+        Raises:
+            StoreFault: the store could not, and the service is stopping.
+        """
+        while True:
             try:
-                stopped = await self.store.read(lambda tx: self._stopped(tx, row))
-                if stopped:
-                    await self.store.write(lambda tx: self._withhold(tx, row, stopped))
-                    return
-                delivered = await self._deliver(row)
-                _SENT()
-            except AdapterError as error:
-                await self._failed(row, error)
-            except asyncio.CancelledError:
-                raise
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it is named
-                await self._failed(row, _plugin_fault(row, error))
+                await self.store.write(work)
+            except StoreFault as error:
+                self._log.warning("delivery.store-unavailable", code=error.code)
+                if self._stopping:
+                    raise
+                await asyncio.sleep(1.0)
             else:
-                await self.store.write(lambda tx: self._delivered(tx, row, delivered))
-                self._log.info(
-                    "delivery.delivered", site=row.destination, event_name=row.event, id=row.id
-                )
+                return
 
     async def _deliver(self, row: OutboxRow) -> Delivered:
         system = self.fleet.system(row.destination)
@@ -206,7 +311,7 @@ class Courier:
             action=verdict.action,
             attempt=row.attempts,
         )
-        await self.store.write(lambda tx: self._mark(tx, row, error, verdict))
+        await self._record(lambda tx: self._mark(tx, row, error, verdict))
 
     def _mark(self, tx: Transaction, row: OutboxRow, error: AdapterError, verdict: Verdict) -> None:
         if verdict.action == "retry" and verdict.next_at is not None:
@@ -229,6 +334,13 @@ class Courier:
     def _site(
         self, tx: Transaction, row: OutboxRow, state: str, error: AdapterError | None
     ) -> None:
+        """Keep how the site stands; whoever must act hears of it once, in journal and log."""
+        before = tx.sites.get(row.destination)
+        held_before = before is not None and before.state in HELD
+        if before is not None and state == before.state == "ready":
+            return  # so that workers do not wait for each other at this row
+        if before is not None and before.state in ("paused", "disabled"):
+            return  # what was under way when it was paused does not resume it
         tx.sites.set(
             row.destination,
             state,
@@ -237,6 +349,13 @@ class Courier:
             error=error.message if error else None,
             fix=error.fix if error else None,
         )
+        if state in HELD and not held_before:
+            code = error.code if error else None
+            self._log.error("site.held", site=row.destination, state=state, code=code)
+            _journal(tx, row, f"site.{state}", {"code": code})
+        elif state == "ready" and held_before:
+            self._log.warning("site.released", site=row.destination)
+            tx.outbox.hasten(row.destination, self.clock.now())
 
 
 def _journal(tx: Transaction, row: OutboxRow, kind: str, data: dict[str, Any]) -> None:
@@ -259,6 +378,13 @@ def _plugin_fault(row: OutboxRow, error: Exception) -> AdapterError:
         f"the plugin of {row.destination} raised {type(error).__name__}",
         fix="Look at the log, and update the plugin.",
     )
+
+
+def _again(row: OutboxRow, error: AdapterError, clock: Clock) -> Callable[[Transaction], None]:
+    """Due in a second: what stopped it is over when this can be written."""
+    code, said, fix = error.code, error.message, error.fix
+    pause = timedelta(seconds=1)
+    return lambda tx: tx.outbox.retry(row.id, clock.now() + pause, code=code, error=said, fix=fix)
 
 
 def _release(tx: Transaction) -> None:

@@ -36,7 +36,8 @@ from adapter.store.transaction import Transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processed:
-    """What became of a message: ``processed`` or ``quarantined``, its referral, and the error."""
+    """What became of a message: ``processed``, ``quarantined``, or ``taken`` by another service;
+    its referral, and the error."""
 
     state: str
     referral: str | None = None
@@ -64,7 +65,12 @@ class Engine:
         self.clock = clock
 
     def process(self, tx: Transaction, row: InboxRow) -> Processed:
-        """Read one accepted message and do what it asks; to be run inside one transaction."""
+        """Read one accepted message and do what it asks; to be run inside one transaction.
+
+        Another service on the same store may have been faster; then nothing is left to do.
+        """
+        if not tx.inbox.take(row.id):
+            return Processed(state="taken")
         site = self.sites[row.site]
         try:
             read = self.mapper.read(

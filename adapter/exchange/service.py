@@ -149,6 +149,11 @@ class Service:
         self.pollers.start()
         await self.fleet.listen()
 
+    async def start_delivering(self) -> None:
+        """Open every site and deliver; take nothing in, and leave the inbox to others."""
+        await self.fleet.open()
+        self._tasks = [asyncio.create_task(self.courier.run(), name="courier")]
+
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""
         self._stopping = True

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import sqlalchemy as sa
 
 from adapter.plugin.errors import AdapterError
 from adapter.plugin.messages import Check
-from adapter.store import audit, journal, schema
+from adapter.store import audit, journal, lane_jobs, schema
 from adapter.store.chain import Chain
 from adapter.store.outbox_statements import OPEN
 from adapter.store.paging import pages
@@ -83,6 +84,8 @@ def _findings(tx: Transaction) -> Iterator[Check]:
         yield _finding(f"{name}-bodies", _number(session, statement), "rows have lost their bytes")
     yield _finding("lanes", _number(session, _STUCK), "lanes would never go on")
     yield _finding("order", _number(session, _OVERTAKING), "deliveries would overtake another")
+    if session.shared:
+        yield _jobs(tx)
     rows = sum(counts(tx).values())
     yield Check(name="counts", state="ok", detail=f"{rows} rows in {len(_COUNTS)} tables")
 
@@ -95,6 +98,19 @@ def _chain(session: Session, chain: Chain) -> Check:
     first = problems[0]
     detail = f"{len(problems)} problems, the first: entry {first.sequence} {first.what}"
     return Check(name=chain.name, state="fail", detail=detail, fix=_RESTORE)
+
+
+def _jobs(tx: Transaction) -> Check:
+    """Whether every lane that is due has a job; the workers see to that each second."""
+    found = lane_jobs.lacking(tx, tx.now() - timedelta(minutes=1))
+    if not found:
+        return Check(name="jobs", state="ok", detail="every due lane has its job")
+    return Check(
+        name="jobs",
+        state="warn",
+        detail=f"{found} lanes have been due for more than a minute, and have no job",
+        fix="Start a worker: `adapter serve` or `adapter worker`; it sees to that within seconds.",
+    )
 
 
 def _data_keys(session: Session) -> Check:

@@ -60,6 +60,11 @@ _MARK = Statement(
         done_at=sa.bindparam("at"),
     )
 )
+_TAKE = Statement(
+    sa.select(_t.c.sequence)
+    .where(_t.c.id == sa.bindparam("row"), _t.c.pending > 0)
+    .with_for_update()
+)
 _REPLAY = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["quarantined", "accepted"]))
@@ -247,6 +252,14 @@ class Inbox:
     def pending_sites(self) -> list[str]:
         """The sites that have accepted messages waiting."""
         return [row[0] for row in self._session.rows(_PENDING_SITES, {})]
+
+    def take(self, id: str) -> bool:
+        """True if the message still waits; until the commit nobody else can work on it.
+
+        Several services look for what waits, each in the order of arrival: the first that takes a
+        message does it, and the others, who waited for it here, go on to the next.
+        """
+        return self._session.row(_TAKE, {"row": id}) is not None
 
     def mark(
         self,

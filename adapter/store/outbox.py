@@ -149,18 +149,42 @@ class Outbox:
         exclude_lanes: Collection[Lane] = (),
         *,
         exclude_destinations: Collection[str] = (),
+        most: Mapping[str, int] | None = None,
     ) -> list[OutboxRow]:
         """Take up to `limit` rows that head their lanes and are due; they are then ``sending``.
 
-        Each destination gets its share first, so that a long queue for one starves no other.
+        Each destination gets its share first, so that a long queue for one starves no other; `most`
+        says how many rows of a destination to take at most.
         """
         waiting = [d for d in self.destinations() if d not in exclude_destinations]
         found: list[OutboxRow] = []
         for left, destination in zip(range(len(waiting), 0, -1), waiting, strict=True):
             share = -(-(limit - len(found)) // left)
+            share = min(share, (most or {}).get(destination, share))
             if share > 0:
                 found += self._claim(destination, now, share, exclude_lanes)
         return found
+
+    def claim_lane(self, lane: Lane, now: datetime) -> OutboxRow | None:
+        """Take the head of one lane if it is due, or was being sent by a worker that is gone.
+
+        Only for who alone works on this lane: the lane's one running job.
+        """
+        parameters = {
+            "of_referral": lane[0],
+            "of_destination": lane[1],
+            "now": to_micros(now),
+            "worker": self._session.worker,
+        }
+        row = self._session.row(statements.CLAIM_LANE, parameters)
+        return None if row is None else self._full(row)
+
+    def postpone(self, lane: Lane, until: datetime) -> None:
+        """Let a lane that is due wait until a time, without counting an attempt."""
+        self._session.run(
+            statements.POSTPONE,
+            {"of_referral": lane[0], "of_destination": lane[1], "at": to_micros(until)},
+        )
 
     def destinations(self) -> list[str]:
         """The destinations that have a lane waiting."""

@@ -60,6 +60,13 @@ DESTINATIONS = Statement(
         _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
     )
 )
+_taken = {
+    "state": "sending",
+    "due_at": None,
+    "attempts": _t.c.attempts + 1,
+    "claimed_by": sa.bindparam("worker"),
+    "claimed_at": sa.bindparam("now"),
+}
 CLAIM = Statement(
     sa.update(_t)
     .where(
@@ -74,14 +81,20 @@ CLAIM = Statement(
             .with_for_update(skip_locked=True)
         )
     )
-    .values(
-        state="sending",
-        due_at=None,
-        attempts=_t.c.attempts + 1,
-        claimed_by=sa.bindparam("worker"),
-        claimed_at=sa.bindparam("now"),
-    )
+    .values(**_taken)
     .returning(*FULL)
+)
+# Only the one running job of the lane does this: what it finds being sent, a dead worker left.
+CLAIM_LANE = Statement(
+    sa.update(_t)
+    .where(_lane, sa.or_(_t.c.due_at <= sa.bindparam("now"), _t.c.state == "sending"))
+    .values(**_taken)
+    .returning(*FULL)
+)
+POSTPONE = Statement(
+    sa.update(_t)
+    .where(_lane, _t.c.due_at >= 0)
+    .values(next_at=sa.bindparam("at"), due_at=sa.bindparam("at"))
 )
 NEXT_DUE = Statement(
     sa.select(sa.func.min(_t.c.due_at)).where(

@@ -70,6 +70,11 @@ class Session:
         self.writes = writes
         self.worker = worker
 
+    @property
+    def shared(self) -> bool:
+        """True if several processes may deliver from this store."""
+        return self._dialect.shared
+
     def now(self) -> datetime:
         """The time, with UTC offset."""
         return self._clock()

@@ -36,6 +36,11 @@ def _upsert(dialect: Dialect) -> Any:
 
 
 _SET = Statement(_upsert)
+_TOUCH = Statement(
+    sa.update(_t)
+    .where(_t.c.site == sa.bindparam("of_site"))
+    .values(updated_at=sa.bindparam("at"))
+)
 _columns = [
     _t.c.site, _t.c.organization, _t.c.state, _t.c.code, _t.c.error, _t.c.fix, _t.c.since,
     _t.c.updated_at,
@@ -91,6 +96,11 @@ class Sites:
                 "updated_at": now,
             },
         )
+
+    def touch(self, site: str) -> None:
+        """Say that a site is being tried now; its state stays."""
+        at = to_micros(self._session.now())
+        self._session.run(_TOUCH, {"of_site": site, "at": at})
 
     def get(self, site: str) -> SiteState | None:
         """A site's state, or None if nothing was ever said of it."""

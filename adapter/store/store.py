@@ -80,6 +80,11 @@ class Store:
         """Where and what the database is; for the store's own commands."""
         return self._dialect
 
+    @property
+    def shared(self) -> bool:
+        """True if several processes may deliver from it: their lanes are then run as jobs."""
+        return self._dialect.shared
+
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a work; its result once it is durable. Concurrent works share one commit.
 

@@ -25,6 +25,8 @@ class Dialect(ABC):
     begin_read: ClassVar[str]
     begin_migration: ClassVar[Sequence[str]]
     scrub: ClassVar[Sequence[str]]
+    shared: ClassVar[bool]
+    """True if several processes may deliver from one store."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -68,6 +70,10 @@ class Dialect(ABC):
 
     def after_load(self, table: Table) -> Sequence[str]:
         """What is to be run after rows were loaded with the numbers that they had elsewhere."""
+        return ()
+
+    def job_tables(self) -> Sequence[str]:
+        """The statements that make the queue of jobs that several processes share."""
         return ()
 
     @abstractmethod

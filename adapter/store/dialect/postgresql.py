@@ -24,6 +24,7 @@ class Postgresql(Dialect):
     begin_read = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     begin_migration = ("BEGIN", "SELECT pg_advisory_xact_lock(7263947201)")
     scrub = ("VACUUM data_keys",)
+    shared = True
 
     errors = psycopg.Error
     compiler: CompilerDialect = driver.PGDialect_psycopg(  # type: ignore[no-untyped-call]
@@ -109,6 +110,18 @@ class Postgresql(Dialect):
         """By SQLSTATE 42P01."""
         return getattr(error, "sqlstate", None) == "42P01"
 
+    def job_tables(self) -> Sequence[str]:
+        """Procrastinate's tables, and the trigger that puts a lane's job there when it is due."""
+        from procrastinate.schema import SchemaManager
+
+        return [
+            SchemaManager.get_schema(),
+            LANE_JOB,
+            "CREATE TRIGGER outbox_lane_job AFTER INSERT OR UPDATE OF due_at ON outbox FOR EACH ROW"
+            " WHEN (NEW.due_at IS NOT NULL) EXECUTE FUNCTION outbox_lane_job()",
+            "UPDATE outbox SET due_at = due_at WHERE due_at IS NOT NULL",
+        ]
+
     def append_only(self, table: str) -> Sequence[str]:
         """Triggers that refuse."""
         return [
@@ -120,6 +133,25 @@ class Postgresql(Dialect):
             f" FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()",
         ]
 
+
+# A lane has at most one job that waits (queueing_lock) and one that runs (lock). What is due later
+# gets its job from the sweep when its time comes, so that the queue holds what can be done now.
+# The conflict touches the waiting job, so that nobody takes it before this transaction is
+# committed, finds nothing due, and leaves the lane without a job.
+LANE_JOB = """
+CREATE FUNCTION outbox_lane_job() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE lane text := NEW.referral || '|' || NEW.destination;
+BEGIN
+    IF NEW.due_at <= extract(epoch FROM clock_timestamp()) * 1000000 THEN
+        INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+        VALUES (NEW.destination, 'deliver', lane, lane,
+                jsonb_build_object('referral', NEW.referral, 'destination', NEW.destination))
+        ON CONFLICT (queueing_lock) WHERE status = 'todo'
+        DO UPDATE SET priority = procrastinate_jobs.priority;
+    END IF;
+    RETURN NULL;
+END $$
+"""
 
 _DOWN = (
     "store.down",

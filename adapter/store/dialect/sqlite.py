@@ -26,6 +26,7 @@ class Sqlite(Dialect):
     begin_read = "BEGIN"
     begin_migration = ("BEGIN IMMEDIATE",)
     scrub = ("PRAGMA wal_checkpoint(TRUNCATE)",)
+    shared = False
     errors = sqlite3.Error
     compiler = sqlite.dialect(paramstyle="qmark")
 

@@ -47,13 +47,18 @@ def tables(dialect: Dialect) -> set[str]:
         engine.dispose()
 
 
+def ours(thing: Any, name: str | None, kind: str, *_: Any) -> bool:
+    """What Procrastinate brings with itself is checked by its own makers."""
+    return not (kind == "table" and str(name).startswith("procrastinate_"))
+
+
 def test_migrations_make_exactly_the_schema(empty_address: str) -> None:
     dialect = dialect_of(empty_address)
     migrations.upgrade(dialect)
     engine = dialect.engine()
     try:
         with engine.begin() as connection:
-            context = MigrationContext.configure(connection)
+            context = MigrationContext.configure(connection, opts={"include_object": ours})
             assert context.get_current_revision() == schema.HEAD
             assert compare_metadata(context, schema.metadata) == []
     finally:

@@ -1,0 +1,94 @@
+"""`adapter worker`: one more process that delivers, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapter.cli.printing import JsonOption, emit, say
+from adapter.cli.settings import DEFAULT, ConfigOption, read
+
+if TYPE_CHECKING:
+    from adapter.exchange.config import Config
+
+
+def worker(
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+    log_level: Annotated[
+        str,
+        typer.Option(metavar="LEVEL", help="What to log to stderr: DEBUG, INFO, WARNING or ERROR."),
+    ] = "INFO",
+) -> None:
+    """Deliver beside other processes that share one PostgreSQL store, until SIGTERM or Ctrl-C.
+
+    Run as many as are needed, on any machine that reaches the database and the peers, with the same
+    adapter.toml and key file. Each lane (referral and destination) is in the hands of one worker at
+    a time; when a worker dies, the others take over what it was doing within ten seconds. `adapter
+    serve` delivers too; it alone listens, works on what arrives, and serves pages.
+    """
+    from adapter.cli.logs import chosen_level, configure
+
+    configure(json=as_json, level=chosen_level(log_level))
+    asyncio.run(_run(read(config), as_json=as_json))
+
+
+async def _run(config: Config, *, as_json: bool) -> None:
+    from adapter.cli.serve import GRACE, stop_on_signals, without_password
+    from adapter.exchange.config import store_url
+    from adapter.exchange.service import Service
+    from adapter.portal.pages import Pages
+
+    _prove_possible(config)
+    stop = stop_on_signals()
+    service = Service.open(config, pages=Pages())
+    service.bound(_address(config))
+    try:
+        await service.start_delivering()
+        facts = {
+            "event": "ready",
+            "store": without_password(store_url(config)),
+            "sites": sorted(service.sites),
+            "pid": os.getpid(),
+        }
+        if as_json:
+            emit(facts)
+        else:
+            say(f"Delivering from {facts['store']}; stop with Ctrl-C.")
+        await stop.wait()
+    finally:
+        await service.stop(GRACE)
+
+
+def _prove_possible(config: Config) -> None:
+    """A worker needs a store that processes can share, and must know the address of the pages.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    from adapter.exchange.config import store_url
+    from adapter.plugin.errors import ConfigError
+    from adapter.store.dialect import dialect_of
+
+    if not dialect_of(store_url(config)).shared:
+        raise ConfigError(
+            "worker.needs-postgresql",
+            "a SQLite store belongs to one process: `adapter serve` delivers by itself, and a"
+            " second process beside it would gain nothing",
+            fix="Run `adapter serve` alone, or move to PostgreSQL: docs/how-to/run-a-cluster.md",
+        )
+    if not config.server.base_url and config.server.port == 0:
+        raise ConfigError(
+            "worker.needs-address",
+            "a worker writes links to the secure pages, and cannot know their address:"
+            " [server] has neither base_url nor a fixed port",
+            fix="Set [server] base_url to the address by which the outside reaches the pages.",
+        )
+
+
+def _address(config: Config) -> str:
+    host = f"[{config.server.host}]" if ":" in config.server.host else config.server.host
+    return f"http://{host}:{config.server.port}"

@@ -1,0 +1,180 @@
+"""Lanes as jobs, where several processes share the store (PostgreSQL, through Procrastinate).
+
+A job is one lane that is due; its lock is the lane, so that no two workers are ever in one lane. A
+trigger of the store makes the job in the transaction that makes the lane due. Each worker shows by
+a heartbeat that it lives; the jobs of one that does not are taken up by the others. The heartbeat
+runs in a thread of its own: a plugin that holds up the event loop does not make its worker look
+dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import ConnectorException, ProcrastinateException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
+from psycopg import Error as DatabaseError
+
+from adapter.exchange.clock import Clock
+from adapter.plugin.errors import AdapterError
+from adapter.store import lane_jobs
+from adapter.store.store import Store
+
+HEARTBEAT_SECONDS = 1.0
+STALLED_SECONDS = 5.0
+SWEEP_SECONDS = 1.0
+POLL_SECONDS = 1.0
+FRESH = timedelta(seconds=STALLED_SECONDS)
+MOST_WORKERS = 12
+"""Each holds one connection for news of jobs; more sites than this share workers."""
+
+Carry = Callable[[str, str], Awaitable[None]]
+
+
+class Cluster:
+    """This process's share of the lanes."""
+
+    def __init__(
+        self, *, store: Store, sites: Sequence[str], per_site: int, carry: Carry, clock: Clock
+    ) -> None:
+        self._store = store
+        self._sites = list(sites)
+        self._per_site = per_site
+        self._carry = carry
+        self._clock = clock
+        self._home: asyncio.AbstractEventLoop | None = None
+        self._away: asyncio.AbstractEventLoop | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._thread = threading.Thread(target=self._live, name="lane-jobs", daemon=True)
+        self._grace = 8.0
+        self._stopping = threading.Event()
+        self._log = structlog.get_logger("cluster")
+        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # we say what matters
+
+    async def run(self) -> None:
+        """Work until stopped: jobs in the thread, sweeps here."""
+        self._home = asyncio.get_running_loop()
+        self._thread.start()
+        while not self._stopping.is_set():
+            started = self._home.time()
+            await self._sweep()
+            # A sweep of a long queue takes time; it may take a twentieth of it, and no more.
+            spent = self._home.time() - started
+            await asyncio.sleep(max(SWEEP_SECONDS, 20 * spent))
+
+    async def stop(self, seconds: float) -> None:
+        """Take no more jobs, and wait for those that run."""
+        self._grace = seconds
+        self._stopping.set()
+        away, work = self._away, self._work
+        if away is not None and work is not None and not away.is_closed():
+            away.call_soon_threadsafe(work.cancel)
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, seconds + 1.0)
+
+    async def _sweep(self) -> None:
+        now = self._clock.now()
+        try:
+            swept = await self._store.write(lambda tx: lane_jobs.sweep(tx, now, now - FRESH))
+        except AdapterError as error:
+            self._log.warning("cluster.store-unavailable", code=error.code)
+            return
+        if swept.released:
+            self._log.warning("cluster.claims-released", count=swept.released)
+
+    def _live(self) -> None:
+        """The thread: an event loop of its own."""
+        with asyncio.Runner() as runner:
+            self._away = runner.get_loop()
+            runner.run(self._keep_working())
+
+    async def _keep_working(self) -> None:
+        while not self._stopping.is_set():
+            self._work = asyncio.current_task()
+            try:
+                await self._share()
+            except asyncio.CancelledError:
+                return
+            except (ProcrastinateException, DatabaseError, OSError) as error:
+                self._log.warning("cluster.database-unavailable", error=type(error).__name__)
+            except ExceptionGroup as group:
+                names = sorted({type(each).__name__ for each in group.exceptions})
+                self._log.warning("cluster.database-unavailable", error=", ".join(names))
+            if not self._stopping.is_set():
+                await asyncio.sleep(1.0)
+
+    async def _share(self) -> None:
+        """Procrastinate's workers, each for some of the sites, so that no site starves another."""
+        count = min(MOST_WORKERS, len(self._sites)) or 1
+        app = App(connector=_connector(self._store, count))
+        app.task(name="deliver")(self._deliver)
+        async with app.open_async(), asyncio.TaskGroup() as group:
+            group.create_task(self._take_over(app))
+            for number in range(count):
+                queues = self._sites[number::count]
+                if queues:
+                    group.create_task(self._worker(app, queues))
+
+    async def _worker(self, app: App, queues: list[str]) -> None:
+        await app.run_worker_async(
+            queues=queues,
+            concurrency=self._per_site * len(queues),
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            shutdown_graceful_timeout=self._grace,
+            delete_jobs="always",
+            install_signal_handlers=False,
+        )
+        if not self._stopping.is_set():
+            raise ConnectionError("a worker ended by itself")
+
+    async def _deliver(self, referral: str, destination: str) -> None:
+        """One job: what is due in one lane, carried in the service's own event loop."""
+        assert self._home is not None
+        carried = asyncio.run_coroutine_threadsafe(
+            _done(self._carry, referral, destination), self._home
+        )
+        await asyncio.wrap_future(carried)
+
+    async def _take_over(self, app: App) -> None:
+        """Requeue the jobs of workers whose heartbeat has stopped."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            for job in await app.job_manager.get_stalled_jobs(
+                seconds_since_heartbeat=STALLED_SECONDS
+            ):
+                await self._requeue(app.job_manager, job)
+
+    async def _requeue(self, jobs: JobManager, job: Job) -> None:
+        """Let a job run again; where its lane has another one already, only let go of its lock."""
+        assert job.id is not None
+        try:
+            await jobs.retry_job(job)
+        except UniqueViolation:
+            await jobs.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
+        except ConnectorException:
+            return  # another process was faster; if not, the next round finds it again
+        self._log.warning("cluster.job-taken-over", site=job.queue)
+
+
+async def _done(carry: Carry, referral: str, destination: str) -> None:
+    await carry(referral, destination)
+
+
+def _connector(store: Store, workers: int) -> Any:
+    url = store.dialect.url.set(drivername="postgresql")
+    return PsycopgConnector(
+        conninfo=url.render_as_string(hide_password=False),
+        min_size=1,
+        max_size=workers + 4,
+        kwargs={"application_name": "adapter lanes"},
+    )

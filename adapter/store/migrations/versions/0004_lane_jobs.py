@@ -1,0 +1,19 @@
+"""Jobs for lanes, where several processes share the store: on PostgreSQL, not on SQLite.
+
+Procrastinate's own tables come from the package; our trigger puts a job for a lane into them in the
+very transaction that makes the lane due, whichever statement that is.
+"""
+
+from __future__ import annotations
+
+from alembic import context, op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    dialect = context.config.attributes["dialect"]
+    connection = op.get_bind().execution_options(no_parameters=True)
+    for statement in dialect.job_tables():
+        connection.exec_driver_sql(statement)
