@@ -19,6 +19,7 @@ from adapter.api.operations import operate
 from adapter.api.read import history, read, vread
 from adapter.api.response import FhirResponse
 from adapter.api.search import post_search, search
+from adapter.api.signing_keys import signing_keys
 from adapter.api.smart import configuration, token
 from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
@@ -45,6 +46,7 @@ def build_app(service: Service) -> Starlette:
             Route("/token", token, methods=["POST"]),
             Route("/health/live", live),
             Route("/health/ready", ready),
+            Route("/.well-known/jwks.json", signing_keys),
             Route("/fhir", process, methods=["POST"]),
             Mount("/fhir", routes=fhir),
             Mount("/sites/{site}", app=SiteEndpoints(service)),

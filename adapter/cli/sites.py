@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from adapter.cli.authorize import authorize
 from adapter.cli.failure import CONFIGURATION, UNREACHABLE
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import act, ask
@@ -23,6 +24,7 @@ app = typer.Typer(
     help="The configured connections: list, check, pause.",
     no_args_is_help=True,
 )
+app.command()(authorize)
 
 
 @app.command("list")
@@ -64,6 +66,9 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 
     Changes nothing. Exits with 3 if settings are wrong, with 5 if a peer cannot be reached.
     """
+    from adapter.cli.logs import configure
+
+    configure(json=as_json, level="ERROR")  # what is wrong stands in the table
     rows = asyncio.run(check_all(read(config)))
     if as_json:
         emit([{key: value for key, value in row.items() if key != "code"} for row in rows])

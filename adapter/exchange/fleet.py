@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from pydantic import ValidationError
@@ -21,6 +22,9 @@ from adapter.plugin.errors import AdapterError, ConfigError, PluginError, Transi
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
+
+if TYPE_CHECKING:
+    from adapter.security.outgoing.scheme import Surroundings
 
 OPEN_TIMEOUT = 30.0
 
@@ -113,6 +117,18 @@ class Fleet:
                 return kind(settings, context)
         except SystemExit as error:
             raise PluginError("plugin.exits", "the plugin tried to end the process") from error
+
+    def surroundings(self, name: str) -> AbstractAsyncContextManager[Surroundings]:
+        """What the steps of a site's authentication need; its system was built before."""
+        return self._contexts[name].surroundings()
+
+    def settings(self, name: str) -> SystemConfig:
+        """A site's settings, checked, with its secrets.
+
+        Raises:
+            ConfigError: they are not right. PluginError: its plugin is not.
+        """
+        return self._settings(name, self.plugins.system(self.sites[name].system))
 
     def _settings(self, name: str, kind: type[System]) -> SystemConfig:
         settings = _resolved(self.config.sites[name].settings, self.config)
