@@ -11,7 +11,7 @@ from adapter_fhir.answers import FHIR_JSON, matches_of, resource_of
 from adapter_fhir.config import FhirConfig
 from adapter_fhir.cursor import Cursor, moment
 from adapter_fhir.outputs import codings
-from adapter_fhir.references import absolute, version_of
+from adapter_fhir.references import version_of
 from adapter_fhir.statement import Offers
 
 Json = dict[str, Any]
@@ -25,14 +25,13 @@ class Changes:
     def __init__(self, context: Context, config: FhirConfig) -> None:
         self._context = context
         self._config = config
-        self._base = config.base_url
         self._overlap = timedelta(seconds=config.overlap_seconds)
 
     async def of(self, cursor: Cursor, offers: Offers, kind: str = "Task") -> list[Json]:
         """Tasks (or ServiceRequests) since the cursor, oldest first, each once, with its newest.
 
-        All pages are read before the first is given: a server may not sort as asked. A server may
-        also ignore a parameter, so that the caller asks `concerns` of what comes.
+        All pages are read before the first is given: a server may not sort as asked. It may also
+        ignore a parameter: the caller looks at what comes.
         """
         found: dict[str, Json] = {}
         for query in self._queries(offers, kind):
@@ -41,36 +40,23 @@ class Changes:
         fresh = [each for each in found.values() if cursor.is_new(place(each), version_of(each))]
         return sorted(fresh, key=lambda each: moment(updated(each)) if updated(each) else _FIRST)
 
-    async def requests(self, places: list[str]) -> list[Json]:
-        """ServiceRequests by their ids, as they are now."""
+    async def requests(self, places: list[str], since: str, offers: Offers) -> list[Json]:
+        """ServiceRequests by their ids, as they are now: those that changed since, if given."""
         found = []
+        newer = {}
+        if since and offers.searched_by("ServiceRequest", "_lastUpdated"):
+            newer = {"_lastUpdated": f"ge{since}"}
         for start in range(0, len(places), CHUNK):
             ids = ",".join(each.rpartition("/")[2] for each in places[start : start + CHUNK])
             pages = self._context.http.pages(
                 "ServiceRequest",
-                params={"_id": ids, "_count": str(CHUNK)},
+                params={"_id": ids, "_count": str(CHUNK), **newer, **self._config.search},
                 headers=FHIR_JSON,
                 route="/ServiceRequest",
             )
             async for page in pages:
                 found += matches_of(resource_of(page, "Bundle"), "ServiceRequest")
         return found
-
-    def concerns(self, resource: Json) -> bool:
-        """Whether a Task names us, or could be claimed; a request, whether it is for us."""
-        parties = [resource.get("owner"), resource.get("requester"), *resource.get("performer", ())]
-        us = absolute(self._config.us, self._base) if self._config.us else ""
-        them = absolute(self._config.them, self._base) if self._config.them else ""
-        named = {
-            absolute(str(each.get("reference", "")), self._base)
-            for each in parties
-            if isinstance(each, dict)
-        }
-        if us and us in named:
-            return True
-        if not us and them and them in named:
-            return True
-        return self.claimable(resource)
 
     def claimable(self, task: Json) -> bool:
         """An open request that anyone may take (SDOH-CC 3.0: owner is 0..1 on purpose)."""
@@ -85,24 +71,26 @@ class Changes:
     def _queries(self, offers: Offers, kind: str) -> Iterator[dict[str, str]]:
         """The searches that together find what concerns us; an empty one where none would."""
         us, them = self._config.us, self._config.them
-        queries: list[dict[str, str]] = []
-        wanted = [("owner", us), ("requester", us)] if kind == "Task" else [("performer", us)]
-        if not us and kind == "Task":
-            wanted = [("owner", them)]
-        for parameter, value in wanted:
-            if value and offers.searched_by(kind, parameter):
-                queries.append({parameter: value})
-        if self._config.claim and kind == "Task" and offers.searched_by(kind, "owner"):
-            queries.append({"owner:missing": "true", "status": "requested"})
-        complete = len(queries) >= len([value for _, value in wanted if value]) and any(
-            value for _, value in wanted
-        )
-        yield from queries if complete else [{}]
+        role = self._context.site.role
+        wanted: list[tuple[str, str]] = []
+        if kind != "Task":  # performers of a request are seldom named: the site's own search says
+            yield {}
+            return
+        if role != "performer" and us:
+            wanted.append(("owner", us))
+        if role != "requester" and (us or them):
+            wanted.append(("requester", us) if us else ("owner", them))
+        if not wanted or not all(offers.searched_by(kind, name) for name, _ in wanted):
+            yield {}
+            return
+        for name, value in wanted:
+            yield {name: value}
+        if self._config.claim and role != "performer":
+            yield {"owner:missing": "true", "status": "requested"}
 
     async def _found(self, kind: str, query: dict[str, str], cursor: Cursor, offers: Offers) -> Any:
         params = {**query, "_count": str(self._config.page_size)}
-        if kind == "Task":
-            params |= offers.quirks.extra_search
+        params |= self._config.search
         if offers.searched_by(kind, "_lastUpdated"):
             params["_sort"] = "_lastUpdated"
             since = cursor.asked_from(self._overlap)

@@ -42,6 +42,11 @@ class FhirConfig(HttpSystemConfig):
         "of [server]",
         examples=["https://adapter.example.org/fhir"],
     )
+    search: dict[str, str] = Field(
+        default_factory=dict,
+        description="parameters that every search for news carries, where a server wants them",
+        examples=[{"ah-practice": "Organization/a-1.Practice-195900"}],
+    )
     claim: bool = Field(
         default=False, description="take requested Tasks that have no owner: the first wins"
     )

@@ -18,6 +18,7 @@ class Known:
     Attributes:
         side: ``made``: we asked for it, and they carry it out; ``taken``: they asked, and we do.
         task, request, patient: ``Type/id`` on the peer's server; empty where it has none.
+        first: the version of the Task (or request) that we took it as.
         wrote: the version of the Task that our last write made; what comes back is no news.
     """
 
@@ -27,6 +28,7 @@ class Known:
     task: str = ""
     request: str = ""
     patient: str = ""
+    first: str = ""
     wrote: str = ""
 
 

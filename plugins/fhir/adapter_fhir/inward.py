@@ -130,7 +130,7 @@ class Inward:
             ours.pop(name, None)
         if "basedOn" in resource:
             ours["basedOn"] = [self._by_address(each) for each in resource["basedOn"]]
-        return identified(ours, place) if kind in LINKED else ours
+        return identified(ours, place) if kind in LINKED and "#" not in place else ours
 
     def _by_address(self, reference: Json) -> Json:
         """A link to what this one was ordered for: by identifier, not by id."""

@@ -6,7 +6,7 @@ What is lost on the way is the structure: activities, measures and enrolment bec
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from adapter_fhir.outputs import codings
@@ -60,6 +60,20 @@ def outcome_piece(
     )
     link = f"urn:uuid:{task.get('id')}#outcome"
     return Piece(url="urn:outcome", resource=identified(made, link), link=link)
+
+
+def in_words(outgoing: Outgoing, task: Json, places: Mapping[str, str]) -> Json:
+    """The Task with what its outputs refer to as a note, where that could not be put on the server.
+
+    Nothing is dropped without a word.
+    """
+    words = [
+        _said(output, outgoing)
+        for output in task.get("output") or ()
+        if (output.get("valueReference") or {}).get("reference") not in (None, *places)
+    ]
+    notes = [{"text": each} for each in words if each]
+    return {**task, "note": [*(task.get("note") or ()), *notes]} if notes else task
 
 
 def _document(

@@ -54,9 +54,6 @@ class Quirks(BaseModel):
     search: tuple[str, ...] | None = Field(
         default=None, description="search parameters of Task that work; none: /metadata says"
     )
-    extra_search: Mapping[str, str] = Field(
-        default_factory=dict, description="parameters that every search of Tasks carries"
-    )
     if_match: bool = Field(default=True, description="If-Match is honoured on updates")
     signature: Literal["", "medplum"] = Field(
         default="", description="how notifications are signed, if they are"

@@ -62,10 +62,10 @@ class Reader:
             return []
         if known is not None:
             return await self._from_requester(task, known, offers)
-        if task.get("status") not in ASKED or not self._changes.concerns(task):
+        if task.get("status") not in ASKED or self._context.site.role == "performer":
             return []
         if not self._ours(task):
-            claimed = await self._claimed(task, offers)
+            claimed = await self._claimed(task, offers) if self._changes.claimable(task) else None
             return [await self._request(claimed, offers)] if claimed else []
         return [await self._request(task, offers)]
 
@@ -95,6 +95,37 @@ class Reader:
         raw = self._inward.request(kind, found, at=updated(request))
         return [self._inbound(raw, f"{place(request)}/_history/{version_of(request)}", [request])]
 
+    async def alone(self, request: Json, offers: Offers) -> list[Inbound]:
+        """A request on a server that has no Tasks: it stands for its own execution."""
+        own = place(request)
+        known = await self._correlation.of_place(own)
+        if known is not None and version_of(request) != known.first:
+            return await self.request_changed(request, own, offers)
+        if request.get("status") != "active" or self._context.site.role == "performer":
+            return []
+        address = absolute(own, self._base)
+        subject = request.get("subject") or {}
+        task: Json = {
+            "resourceType": "Task",
+            "status": "requested",
+            "intent": "order",
+            "focus": {"reference": address},
+            "for": subject,
+        }
+        known = Known(
+            side="taken",
+            fulfilment=self._inward.own_id(f"{address}#task"),
+            referral=self._inward.own_id(address),
+            request=own,
+            patient=str(subject.get("reference", "")),
+            first=version_of(request),
+        )
+        await self._correlation.keep(known)
+        found = {f"{address}#task": task, address: request}
+        found |= await self._gatherer.around([request], offers)
+        raw = self._inward.request("request", found, at=updated(request))
+        return [self._inbound(raw, f"{own}/_history/{version_of(request)}", [request])]
+
     def _ours(self, task: Json) -> bool:
         owner = str((task.get("owner") or {}).get("reference", ""))
         us = self._config.us
@@ -113,6 +144,7 @@ class Reader:
             task=place(task),
             request=relative(focus, self._base),
             patient=str(subject.get("reference", "")),
+            first=version_of(task),
         )
         if focus in found:
             self.read_versions[known.request] = version_of(found[focus])
@@ -125,7 +157,7 @@ class Reader:
     async def _from_requester(self, task: Json, known: Known, offers: Offers) -> list[Inbound]:
         """What the requester did to a Task that we carry out; our own writes are no news."""
         status = task.get("status")
-        if status in ASKED and not known.wrote:
+        if version_of(task) == known.first:
             return [await self._request(task, offers)]  # the same again, for a repeated poll
         if status not in TAKEN_BACK or version_of(task) == known.wrote:
             return []

@@ -10,7 +10,7 @@ from adapter.plugin import Context, DataError, Delivered, Outbound
 from adapter_fhir import standing
 from adapter_fhir.config import FhirConfig
 from adapter_fhir.correlation import Correlation, Known
-from adapter_fhir.outcome import outcome_piece
+from adapter_fhir.outcome import in_words, outcome_piece
 from adapter_fhir.outward import Outgoing, Piece, as_order, direct, placed
 from adapter_fhir.references import LITERAL, linked, relative
 from adapter_fhir.statement import Offers
@@ -37,7 +37,9 @@ class Sender:
         """Bring one message; see `adapter.plugin.Delivers`."""
         outgoing = Outgoing(message.body)
         if message.event in ORDER_EVENTS:
-            known = await self._made(message)
+            known = await self._correlation.of_fulfilment(message.fulfilment or "")
+            if known is None and message.event != "request":
+                known = await self._made(message)
             if known is None:
                 return await self._order(message, outgoing, offers)
             if message.event == "cancel":
@@ -178,7 +180,8 @@ class Sender:
         known = await self._taken(ours)
         if offers.quirks.outcome != "output" or not offers.updates("Task"):
             return await self._to_chart(message, outgoing, ours, known, offers)
-        places = {} if not known.patient else await self._outputs(outgoing, ours, known, offers)
+        places = await self._outputs(outgoing, ours, known, offers) if known.patient else {}
+        ours = in_words(outgoing, ours, places)
 
         def make(task: Json) -> Json | None:
             after = standing.changed(task, ours, places, offers.quirks)

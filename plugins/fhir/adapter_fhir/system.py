@@ -133,6 +133,11 @@ class Fhir(System):
         offers = await self.offers()
         at = Cursor.read(cursor)
         keep = self._remembered(offers)
+        since = at.asked_from(timedelta(seconds=self.config.overlap_seconds))
+        if offers.quirks.task == "none":
+            async for found in self._requests_alone(at, offers):
+                yield found
+            return
         for task in await self._changes.of(at, offers):
             messages = await self._reader.messages(task, offers)
             newest = task
@@ -144,12 +149,23 @@ class Fhir(System):
             at.pass_by(place(newest), version_of(newest), updated(newest), keep=keep)
             for message in messages[-1:]:
                 yield message, at.write()
-        for request in await self._changes.requests(sorted(at.requests)):
+        for request in await self._changes.requests(sorted(at.requests), since, offers):
             version, task_place = at.requests[place(request)]
             at.requests[place(request)] = (version_of(request), task_place)
             if version in ("", version_of(request)):
                 continue
             for message in await self._reader.request_changed(request, task_place, offers):
+                yield message, at.write()
+
+    async def _requests_alone(
+        self, at: Cursor, offers: Offers
+    ) -> AsyncIterator[tuple[Inbound, str]]:
+        """Where there are no Tasks: the requests themselves."""
+        for request in await self._changes.of(at, offers, "ServiceRequest"):
+            messages = await self._reader.alone(request, offers)
+            keep = self._remembered(offers, "ServiceRequest")
+            at.pass_by(place(request), version_of(request), updated(request), keep=keep)
+            for message in messages:
                 yield message, at.write()
 
     async def _follow(self, at: Cursor, task: dict[str, Any]) -> None:
@@ -163,9 +179,9 @@ class Fhir(System):
             version = self._reader.read_versions.get(known.request, "")
             at.requests.setdefault(known.request, (version, known.task))
 
-    def _remembered(self, offers: Offers) -> timedelta | None:
+    def _remembered(self, offers: Offers, kind: str = "Task") -> timedelta | None:
         """How long versions are remembered: for good where the server cannot say what is new."""
-        if not offers.searched_by("Task", "_lastUpdated"):
+        if not offers.searched_by(kind, "_lastUpdated"):
             return None
         return timedelta(seconds=self.config.overlap_seconds * KEPT_OVERLAPS + 1)
 
