@@ -158,8 +158,8 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     if not roles:
         text = "this Task is moved by its requester and by whoever is asked to fulfil it"
         raise refused(403, text, "Task", rule="not-a-party")
-    _check_fixed(before, after)
     check_claim(caller, before, after, roles)
+    _check_fixed(before, after)
     added = _added(before, after)
     news = {**after, "output": added["output"], "note": added["note"]}
     said = _stated(caller, {name: value for name, value in news.items() if value != []})

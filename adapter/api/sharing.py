@@ -72,16 +72,17 @@ def check_claim(caller: Caller, before: Json, after: Json, roles: Collection[Act
     """Refuse (409) a performer that moves a Task which another one has, or several might claim."""
     if caller.party is None or "requester" in roles:
         return
-    owner = before.get("owner") or after.get("owner")
-    open_to = [each for each in caller.tx.parties.of("Task", after["id"]).values() if each.performs]
-    if owner is None:
-        if len(open_to) > 1 and before.get("restriction", {}).get("recipient"):
-            text = "several organizations may claim this Task: set owner to yours"
-            raise refused(409, text, "Task.owner", rule="unclaimed")
+    tx = caller.tx
+    asked = {name for name, share in tx.parties.of("Task", after["id"]).items() if share.performs}
+    asked &= {each.party for each in tx.clients.list()}
+    if len(asked) < 2:
         return
-    if before.get("restriction", {}).get("recipient") and caller.party not in set(
-        names(caller.tx, owner)
-    ):
+    owner = before.get("owner") or after.get("owner")
+    if owner is None:
+        text = "several organizations may claim this Task: set owner to yours"
+        raise refused(409, text, "Task.owner", rule="unclaimed")
+    owners = asked & set(names(tx, owner))
+    if owners and caller.party not in owners:
         raise refused(409, "the Task was claimed by somebody else", "Task.owner", rule="claimed")
 
 

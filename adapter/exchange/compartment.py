@@ -24,6 +24,10 @@ SHARED = frozenset({"HealthcareService"})
 """A directory: what a service offers and whether it has room says nothing about a client."""
 NOBODYS = frozenset({"Questionnaire"})
 """Shipped questionnaires are nobody's, and may be read by everybody."""
+ABOUT_NO_CLIENT = frozenset({"Organization", "PractitionerRole", "Practitioner", "Location"})
+"""Who refers and where: shown whole to whoever is asked."""
+PLAIN = ("requester", "performer", "orderDetail", "basedOn", "intent")
+"""Of a request as its client wrote it: says who asks whom, and not to contact; no need."""
 Face = dict[tuple[str, str], dict[str, Any]]
 
 
@@ -103,6 +107,10 @@ class Compartment:
         if referral not in self._faces:
             self._faces[referral] = self._face(referral)
         content = self._faces[referral].get((row.type, row.id))
+        if row.type in ABOUT_NO_CLIENT and self._faces[referral]:
+            return row
+        if content is not None and row.type == "ServiceRequest":
+            content = content | {name: row.content[name] for name in PLAIN if name in row.content}
         return None if content is None else replace(row, content=content)
 
     def _face(self, referral: str) -> Face:

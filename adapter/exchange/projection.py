@@ -23,15 +23,22 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "Task": (
         "text", "extension", "instantiatesCanonical", "instantiatesUri", "basedOn",
         "groupIdentifier", "encounter", "performerType", "location", "reasonCode",
-        "reasonReference", "insurance", "relevantHistory", "input",
+        "reasonReference", "insurance", "relevantHistory", "input", "partOf", "requester",
+        "owner",
     ),
     "ServiceRequest": (
         "text", "instantiatesCanonical", "instantiatesUri", "basedOn", "encounter",
         "asNeededBoolean", "asNeededCodeableConcept", "quantityQuantity", "insurance", "specimen",
-        "bodySite", "patientInstruction", "relevantHistory",
+        "bodySite", "patientInstruction", "relevantHistory", "requester", "performer",
+        "orderDetail", "extension",
     ),
 }  # fmt: skip
-"""Elements that no table writes: what a client wrote there stays with the resource."""
+"""Elements that the tables do not write, or not of every shape: what a client wrote there stays
+with the resource, unless the projection has the element."""
+CLIENTS: Mapping[str, tuple[str, ...]] = {"ServiceRequest": ("intent",)}
+"""Elements that a client's word decides: a hub's request to an agency is a filler-order."""
+JOINED: Mapping[str, tuple[str, ...]] = {"Task": ("restriction",)}
+"""Elements of which the tables write a part, and a client may have written more."""
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -121,6 +128,12 @@ def _merged(
         source = received.get(own) or (stored.content if stored else _NOTHING)
         kept = {name: source[name] for name in KEPT.get(kind, ()) if name in source}
         resource = {**kept, **projected} if kept else projected
+        for name in CLIENTS.get(kind, ()):
+            if name in source:
+                resource = {**resource, name: source[name]}
+        for name in JOINED.get(kind, ()):
+            if name in source:
+                resource = {**resource, name: {**source[name], **resource.get(name, {})}}
         merged.append(NewResource(type=kind, id=own, content=resource))
     return merged
 
