@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from adapter.cli.follow_up import register
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import ask, opened
 from adapter.cli.settings import DEFAULT, ConfigOption, read
@@ -14,6 +15,7 @@ app = typer.Typer(
     help="Referrals, and the journey of each.",
     no_args_is_help=True,
 )
+register(app)
 
 
 @app.command("list")
