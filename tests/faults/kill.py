@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from adapter.store.transaction import Transaction
 from tests.faults.journey import Counts, Journeys
-from tests.faults.stage import Stage, monotonic
+from tests.faults.stage import Stage
 from tests.faults.tour import STORES, Tour
 
 KIND = "kill"
@@ -105,8 +106,7 @@ async def _on(tour: Tour, store: str, cases: list[Case]) -> AsyncIterator[int]:
                 try:
                     yield await _one(tour, store, stage, case, number)
                 except TimeoutError:
-                    log = (stage.folder / "service.log").read_text()[-1500:]
-                    tour.say(f"kill: {case} did not settle\n{log}")
+                    tour.say(f"kill: {case} did not settle\n{stage.log[-1500:]}")
                     tour.results.add(case.fault, KIND, store, lost=1)
                     break  # this store is not used any more
 
@@ -126,7 +126,7 @@ async def _one(tour: Tour, store: str, stage: Stage, case: Case, number: int) ->
         reviving.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reviving
-    recovery = monotonic() - kills.last if kills.made else 0.0
+    recovery = time.monotonic() - kills.last if kills.made else 0.0
     if kills.made < 1 + case.at_start:  # not passed this time, or not before the start was over
         await stage.kill()
         await stage.start()
@@ -158,12 +158,12 @@ class Kills:
             assert self.stage.line is not None
             await self.stage.line.dead.wait()
             self.made += 1
-            self.last = monotonic()
+            self.last = time.monotonic()
             await self.stage.kill()
             arm, self.then = self.then, None
             if not await self.stage.start(arm):
                 self.made += 1
-                self.last = monotonic()
+                self.last = time.monotonic()
                 await self.stage.start()
 
 

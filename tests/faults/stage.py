@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -119,11 +118,11 @@ class Line:
 class Stage:
     """Everything around one store; the service comes and goes."""
 
-    def __init__(self, folder: Path, zygote: Zygote, url: str, template: Path | None) -> None:
+    def __init__(self, folder: Path, zygote: Zygote, url: str) -> None:
         self.folder = folder
         self.zygote = zygote
         self.url = url
-        self.template = template
+        self._address = f"\0{folder}"  # not a file: a file system under test is unmounted
         self.mailbox = Mailbox()
         self.emr = Emr()
         self.ready: dict[str, Any] = {}
@@ -140,17 +139,20 @@ class Stage:
         self.folder.mkdir(parents=True, exist_ok=True)
         await self.mailbox.open()
         await self.emr.open()
-        self._server = await asyncio.start_unix_server(self._called, str(self.folder / "line"))
+        self._server = await asyncio.start_unix_server(self._called, self._address)
         self.keyring = Keyring.generate()
         (self.folder / "adapter.key").write_text(self.keyring.to_text())
         (self.folder / "programs.toml").write_text(PROGRAMS)
-        if self.template is not None:
-            shutil.copy(self.template, self.folder / "adapter.sqlite3")
 
     @property
     def config(self) -> Path:
         """The configuration file."""
         return self.folder / "adapter.toml"
+
+    @property
+    def log(self) -> str:
+        """What the service logged."""
+        return (self.folder / "service.log").read_text()
 
     @property
     def mllp(self) -> tuple[str, int]:
@@ -159,7 +161,11 @@ class Stage:
         return host, int(port)
 
     async def start(self, arm: Arm = None) -> bool:
-        """Fork a service, on the same ports as before; False if it died before it was ready."""
+        """Fork a service, on the same ports as before; False if it died where it was told to.
+
+        Raises:
+            RuntimeError: it ended by itself.
+        """
         listeners = self.ready.get("listeners", {})
         text = CONFIG.format(
             http=self.ready.get("fhir", ":0/").rsplit(":", 1)[1].split("/")[0],
@@ -172,7 +178,7 @@ class Stage:
         self.pid = await self.zygote.fork(
             {
                 "config": str(self.config),
-                "socket": str(self.folder / "line"),
+                "socket": self._address,
                 "log": str(self.folder / "service.log"),
                 "arm": arm,
             }
@@ -181,6 +187,8 @@ class Stage:
         said = await self.line.next("ready")
         if said is None:
             await self.line.close()
+            if arm is None:
+                raise RuntimeError(f"the service ended: {self.log[-1500:]}")
             return False
         self.ready = said
         self.up.set()
@@ -202,12 +210,17 @@ class Stage:
         """End everything."""
         if self.line is not None and self.pid:
             await self.kill()
-        if self.store is not None:
-            self.store.close()
+        self.let_go()
         if self._server is not None:
             self._server.close()
         await self.emr.close()
         await self.mailbox.close()
+
+    def let_go(self) -> None:
+        """Close the test's own eye on the store; the next start opens it again."""
+        if self.store is not None:
+            self.store.close()
+            self.store = None
 
     async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._lines.put_nowait(Line(reader, writer))
@@ -215,19 +228,14 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    zygote: Zygote, url: str = "sqlite:///adapter.sqlite3", template: Path | None = None
+    zygote: Zygote, url: str = "sqlite:///adapter.sqlite3", place: Path | None = None
 ) -> AsyncIterator[Stage]:
-    """A stage in a folder of its own, taken down and removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="adapter-faults-"))
-    stage = Stage(folder, zygote, url, template)
+    """A stage in a folder of its own (in `place`), taken down and removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="adapter-faults-", dir=place))
+    stage = Stage(folder, zygote, url)
     try:
         await stage.open()
         yield stage
     finally:
         await stage.close()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def monotonic() -> float:
-    """Seconds, for measuring."""
-    return time.monotonic()
