@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -139,7 +140,14 @@ class Map:
         return Mapped(tree, self.reports(env), self, document, settings, False)
 
     def run(self, function: Callable[[Any, Any], Any], source: Source, tree: Any, env: Any) -> Any:
-        """Call a compiled function; a fault names the row that it happened in."""
+        """Call a compiled function; a fault names the row that it happened in.
+
+        What a map makes are trees, which hold no cycles: looking for some among a hundred thousand
+        objects that are all in use would take longer than mapping does. So the collector waits.
+        """
+        collecting = gc.isenabled()
+        if collecting:
+            gc.disable()
         try:
             return function(tree, env)
         except DomainError as error:
@@ -153,6 +161,9 @@ class Map:
             OverflowError,
         ) as error:
             raise self._fault(error, source, "the value does not have the expected shape") from None
+        finally:
+            if collecting:
+                gc.enable()
 
     def _fault(self, error: Exception, source: Source, why: str) -> MappingError:
         row: BoundRow | None = None

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter_hl7v2.message import Message
-from adapter_hl7v2.segment import HEADERS, Segment
+from adapter_hl7v2.segment import HEADERS, Segment, segment_id
 
 Fields = list[Any]
 NUMBERED = frozenset(
@@ -40,9 +40,11 @@ def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Field
     heads, under = groups
     separator = message.encoding.field
     opened: list[tuple[str, Fields]] = []
-    for number, segment in enumerate(message.segments):
-        name = segment.id
-        fields: Fields = segment.raw.split(separator)
+    for number, raw in enumerate(message.raws()):
+        fields: Fields = raw.split(separator)
+        name = fields[0]
+        if len(name) != 3 or not name.isalnum() or len(fields) < 2:
+            name = segment_id(raw)
         if name in HEADERS:
             fields.insert(1, separator)
         into = root

@@ -28,15 +28,40 @@ class Message:
     """A message: its segments and the delimiters and charset that hold for all of them.
 
     Attributes:
-        segments: in the order of the message; the first is MSH.
         encoding: delimiters and charset.
     """
 
-    __slots__ = ("encoding", "segments")
+    __slots__ = ("_header", "_lines", "_segments", "encoding")
 
     def __init__(self, segments: list[Segment], encoding: Encoding) -> None:
-        self.segments = segments
+        self._segments: list[Segment] | None = segments
+        self._lines: list[str] = []
+        self._header: Segment | None = None
         self.encoding = encoding
+
+    @classmethod
+    def _of(cls, lines: list[str], encoding: Encoding) -> Message:
+        """A message as it came, whose segments are made when they are first asked for."""
+        message = cls([], encoding)
+        message._segments = None
+        message._lines = lines
+        return message
+
+    @property
+    def segments(self) -> list[Segment]:
+        """Every segment in the order of the message; the first is MSH."""
+        if self._segments is None:
+            encoding = self.encoding
+            self._segments = [Segment(line, encoding) for line in self._lines]
+            if self._header is not None:
+                self._segments[0] = self._header
+        return self._segments
+
+    def raws(self) -> list[str]:
+        """Every segment as it stands in the message, without its terminator."""
+        if self._segments is not None:
+            return [segment.raw for segment in self._segments]
+        return [self.header.raw, *self._lines[1:]]
 
     @classmethod
     def parse(cls, data: bytes, *, dialect: Dialect = GENERIC, limits: Limits = LIMITS) -> Message:
@@ -59,14 +84,14 @@ class Message:
         text, codec = charset.decode(data, proven, declared, dialect.default_charset)
         encoding = encoding_of(field, characters, codec)
         text = with_cr(text, field)
-        segments = [Segment(line, encoding) for line in _lines(text) if line]
-        if any(segment.id == "MSH" for segment in segments[1:]):
+        lines = [line for line in _lines(text) if line]
+        if "\rMSH" in text and any(line[:4] in ("MSH", f"MSH{field}") for line in lines[1:]):
             raise ReadError(
                 "several-messages",
                 "there is more than one MSH segment",
                 fix="send one message in each frame, or a batch file",
             )
-        return cls(segments, encoding)
+        return cls._of(lines, encoding)
 
     @classmethod
     def new(
@@ -115,7 +140,11 @@ class Message:
     @property
     def header(self) -> Segment:
         """MSH."""
-        return self.segments[0]
+        if self._segments is not None:
+            return self._segments[0]
+        if self._header is None:
+            self._header = Segment(self._lines[0], self.encoding)
+        return self._header
 
     @property
     def type(self) -> str:
@@ -166,7 +195,7 @@ class Message:
 
     def to_text(self) -> str:
         """The message as text; each segment ends in CR."""
-        return "\r".join([segment.raw for segment in self.segments]) + "\r"
+        return "\r".join(self.raws()) + "\r"
 
     def to_bytes(self) -> bytes:
         """The message in its charset; each segment ends in CR.
@@ -184,7 +213,7 @@ class Message:
             ) from None
 
     def __repr__(self) -> str:
-        return f"<Message of {len(self.segments)} segments>"
+        return f"<Message of {len(self.raws())} segments>"
 
 
 def read_header(data: bytes) -> tuple[str, str, str]:

@@ -26,7 +26,7 @@ class Segment:
         self._fields: list[str] | None = None
         self._encoding = encoding
         name = raw[:3]
-        self.id = name if name.isalnum() and raw.find(encoding.field) == 3 else _id(raw)
+        self.id = name if name.isalnum() and raw.find(encoding.field) == 3 else segment_id(raw)
 
     @property
     def raw(self) -> str:
@@ -179,7 +179,7 @@ class Segment:
         return f"<Segment {self.id}>"
 
 
-def _id(raw: str) -> str:
+def segment_id(raw: str) -> str:
     """The id of a line without fields: the line itself, if it could be one."""
     return raw if len(raw) == 3 and raw.isalnum() else UNREADABLE
 
