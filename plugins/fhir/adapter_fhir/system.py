@@ -57,7 +57,7 @@ class Fhir(System):
         self._offers: Offers | None = None
         base = self.config.base_url
         self._correlation = Correlation(context)
-        self._writer = Writer(context, base)
+        self._writer = Writer(context, self.config)
         self._changes = Changes(context, self.config)
         self._reader = Reader(
             context,

@@ -18,6 +18,7 @@ from adapter_fhir.answers import (
     resource_of,
     version_put,
 )
+from adapter_fhir.config import FhirConfig
 from adapter_fhir.outward import Piece, placed, transaction
 from adapter_fhir.references import LITERAL, relative, version_of
 from adapter_fhir.statement import Offers
@@ -31,9 +32,10 @@ _STALE = (409, 412)
 class Writer:
     """Writes to the server of one site."""
 
-    def __init__(self, context: Context, base: str) -> None:
+    def __init__(self, context: Context, config: FhirConfig) -> None:
         self._context = context
-        self._base = base
+        self._base = config.base_url
+        self._search = config.search
 
     # -- creating -----------------------------------------------------------------------------
 
@@ -138,13 +140,20 @@ class Writer:
 
     async def find(self, piece: Piece) -> str | None:
         """Where the server has a piece, by its link; None if it has not."""
-        return await self.find_linked(piece.kind, piece.link) if piece.link else None
+        subject = str((piece.resource.get("subject") or {}).get("reference", ""))
+        return await self.find_linked(piece.kind, piece.link, subject) if piece.link else None
 
-    async def find_linked(self, kind: str, link: str) -> str | None:
-        """Where the server has the resource of a type that carries a link."""
+    async def find_linked(self, kind: str, link: str, subject: str = "") -> str | None:
+        """Where the server has the resource of a type that carries a link.
+
+        Where the site's searches name a patient, this one names the subject.
+        """
+        needed = dict(self._search)
+        if "patient" in needed:
+            needed["patient"] = subject.rpartition("/")[2] or needed["patient"]
         response = await self._context.http.get(
             kind,
-            params={"identifier": f"urn:ietf:rfc:3986|{link}"},
+            params={"identifier": f"urn:ietf:rfc:3986|{link}", **needed},
             headers=FHIR_JSON,
             route=f"/{kind}",
         )

@@ -88,7 +88,7 @@ class World:
 
     def all(self, kind: str) -> list[Json]:
         """Every resource of a type that the server has."""
-        return [each for each in self.server.store.everything() if each["resourceType"] == kind]
+        return list(self.server.store.all(kind))
 
     def one(self, kind: str) -> Json:
         found = self.all(kind)
