@@ -10,27 +10,36 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree as Xml
 
-from adapter_conformance.run import Outcome, Word
+from adapter_conformance.run import Outcome, Result, Word
 
 WORDS: tuple[Word, ...] = get_args(Word)
 
 
 def as_document(outcome: Outcome) -> dict[str, Any]:
-    """The public shape: plugin, version, level, and each requirement with its result."""
+    """The public shape: plugin, version, level, and each requirement with its result.
+
+    For an endpoint its address and role stand in place of the plugin. A failure that was seen on
+    the wire has `exchanges`: the last requests and answers before it, redacted.
+    """
+    named = {"endpoint": outcome.plugin, "role": outcome.role} if outcome.role else {}
     return {
-        "plugin": outcome.plugin,
+        **(named or {"plugin": outcome.plugin}),
         "version": outcome.version,
         "level": outcome.level,
-        "requirements": [
-            {
-                "id": each.requirement.id,
-                "group": each.requirement.group,
-                "result": each.word,
-                "detail": each.detail,
-            }
-            for each in outcome.results
-        ],
+        "requirements": [_row(each) for each in outcome.results],
     }
+
+
+def _row(result: Result) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": result.requirement.id,
+        "group": result.requirement.group,
+        "result": result.word,
+        "detail": result.detail,
+    }
+    if result.exchanges:
+        row["exchanges"] = [each.as_document() for each in result.exchanges]
+    return row
 
 
 def as_junit(outcome: Outcome) -> str:
@@ -64,15 +73,27 @@ def as_page(outcome: Outcome) -> str:
     rows = "\n".join(
         f"<tr class={each.word}><td><code>{html.escape(each.requirement.id)}</code>"
         f"<td>{html.escape(each.requirement.title)}<td>{each.requirement.level}"
-        f"<td>{each.word}<td>{html.escape(each.detail)}"
+        f"<td>{each.word}<td>{html.escape(each.detail)}{_shown(each)}"
         for each in outcome.results
     )
     counts = Counter(each.word for each in outcome.results)
     summary = ", ".join(f"{counts[word]} {word}" for word in WORDS if counts[word])
-    name = html.escape(f"{outcome.plugin} {outcome.version}")
+    role = f"as {outcome.role}" if outcome.role else ""
+    name = html.escape(f"{outcome.plugin} {outcome.version} {role}".strip())
     return _PAGE.format(
         name=name, level=outcome.level or "no level reached", summary=summary, rows=rows
     )
+
+
+def _shown(result: Result) -> str:
+    """What was asked and answered before a failure, to be unfolded."""
+    if not result.exchanges:
+        return ""
+    texts = [
+        json.dumps(each.as_document(), indent=1, ensure_ascii=False) for each in result.exchanges
+    ]
+    blocks = "".join(f"<pre>{html.escape(text)}</pre>" for text in texts)
+    return f"<details><summary>request and response, redacted</summary>{blocks}</details>"
 
 
 _PAGE = """<!doctype html>
@@ -82,6 +103,7 @@ _PAGE = """<!doctype html>
 body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem }}
 table {{ border-collapse: collapse; width: 100% }}
 td, th {{ border-bottom: 1px solid #ccc; padding: .3rem .6rem; text-align: left }}
+pre {{ white-space: pre-wrap; font-size: 13px; background: #f6f6f6; padding: .5rem }}
 .fail td:nth-child(4) {{ color: #a00; font-weight: bold }}
 .pass td:nth-child(4) {{ color: #060 }}
 </style>

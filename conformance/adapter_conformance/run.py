@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from adapter.plugin import AdapterError
+from adapter_conformance.exchanges import HEARD, Exchange
 from adapter_conformance.requirement import (
     LEVELS,
     Failed,
@@ -28,15 +29,23 @@ from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
 SECONDS = 4.0
+SHOWN = 3
+"""Exchanges that a failure shows: the last ones before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of one requirement; everything but a pass says why in `detail`."""
+    """What came of one requirement.
+
+    Attributes:
+        detail: why, of everything but a pass.
+        exchanges: what was asked and answered last before a failure, redacted.
+    """
 
     requirement: Requirement
     word: Word
     detail: str = ""
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +57,7 @@ class Outcome:
     distribution: str
     results: tuple[Result, ...]
     level: Level | None
+    role: str = ""
 
 
 def examine(
@@ -58,10 +68,10 @@ def examine(
     said: Callable[[Result], None] = lambda result: None,
 ) -> Outcome:
     """Run all requirements (or `only` some, with what they need) against a plugin."""
-    wanted = _with_needs(only)
-    results: dict[str, Result] = {}
     known = {each.id: each for each in requirements()}
-    for each in _in_order(known):
+    wanted = with_needs(only, known)
+    results: dict[str, Result] = {}
+    for each in in_order(known):
         if wanted and each.id not in wanted:
             continue
         results[each.id] = result = _one(each, subject, results, seconds)
@@ -90,7 +100,7 @@ def level_of(results: Sequence[Result]) -> Level | None:
     return reached
 
 
-def _in_order(known: Mapping[str, Requirement]) -> Iterator[Requirement]:
+def in_order(known: Mapping[str, Requirement]) -> Iterator[Requirement]:
     """Each after what it needs."""
     done: set[str] = set()
 
@@ -105,8 +115,12 @@ def _in_order(known: Mapping[str, Requirement]) -> Iterator[Requirement]:
         yield from visit(each)
 
 
-def _with_needs(only: Sequence[str]) -> set[str]:
-    known = {each.id: each for each in requirements()}
+def with_needs(only: Sequence[str], known: Mapping[str, Requirement]) -> set[str]:
+    """Some requirements, and what they need.
+
+    Raises:
+        ValueError: there is none of that id.
+    """
     wanted: set[str] = set()
     waiting = list(only)
     while waiting:
@@ -138,32 +152,51 @@ def _one(
         return result("not-supported", "the plugin brings no system")
     if requirement.group != "loads" and subject.fault is not None:
         return result("not-run", "its system did not load")
+    if (lacking := unmet(requirement, before)) is not None:
+        return lacking
+    heard: list[Exchange] = []
+    word, detail = judged(lambda: _held(requirement, subject, seconds, heard), seconds)
+    exchanges = tuple(heard[-SHOWN:]) if word == "fail" else ()
+    return Result(requirement=requirement, word=word, detail=detail, exchanges=exchanges)
+
+
+def unmet(requirement: Requirement, before: Mapping[str, Result]) -> Result | None:
+    """The result of a requirement whose needs were not met; None where they were."""
     lacking = [need for need in requirement.needs if before[need].word != "pass"]
-    if lacking and all(before[need].word == "not-supported" for need in lacking):
-        return result("not-supported", before[lacking[0]].detail)
-    if lacking:
-        return result("not-run", f"needs {', '.join(lacking)}")
+    if not lacking:
+        return None
+    if all(before[need].word == "not-supported" for need in lacking):
+        detail = before[lacking[0]].detail
+        return Result(requirement=requirement, word="not-supported", detail=detail)
+    detail = f"needs {', '.join(lacking)}"
+    return Result(requirement=requirement, word="not-run", detail=detail)
+
+
+def judged(work: Callable[[], None], seconds: float) -> tuple[Word, str]:
+    """The verdict on one check, and why."""
     try:
-        _held(requirement, subject, seconds)
+        work()
     except Failed as verdict:
-        return result("fail", str(verdict))
+        return "fail", str(verdict)
     except NotSupported as verdict:
-        return result("not-supported", str(verdict))
+        return "not-supported", str(verdict)
     except NotRun as verdict:
-        return result("not-run", str(verdict))
+        return "not-run", str(verdict)
     except TimeoutError:
-        return result("fail", f"it was not done after {seconds:.0f} s")
+        return "fail", f"it was not done after {seconds:.0f} s"
     except AdapterError as error:
-        return result("fail", f"it raised {type(error).__name__} [{error.code}]: {error.message}")
+        return "fail", f"it raised {type(error).__name__} [{error.code}]: {error.message}"
     except ValidationError as error:
         where = ", ".join(".".join(map(str, e["loc"])) for e in error.errors(include_input=False))
-        return result("not-run", f"conformance.toml has no settings that work: {where}")
+        return "not-run", f"conformance.toml has no settings that work: {where}"
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-        return result("fail", f"it raised {type(error).__name__}")
-    return result("pass")
+        return "fail", f"it raised {type(error).__name__}"
+    return "pass", ""
 
 
-def _held(requirement: Requirement, subject: Subject, seconds: float) -> None:
+def _held(
+    requirement: Requirement, subject: Subject, seconds: float, heard: list[Exchange]
+) -> None:
     """Run one check in a thread; whatever it raises is raised here.
 
     Raises:
@@ -173,7 +206,7 @@ def _held(requirement: Requirement, subject: Subject, seconds: float) -> None:
 
     def work() -> None:
         try:
-            asyncio.run(_look(requirement, subject, seconds))
+            asyncio.run(_look(requirement, subject, seconds, heard))
         except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
             raised.append(error)
 
@@ -186,6 +219,9 @@ def _held(requirement: Requirement, subject: Subject, seconds: float) -> None:
         raise raised[0]
 
 
-async def _look(requirement: Requirement, subject: Subject, seconds: float) -> None:
+async def _look(
+    requirement: Requirement, subject: Subject, seconds: float, heard: list[Exchange]
+) -> None:
+    HEARD.set(heard)
     async with asyncio.timeout(seconds):
         await requirement.look(subject)

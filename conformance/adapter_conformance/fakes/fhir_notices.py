@@ -8,6 +8,7 @@ status: handshake, event-notification (id-only) or heartbeat, with the number of
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
@@ -61,6 +62,20 @@ class Notices:
         """Send what is pending, in order."""
         while self.pending:
             await send(self.pending.pop(0))
+
+    async def send_over_http(self) -> None:
+        """Send what is pending to where it goes; who does not answer is not asked again."""
+        import httpx
+
+        async def send(notice: Notice) -> None:
+            with contextlib.suppress(httpx.HTTPError):
+                await client.request(
+                    notice.method, notice.url, headers=notice.headers, content=notice.body
+                )
+
+        if self.pending:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                await self.send_all(send)
 
     def heartbeat(self) -> None:
         """Tell every subscriber of the backport that we are there."""

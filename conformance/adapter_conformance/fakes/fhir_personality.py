@@ -59,6 +59,8 @@ class Personality:
         dangling: the status for a reference to nothing of its own; 0: it does not look.
         moves: True if the statuses of a Task move as the lifecycle allows, and no other way.
         keeps_outputs: True if an output of a Task can be added, and not taken away.
+        validates: True if values that FHIR does not allow are refused.
+        closes: True if a request is completed with its Task.
         conditional_create: True if If-None-Exist is honoured.
         update_creates: True if a PUT of an unknown id creates.
         unknown_parameter: what happens to a search parameter that it does not know.
@@ -80,6 +82,8 @@ class Personality:
     dangling: int = 0
     moves: bool = False
     keeps_outputs: bool = False
+    validates: bool = False
+    closes: bool = False
     conditional_create: bool = True
     update_creates: bool = False
     deletes: bool = True

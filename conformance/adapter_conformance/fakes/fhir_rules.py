@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,6 +12,33 @@ from typing import Any
 from adapter_conformance.fakes.fhir_asking import Json, Refusal
 
 WITH_REASON = ("rejected", "cancelled", "on-hold", "failed")
+TASK = frozenset(
+    [
+        "draft",
+        "requested",
+        "received",
+        "accepted",
+        "rejected",
+        "ready",
+        "cancelled",
+        "in-progress",
+        "on-hold",
+        "failed",
+        "completed",
+        "entered-in-error",
+    ]
+)
+REQUEST = frozenset(
+    ["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"]
+)
+VALUES: Mapping[tuple[str, str], Callable[[Any], bool]] = {
+    ("Patient", "birthDate"): lambda value: bool(re.fullmatch(r"\d{4}(-\d\d){0,2}", str(value))),
+    ("Patient", "gender"): lambda value: value in ("male", "female", "other", "unknown"),
+    ("Patient", "name"): lambda value: isinstance(value, list),
+    ("Task", "status"): TASK.__contains__,
+    ("ServiceRequest", "status"): REQUEST.__contains__,
+    ("", "identifier"): lambda value: isinstance(value, list | dict),
+}
 START = ("draft", "requested")
 
 
@@ -20,6 +48,14 @@ def moves() -> frozenset[tuple[str, str]]:
     file = resources.files("adapter_conformance") / "lifecycle.toml"
     rows = tomllib.loads(file.read_text("utf-8"))["move"]
     return frozenset((row["from"], row["to"]) for row in rows)
+
+
+def check_values(resource: Json) -> None:
+    """Refuse a few values that FHIR does not allow; the text never repeats one."""
+    kind = resource["resourceType"]
+    for (where, name), fine in VALUES.items():
+        if where in ("", kind) and name in resource and not fine(resource[name]):
+            raise Refusal(422, "value", "this value is not allowed", f"{kind}.{name}")
 
 
 def check_start(task: Json) -> None:

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -46,7 +46,8 @@ class FhirServer:
         guard: who lets requests in; None lets in everybody.
         now: its clock.
         requests: everything that it was asked over HTTP.
-        written: called with type and resource after each write.
+        written: called with each resource that was written.
+        after: awaited after each request over HTTP, before it is answered.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class FhirServer:
         self.store = FhirStore()
         self.requests: list[Asked] = []
         self.written: list[Callable[[Json], None]] = []
+        self.after: list[Callable[[], Awaitable[None]]] = []
         self.pages = Pages(self)
         self._faults: list[str] = []
         self._ids = itertools.count(1)
@@ -121,6 +123,8 @@ class FhirServer:
         if self.guard is not None and path != "metadata" and not self.guard.accepts(request):
             return self._response(Refusal(401, "login", "no valid token").answer())
         answer = self.handle(self._asking(request, path, body))
+        for told in self.after:
+            await told()
         return Response("late", 504) if fault == LATE else self._response(answer)
 
     def _asking(self, request: Request, path: str, body: bytes) -> Asking:
@@ -273,11 +277,7 @@ class FhirServer:
     def delete(self, asking: Asking, kind: str, identity: str) -> Answer:
         """Gone, if nothing points to it."""
         self._found(kind, identity)
-        if any(
-            said == f"{kind}/{identity}"
-            for each in self.store.everything()
-            for said, _ in rules.references(each, "")
-        ):
+        if self.store.pointed_to(f"{kind}/{identity}"):
             raise Refusal(409, "conflict", "something points to it", "http.url")
         self.store.delete(kind, identity, self.now())
         return Answer(status=204)
@@ -291,6 +291,7 @@ class FhirServer:
             self.check_version(found, match.removeprefix("W/").strip('"'))
         self.check(kind, found.resource if found else None, made)
         self.keep(kind, identity, made, "PUT")
+        self.follow(made)
         return self.shown(self._found(kind, identity), 200 if found else 201, located=True)
 
     # -- rules, which the faulty servers of tests leave out ----------------------------------
@@ -302,6 +303,8 @@ class FhirServer:
 
     def check(self, kind: str, before: Json | None, after: Json) -> None:
         """Everything that a write may not do."""
+        if self.ways.validates:
+            rules.check_values(after)
         if not self.ways.extensions and "modifierExtension" in after:
             raise Refusal(422, "extension", "not this extension", f"{kind}.modifierExtension")
         if self.ways.dangling:
@@ -330,6 +333,14 @@ class FhirServer:
             own = said.removeprefix(f"{self.base}/").partition("/_history")[0].split("/")
             if len(own) == 2 and not self.store.known(*own):
                 raise Refusal(self.ways.dangling, "not-found", "there is none", at)
+
+    def follow(self, written: Json) -> None:
+        """What the source does when its Task is completed: it closes the request."""
+        focus = written.get("focus", {}).get("reference", "").split("/")
+        if self.ways.closes and written.get("status") == "completed" and len(focus) == 2:
+            asked = self.store.get(*focus)
+            if asked is not None:
+                self.keep(focus[0], focus[1], {**asked, "status": "completed"}, "PUT")
 
     # -- parts ------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,18 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version; `resource` is None where it was deleted."""
+    """One version, as JSON; empty where it was deleted."""
 
     number: int
     at: datetime
     method: str
-    resource: Json | None
+    raw: bytes = field(repr=False)
+
+    @property
+    def resource(self) -> Json | None:
+        """A copy of it; None where it was deleted."""
+        found: Json | None = orjson.loads(self.raw) if self.raw else None
+        return found
 
 
 class FhirStore:
@@ -39,13 +45,13 @@ class FhirStore:
             "versionId": str(number),
             "lastUpdated": at.isoformat(timespec="milliseconds"),
         }
-        kept = _copy({**resource, "resourceType": kind, "id": identity, "meta": meta})
-        return self._append((kind, identity), Version(number, at, method, kept))
+        kept = {**resource, "resourceType": kind, "id": identity, "meta": meta}
+        return self._append((kind, identity), Version(number, at, method, orjson.dumps(kept)))
 
     def delete(self, kind: str, identity: str, at: datetime) -> None:
         """Keep that it is gone."""
         number = len(self._versions[kind, identity]) + 1
-        self._append((kind, identity), Version(number, at, "DELETE", None))
+        self._append((kind, identity), Version(number, at, "DELETE", b""))
 
     def _append(self, key: tuple[str, str], version: Version) -> Version:
         self._versions[key].append(version)
@@ -67,7 +73,7 @@ class FhirStore:
     def get(self, kind: str, identity: str) -> Json | None:
         """The newest version, None if there is none or it was deleted."""
         found = self.version(kind, identity)
-        return _copy(found.resource) if found and found.resource is not None else None
+        return found.resource if found else None
 
     def history(self, kind: str, identity: str) -> list[Version]:
         """Every version, the newest first."""
@@ -79,10 +85,10 @@ class FhirStore:
             if key[0] == kind and (found := self.get(*key)) is not None:
                 yield found
 
-    def everything(self) -> Iterator[Json]:
-        """What is there of every type."""
-        for kind in dict.fromkeys(kind for kind, _ in self._versions):
-            yield from self.all(kind)
+    def pointed_to(self, address: str) -> bool:
+        """True if something that is there has a reference of these words."""
+        link = orjson.dumps({"reference": address})[1:-1]
+        return any(link in versions[-1].raw for versions in self._versions.values())
 
     def snapshot(self) -> tuple[dict[tuple[str, str], list[Version]], dict[tuple[str, str], int]]:
         """What `restore` goes back to, for transactions."""
@@ -93,8 +99,3 @@ class FhirStore:
     ) -> None:
         """Undo everything since the snapshot."""
         self._versions, self._order = kept
-
-
-def _copy(resource: Json) -> Json:
-    copied: Json = orjson.loads(orjson.dumps(resource))
-    return copied

@@ -188,7 +188,8 @@ def test_metadata_claims_what_is_done(ways: str) -> None:
     claims = {each["type"]: {one["code"] for one in each["interaction"]} for each in told}
     assert claims == {kind: set(server.ways.interactions(kind)) for kind in server.ways.served}
     for kind, offered in claims.items():
-        answer = asked(server, "POST", kind, {"resourceType": kind, "status": "requested"})
+        status = "active" if kind == "ServiceRequest" else "requested"
+        answer = asked(server, "POST", kind, {"resourceType": kind, "status": status})
         assert (answer.status == 201) is ("create" in offered), kind
 
 

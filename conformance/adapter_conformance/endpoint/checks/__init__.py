@@ -1,0 +1,1 @@
+"""The checks of an endpoint, by what they look at."""
