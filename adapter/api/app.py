@@ -8,19 +8,22 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from adapter.api.bundle import process
 from adapter.api.faults import Refused, on_adapter_error, on_http_error, on_refused
+from adapter.api.health import health_routes
 from adapter.api.key_sets import KeySets
+from adapter.api.message import process_message
 from adapter.api.metadata import capability_statement
 from adapter.api.operations import operate
-from adapter.api.read import history, read, vread
+from adapter.api.read import history, read, type_history, vread
 from adapter.api.response import FhirResponse
 from adapter.api.search import post_search, search
 from adapter.api.signing_keys import signing_keys
 from adapter.api.smart import configuration, token
+from adapter.api.terminology import terminology_routes
 from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
 from adapter.plugin.errors import AdapterError
@@ -32,6 +35,9 @@ def build_app(service: Service) -> Starlette:
         Route("/metadata", metadata),
         Route("/.well-known/smart-configuration", configuration),
         Route("/", process, methods=["POST"]),
+        *terminology_routes(),
+        Route("/$process-message", process_message, methods=["POST"]),
+        Route("/{type}/_history", type_history),
         Route("/{type}/_search", post_search, methods=["POST"]),
         Route("/{type}/${operation}", operate, methods=["POST"]),
         Route("/{type}/{id}/${operation}", operate, methods=["POST"]),
@@ -44,8 +50,7 @@ def build_app(service: Service) -> Starlette:
         routes=[
             Route("/.well-known/smart-configuration", configuration),
             Route("/token", token, methods=["POST"]),
-            Route("/health/live", live),
-            Route("/health/ready", ready),
+            *health_routes(),
             Route("/.well-known/jwks.json", signing_keys),
             Route("/fhir", process, methods=["POST"]),
             Mount("/fhir", routes=fhir),
@@ -72,6 +77,10 @@ class TypeEndpoint(HTTPEndpoint):
     async def post(self, request: Request) -> Response:
         """Create."""
         return await create_one(request)
+
+    async def put(self, request: Request) -> Response:
+        """Conditional update."""
+        return await update_one(request)
 
     async def delete(self, request: Request) -> Response:
         """Refused."""
@@ -119,15 +128,3 @@ async def metadata(request: Request) -> Response:
     return FhirResponse(
         capability_statement(service.base_url(), service.now(), service.config.server.auth)
     )
-
-
-async def live(_: Request) -> Response:
-    """The process runs."""
-    return JSONResponse({"status": "live"})
-
-
-async def ready(request: Request) -> Response:
-    """The store answers; 503 if it does not."""
-    service: Service = request.app.state.service
-    await service.store.read(lambda tx: tx.sites.list())
-    return JSONResponse({"status": "ready"})

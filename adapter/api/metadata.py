@@ -7,8 +7,10 @@ from typing import Any
 
 from adapter import __version__
 from adapter.api.included import INCLUDES, REVINCLUDES
+from adapter.api.message import DEFINITION
 from adapter.api.offered import INTERACTIONS, OPERATIONS, TYPES
 from adapter.api.parameters import PARAMETERS
+from adapter.api.terminology import CODE_TABLES
 
 DEFINED = "http://hl7.org/fhir/SearchParameter/"
 
@@ -40,8 +42,9 @@ def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, A
             {
                 "mode": "server",
                 "security": _security(base_url, auth),
-                "resource": [_resource(name) for name in TYPES],
+                "resource": [*(_resource(name) for name in TYPES), CODE_TABLES],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
+                "operation": [{"name": "process-message", "definition": DEFINITION}],
             }
         ],
     }
@@ -70,7 +73,7 @@ def _resource(name: str) -> dict[str, Any]:
         "updateCreate": False,
         "conditionalCreate": True,
         "conditionalRead": "not-supported",
-        "conditionalUpdate": False,
+        "conditionalUpdate": True,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal", "enforced", "local"],
     }

@@ -10,7 +10,13 @@ import pytest
 from adapter.fhir.checks import check
 
 pytestmark = pytest.mark.anyio
-SAMPLE = {"token": "x", "reference": "Patient/absent", "date": "ge2020-01-01", "uri": "urn:x"}
+SAMPLE = {
+    "token": "x",
+    "string": "x",
+    "reference": "Patient/absent",
+    "date": "ge2020-01-01",
+    "uri": "urn:x",
+}
 Json = dict[str, Any]
 
 
@@ -46,6 +52,8 @@ async def test_every_interaction_is_there_and_no_other(
 ) -> None:
     for each in resources:
         kind = each["type"]
+        if kind == "ConceptMap":  # nobody writes them: test_terminology.py
+            continue
         claimed = {one["code"] for one in each["interaction"]}
         assert {"read", "vread", "history-instance", "search-type", "create", "update"} <= claimed
         body = {"resourceType": kind, "id": "absent", "unknown": 1}
