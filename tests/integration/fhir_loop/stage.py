@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,13 @@ class Adapter:
     """One service with its sites."""
 
     def __init__(
-        self, folder: Path, name: str, sites: Mapping[str, Mapping[str, str]], *, routed: str = ""
+        self,
+        folder: Path,
+        name: str,
+        sites: Mapping[str, Mapping[str, str]],
+        *,
+        routed: str = "",
+        allow: Sequence[str] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -122,6 +128,8 @@ class Adapter:
             lines += "".join(
                 f"{key} = {_toml(value)}\n" for key, value in said.items() if key not in known
             )
+            if allow:
+                lines += f"[sites.{site}.settings.http]\nallow = {json.dumps(list(allow))}\n"
         (folder / "adapter.toml").write_text(lines)
         self._log = (folder / "service.log").open("ab")
         self._process = subprocess.Popen(
