@@ -7,6 +7,7 @@ its focus. A batch does each entry by itself, in the order given.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -21,9 +22,10 @@ from adapter.api.caller import Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import relative
 from adapter.api.offered import ROOM, TYPES
+from adapter.api.query import Query, matches
 from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
-from adapter.api.search import Query, matches, page
+from adapter.api.search import page
 from adapter.api.writes import Written, create, existing, update
 from adapter.fhir.bundles import rewrite
 from adapter.fhir.outcome import Issue, operation_outcome
@@ -78,7 +80,7 @@ async def process(request: Request) -> Response:
         check_resource(bundle)
         steps = [_step(entry, index) for index, entry in enumerate(entries)]
         _check_apart(steps)
-        made = await door.write(lambda caller: _transaction(caller, steps))
+        made = await door.write(lambda caller: transact(caller, steps))
     else:
         _check_shell(bundle)
         made = [await _alone(door, entry, index) for index, entry in enumerate(entries)]
@@ -113,20 +115,27 @@ def _single(caller: Caller, step: Step) -> Json:
     return _perform(caller, step, frozenset(), rollback=False)
 
 
-def _transaction(caller: Caller, steps: list[Step]) -> list[Json]:
+def transact(
+    caller: Caller, steps: list[Step], known: Mapping[str, str] | None = None
+) -> list[Json]:
+    """Do all steps; what each was answered with, in the order in which they were given.
+
+    `known` are further words for what the steps write, each with the fullUrl that it stands for.
+    """
     urls: dict[str, str] = {}
     for step in steps:
         with _at(step):
             _begin(caller, step)
         if step.method != "GET" and step.full_url:
             urls[step.full_url] = step.address
+    urls |= {word: urls[url] for word, url in (known or {}).items() if url in urls}
     coming = frozenset(s.address for s in steps if s.method != "GET")
     made: dict[int, Json] = {}
     for step in sorted(steps, key=_order):
         with _at(step):
             step.content = _resolved(caller, step, urls)
             made[step.index] = _perform(caller, step, coming, rollback=True)
-    return [made[index] for index in range(len(steps))]
+    return [made[step.index] for step in steps]
 
 
 def _order(step: Step) -> tuple[int, int, int]:

@@ -33,7 +33,7 @@ ROOM = ("ServiceRequest", "Task")
 """Types whose writes are commands to the referral room."""
 TYPES = (*RECORDS, *ROOM)
 
-READ = ("read", "vread", "history-instance", "search-type")
+READ = ("read", "vread", "history-instance", "history-type", "search-type")
 WRITE = ("create", "update")
 INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     name: (*READ, *WRITE, "patch") if name == "Task" else (*READ, *WRITE) for name in TYPES

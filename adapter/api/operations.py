@@ -12,9 +12,9 @@ from adapter.api.body import as_resource, check_accept, check_resource, resource
 from adapter.api.faults import refused
 from adapter.api.offered import OPERATIONS
 from adapter.api.parameters import Json
+from adapter.api.query import Query, matches
 from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
-from adapter.api.search import Query, matches
 from adapter.api.write import served
 from adapter.fhir.bundles import post, relink, transaction
 from adapter.fhir.extraction import ExtractionError, extract

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,8 +15,14 @@ from adapter.api.body import check_accept
 from adapter.api.caller import Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.offered import TYPES
+from adapter.api.paging import Pairs, page_of, page_token
+from adapter.api.parameters import prefixed
 from adapter.api.response import FhirResponse
 from adapter.store.resources import ResourceRow
+
+PAGE = 50
+MOST = 500
+CHUNK = 200
 
 
 async def read(request: Request) -> Response:
@@ -45,6 +53,71 @@ async def history(request: Request) -> Response:
             "entry": [_history_entry(row, base) for row in rows],
         }
     )
+
+
+async def type_history(request: Request) -> Response:
+    """Every version of every resource of a type, the newest first, by pages."""
+    door = admitted(request)
+    check_accept(request)
+    kind, asked = request.path_params["type"], list(request.query_params.multi_items())
+    return FhirResponse(await door.read(lambda caller: _changes(caller, kind, asked)))
+
+
+def _changes(caller: Caller, kind: str, asked: Pairs) -> dict[str, Any]:
+    if kind not in TYPES:
+        raise _unknown(kind)
+    caller.must("search", kind)
+    caller.saw(kind)
+    service, before = caller.service, 0
+    self_url = f"{caller.base}/{kind}/_history" + (f"?{urlencode(asked)}" if asked else "")
+    token = next((value for name, value in asked if name == "_page"), None)
+    if token is not None:
+        asked, before = page_of(service.keyring, caller.party, f"{kind}/_history", token)
+    count, since = _asked(asked)
+    links = [{"relation": "self", "url": self_url}]
+    found: list[ResourceRow] = []
+    newest: dict[str, int] = {}
+    search, party = caller.tx.resources.changes, caller.narrowed(kind)
+    while True:
+        rows = search(kind, party=party, since=since, before=before, limit=CHUNK)
+        for sequence, row in rows:
+            if row.id not in newest:
+                stored = caller.tx.resources.get(kind, row.id)
+                newest[row.id] = stored.version if stored else row.version
+            shown = caller.compartment.shown(row, newest=newest[row.id] == row.version)
+            if shown is not None and len(found) == count:
+                place = f"{kind}/_history"
+                token = page_token(service.keyring, caller.party, place, asked, before)
+                url = f"{caller.base}/{place}?_page={token}"
+                links.append({"relation": "next", "url": url})
+                return _history_bundle(found, links, caller.base)
+            before = sequence
+            if shown is not None:
+                found.append(shown)
+        if len(rows) < CHUNK:
+            return _history_bundle(found, links, caller.base)
+
+
+def _asked(asked: Pairs) -> tuple[int, datetime | None]:
+    """How many, and since when."""
+    count, since = PAGE, None
+    for name, text in asked:
+        if name == "_count" and text.isascii() and text.isdigit() and 0 < len(text) < 10:
+            count = max(1, min(int(text), MOST))
+        elif name == "_since":
+            since = prefixed(text, "_since")[1][0]
+        elif name not in ("_format", "_pretty"):
+            raise refused(400, "a history knows _count and _since", "http.query")
+    return count, since
+
+
+def _history_bundle(
+    rows: list[ResourceRow], links: list[dict[str, str]], base: str
+) -> dict[str, Any]:
+    made: dict[str, Any] = {"resourceType": "Bundle", "type": "history", "link": links}
+    if rows:
+        made["entry"] = [_history_entry(row, base) for row in rows]
+    return made
 
 
 def versions(caller: Caller, kind: str, identity: str) -> list[ResourceRow]:

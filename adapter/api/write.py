@@ -24,7 +24,7 @@ from adapter.api.offered import TYPES
 from adapter.api.patches import fhirpath_patch, json_patch
 from adapter.api.read import resource
 from adapter.api.response import FhirResponse, outcome
-from adapter.api.writes import Written, create, patch, update
+from adapter.api.writes import Written, create, patch, update, update_where
 from adapter.exchange.service import Service
 
 
@@ -49,18 +49,22 @@ async def create_one(request: Request) -> Response:
 
 
 async def update_one(request: Request) -> Response:
-    """PUT of a resource, with If-Match (FHIR R4 3.1.0.4)."""
+    """PUT of a resource, with If-Match, or by a search (FHIR R4 3.1.0.4)."""
     door = admitted(request)
     check_accept(request)
-    kind, identity = served(request), request.path_params["id"]
+    kind, identity = served(request), request.path_params.get("id")
     content = await resource_body(request, kind)
-    if content.get("id") != identity:
+    if identity is not None and content.get("id") != identity:
         raise refused(400, "the id is that of the address", f"{kind}.id")
     check_resource(content)
     version = version_wanted(request)
-    written = await door.write(
-        lambda caller: update(caller, kind, identity, content, version=version)
-    )
+    if identity is None:
+        query = request.url.query
+        written = await door.write(lambda caller: update_where(caller, query, content, version))
+    else:
+        written = await door.write(
+            lambda caller: update(caller, kind, identity, content, version=version)
+        )
     return answered(written, door.service, request)
 
 

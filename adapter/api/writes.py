@@ -17,8 +17,8 @@ from adapter.api.faults import Refused, refused
 from adapter.api.links import check_links, relative
 from adapter.api.offered import ROOM, TYPES
 from adapter.api.patches import Patch
+from adapter.api.query import Query, matches
 from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
-from adapter.api.search import Query, matches
 from adapter.exchange.projection import written_by_client
 from adapter.store.ids import new_id
 from adapter.store.resources import ResourceRow
@@ -98,6 +98,23 @@ def update(
     """
     row = current(caller, kind, identity, version)
     return _change(caller, row, _content(resource, identity, caller.base), coming)
+
+
+def update_where(caller: Caller, query: str, resource: Json, version: int | None) -> Written:
+    """Conditional update: the one that a search finds, or a new one (FHIR R4 3.1.0.4.3).
+
+    Raises:
+        Refused: 412, the search finds several; 400, there is none, or the id is another one.
+    """
+    kind = resource["resourceType"]
+    if not query:
+        raise refused(400, "say which one: Type/id, or a search", "http.url")
+    found = existing(caller, kind, query)
+    if found is None:
+        return create(caller, resource)
+    if resource.get("id", found.id) != found.id:
+        raise refused(400, "the search finds another id", f"{kind}.id")
+    return update(caller, kind, found.id, {**resource, "id": found.id}, version=version)
 
 
 def patch(caller: Caller, identity: str, change: Patch, version: int | None) -> Written:

@@ -193,14 +193,30 @@ class Resources:
             row = self._session.row(_VERSION, of | {"of_version": version})
         return None if row is None else self._resource(row)
 
-    def history(
-        self,
-        type: str,
-        id: str,
-    ) -> list[ResourceRow]:
+    def history(self, type: str, id: str) -> list[ResourceRow]:
         """Every version, newest first."""
         rows = self._session.rows(_HISTORY, {"of_type": type, "of_id": id})
         return [self._resource(row) for row in rows]
+
+    def changes(
+        self,
+        type: str,
+        *,
+        party: str | None = None,
+        since: datetime | None = None,
+        before: int = 0,
+        limit: int = 1_000_000,
+    ) -> list[tuple[int, ResourceRow]]:
+        """Every version of every resource of a type as (sequence, row), newest first.
+
+        `before` is the last sequence of the page before; `party` is as in `search`.
+        """
+        given: dict[str, Any] = {"by_party": party} if party is not None else {}
+        if since is not None:
+            given["by_updated_from"] = to_micros(since)
+        statement = _search(tuple(sorted(given)), True, True)
+        wanted = given | {"of_type": type, "after": before or _LAST, "most": limit}
+        return [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
 
     def search(
         self,
@@ -222,10 +238,10 @@ class Resources:
     ) -> list[tuple[int, ResourceRow]]:
         """Newest versions that match everything given, as (sequence, row) in order of sequence.
 
-        `party` leaves out what belongs to no referral and no record of this party's; what is left
-        is still to be asked one by one. `subject` is a reference such as ``Patient/1``; `keys` are parameters of
+        `party` leaves out what is in no way this party's; the rest is still to be asked one by one.
+        `subject` is a reference such as ``Patient/1``; `keys` are parameters of
         `search_keys.parameters`, an identifier as ``system|value`` or ``|value``. Pass the last
-        sequence as `after` for the next page. With `newest_first` the order is the other way round.
+        sequence as `after` for the next page. With `newest_first` it is the other way round.
         """
         keyring = self._session.keyring
         given: dict[str, Any] = {
@@ -337,7 +353,9 @@ def _decimal(value: Any) -> orjson.Fragment:
 
 
 @lru_cache(maxsize=256)
-def _search(given: tuple[str, ...], newest_first: bool = False) -> Statement:
+def _search(
+    given: tuple[str, ...], newest_first: bool = False, versions: bool = False
+) -> Statement:
     """The query for one combination of filters; a new combination is compiled once."""
     conditions = {
         "by_organization": _t.c.organization == sa.bindparam("by_organization"),
@@ -358,7 +376,7 @@ def _search(given: tuple[str, ...], newest_first: bool = False) -> Statement:
         sa.select(_t.c.sequence, *_COLUMNS)
         .where(
             _t.c.type == sa.bindparam("of_type"),
-            _t.c.current > 0,
+            sa.true() if versions else _t.c.current > 0,
             _t.c.sequence < after if newest_first else _t.c.sequence > after,
             _t.c.deleted.is_(False),
         )

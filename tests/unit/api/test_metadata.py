@@ -61,6 +61,7 @@ async def test_every_interaction_is_there_and_no_other(
             "read": (await api.get(f"/{kind}/absent")).status_code == 404,
             "vread": (await api.get(f"/{kind}/absent/_history/1")).status_code == 404,
             "history-instance": (await api.get(f"/{kind}/absent/_history")).status_code == 404,
+            "history-type": (await api.get(f"/{kind}/_history")).status_code == 200,
             "search-type": (await api.get(f"/{kind}")).status_code == 200,
             "create": (await api.post(f"/{kind}", json=body)).status_code == 422,
             "update": (await api.put(f"/{kind}/absent", json=body)).status_code == 422,
