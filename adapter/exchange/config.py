@@ -73,6 +73,11 @@ class ServerTable(_Table):
         description="who may use the FHIR API: none (nobody), smart (registered clients, by SMART "
         "Backend Services), or open (anyone; for trying it out on loopback with test sites only)",
     )
+    metrics_token: SecretReference | None = Field(
+        default=None,
+        description="reference to the bearer token with which other machines may read /metrics; "
+        "without it only this machine may",
+    )
 
 
 class PluginsTable(_Table):

@@ -26,6 +26,7 @@ from adapter.exchange.engine import Engine
 from adapter.exchange.fleet import Fleet
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper
+from adapter.exchange.metrics import Metrics
 from adapter.exchange.packs import formats_of, packs_of
 from adapter.exchange.plugins import Plugins, load_plugins
 from adapter.exchange.polling import Pollers
@@ -99,6 +100,7 @@ class Service:
         self.desk: Desk = Counter(
             store=store, ledger=self.ledger, clock=clock, moved=self.courier.wake.set
         )
+        self.metrics = Metrics(store, self.sites)
         self._address = ""
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []

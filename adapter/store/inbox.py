@@ -47,6 +47,9 @@ _NEXT = Statement(
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
 _PENDING_SITES = Statement(sa.select(_t.c.site).where(_t.c.pending > 0).distinct())
+_WAITING = Statement(
+    sa.select(_t.c.site, sa.func.count()).where(_t.c.pending > 0).group_by(_t.c.site)
+)
 _MARK = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"))
@@ -252,6 +255,10 @@ class Inbox:
     def pending_sites(self) -> list[str]:
         """The sites that have accepted messages waiting."""
         return [row[0] for row in self._session.rows(_PENDING_SITES, {})]
+
+    def waiting(self) -> dict[str, int]:
+        """How many accepted messages wait for the engine, by site."""
+        return {row[0]: row[1] for row in self._session.rows(_WAITING, {})}
 
     def take(self, id: str) -> bool:
         """True if the message still waits; until the commit nobody else can work on it.

@@ -175,3 +175,23 @@ HASTEN = Statement(
     .where(_t.c.destination == sa.bindparam("of_destination"), _t.c.due_at > sa.bindparam("now"))
     .values(next_at=sa.bindparam("now"), due_at=sa.bindparam("now"))
 )
+DUE = Statement(
+    sa.select(_t.c.destination, sa.func.count(), sa.func.min(_t.c.due_at))
+    .where(_t.c.due_at <= sa.bindparam("now"))
+    .group_by(_t.c.destination)
+)
+LATER = Statement(
+    sa.select(_t.c.destination, sa.func.count())
+    .where(_t.c.due_at > sa.bindparam("now"))
+    .group_by(_t.c.destination)
+)
+SENDING = Statement(
+    sa.select(_t.c.destination, sa.func.count())
+    .where(_t.c.claimed_by > "", _t.c.state == "sending")
+    .group_by(_t.c.destination)
+)
+STUCK = Statement(
+    sa.select(_t.c.destination, _t.c.state, sa.func.count())
+    .where(sa.text("state IN ('dead', 'quarantined')"))
+    .group_by(_t.c.destination, _t.c.state)
+)

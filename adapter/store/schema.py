@@ -243,6 +243,7 @@ outbox = _Table(
     Index("outbox_lane", "referral", "destination", "lane_sequence", unique=True),
     Index("outbox_due", "destination", "due_at", **_where("due_at IS NOT NULL")),
     Index("outbox_claimed", "claimed_by", **_where("claimed_by IS NOT NULL")),
+    Index("outbox_stuck", "destination", "state", **_where("state IN ('dead', 'quarantined')")),
 )
 
 outbox_bodies = _Table(

@@ -173,6 +173,12 @@ class Session:
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
         self.run(_RENEW_FACT, {"of_name": "keyring", "new_value": sealed})
 
+    def leave_sign_of_life(self) -> None:
+        """Write something, so that it shows whether the store can be written."""
+        value = str(self.now()).encode()
+        if self.run(_RENEW_FACT, {"of_name": "alive", "new_value": value}) == 0:
+            self.run(_ADD_FACT, {"name": "alive", "value": value})
+
     def integrity(self) -> Check:
         """What the database itself says about its soundness."""
         try:

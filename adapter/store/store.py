@@ -19,7 +19,7 @@ from adapter.store.sealing import DataKeys
 from adapter.store.session import Session
 from adapter.store.times import utc_now
 from adapter.store.transaction import Transaction
-from adapter.store.writer import Job, Writer
+from adapter.store.writer import Job, Observer, Writer
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -84,6 +84,10 @@ class Store:
     def shared(self) -> bool:
         """True if several processes may deliver from it: their lanes are then run as jobs."""
         return self._dialect.shared
+
+    def observe(self, observer: Observer) -> None:
+        """Tell somebody of every commit; it must be quick, and must not raise."""
+        self._writer.observer = observer
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a work; its result once it is durable. Concurrent works share one commit.

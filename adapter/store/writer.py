@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -19,11 +20,13 @@ from adapter.store import audit, failpoints, journal
 from adapter.store.dialect import Dialect
 from adapter.store.errors import RaceError, StoreError, StoreFault
 from adapter.store.failpoints import point
-from adapter.store.session import Session
+from adapter.store.session import Parameters, Session
 from adapter.store.transaction import Transaction
 
 T = TypeVar("T")
 Work = Callable[[Transaction], T]
+Observer = Callable[[float, int, Sequence[Parameters]], None]
+"""Called after each commit: its seconds, how many works shared it, and its lines of the journal."""
 
 _MOST = 128
 _TRIES = 20
@@ -36,10 +39,13 @@ _AFTER_COMMIT = point("store.after-commit")
 class Job:
     """A work, and what came of it: `result`, or `error`. `future` is whoever waits, in its loop."""
 
-    __slots__ = ("error", "future", "result", "work")
+    __slots__ = ("context", "error", "future", "result", "work")
 
     def __init__(self, work: Work[Any], future: asyncio.Future[Any] | None = None) -> None:
         self.work = work
+        self.context = (
+            copy_context()
+        )  # who asks, for the audit, is known in the writer's thread too
         self.future = future
         self.result: Any = None
         self.error: BaseException | None = None
@@ -67,6 +73,7 @@ class Writer:
         self._cursor: Any = None
         self._thread: threading.Thread | None = None
         self._closed = False
+        self.observer: Observer | None = None
 
     def submit(self, job: Job) -> None:
         """Run a job in the writer's thread, with whatever else waits; then settle its future.
@@ -184,7 +191,7 @@ class Writer:
             if not alone:
                 self._execute(cursor, "SAVEPOINT work")
             try:
-                job.result = job.work(transaction)
+                job.result = job.context.run(job.work, transaction)
             except StoreFault:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer
@@ -201,18 +208,23 @@ class Writer:
         if not done:
             self._execute(cursor, "ROLLBACK")
             return again
-        self._link(done)
+        told = self._link(done)
         _BEFORE_COMMIT()
+        started = time.perf_counter()
         self._execute(cursor, "COMMIT")
+        if self.observer is not None:
+            self.observer(time.perf_counter() - started, len(done), told)
         for transaction in done:
             transaction.session.committed()
         return again
 
-    def _link(self, done: Sequence[Transaction]) -> None:
-        """Chain the journal and audit entries of all works, always in this order."""
+    def _link(self, done: Sequence[Transaction]) -> Sequence[Parameters]:
+        """Chain the journal and audit entries of all works, always in this order; the journal's."""
         session = done[0].session
-        journal.CHAIN.write(session, [entry for each in done for entry in each.journal.take()])
+        told = [entry for each in done for entry in each.journal.take()]
+        journal.CHAIN.write(session, told)
         audit.CHAIN.write(session, [entry for each in done for entry in each.audit.take()])
+        return told
 
     def _begin(self) -> Any:
         if self._connection is None:

@@ -1,0 +1,94 @@
+"""For machines that watch the service: does it live, is it ready, what are its numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from adapter.exchange.config import is_loopback
+from adapter.exchange.service import Service
+from adapter.plugin.errors import AdapterError
+
+PROOF_SECONDS = 1.0
+PATIENCE = 3.0
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def health_routes() -> list[BaseRoute]:
+    """Their addresses."""
+    return [
+        Route("/health/live", live),
+        Route("/health/ready", Ready()),
+        Route("/metrics", metrics),
+    ]
+
+
+async def live(_: Request) -> Response:
+    """The process runs, and its event loop turns."""
+    return JSONResponse({"status": "live"})
+
+
+class Ready:
+    """200 while the store can be written: then, and only then, can a message be acknowledged.
+
+    The proof is a real write, at most one a second however many ask.
+    """
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._lock: asyncio.Lock | None = None
+        self._code: str | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """As an ASGI application, so that one object serves every request."""
+        service: Service = scope["app"].state.service
+        self._lock = self._lock or asyncio.Lock()
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                self._code = await _fault(service)
+                self._until = time.monotonic() + PROOF_SECONDS
+        await _readiness(self._code)(scope, receive, send)
+
+
+def _readiness(code: str | None) -> Response:
+    if code is None:
+        return JSONResponse({"status": "ready"})
+    return JSONResponse({"status": "unavailable", "code": code}, 503, {"Retry-After": "5"})
+
+
+async def _fault(service: Service) -> str | None:
+    """Why the store cannot be written; None if it can."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await service.store.write(lambda tx: tx.session.leave_sign_of_life())
+    except AdapterError as error:
+        return error.code
+    except TimeoutError:
+        return "store.slow"
+    return None
+
+
+async def metrics(request: Request) -> Response:
+    """The numbers for Prometheus; for this machine, or with the token of the configuration."""
+    service: Service = request.app.state.service
+    if not _may_read(request, service):
+        return Response("This is for the machine itself, or with a token.\n", 403)
+    text = await asyncio.to_thread(service.metrics.text)
+    return Response(text, headers={"Content-Type": TEXT})
+
+
+def _may_read(request: Request, service: Service) -> bool:
+    reference = service.config.server.metrics_token
+    if reference is not None:
+        given = request.headers.get("authorization", "")
+        wanted = f"Bearer {service.config.secret(reference)}"
+        return hmac.compare_digest(given.encode(), wanted.encode())
+    # Behind a proxy everybody comes from this machine; the proxy says so, and then a token is due.
+    forwarded = {"x-forwarded-for", "forwarded", "x-real-ip"} & set(request.headers)
+    return request.client is not None and is_loopback(request.client.host) and not forwarded
