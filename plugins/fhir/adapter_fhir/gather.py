@@ -12,7 +12,7 @@ import orjson
 
 from adapter.plugin import Context, DataError, GoneError
 from adapter_fhir.answers import FHIR_JSON, resource_of
-from adapter_fhir.references import LITERAL, absolute, kind_of, references, relative
+from adapter_fhir.references import LITERAL, absolute, kind_of, references, relative, rewritten
 from adapter_fhir.statement import Offers
 
 Json = dict[str, Any]
@@ -131,4 +131,15 @@ class Gatherer:
         except (DataError, GoneError) as error:
             self._context.log.warning("reference.not-read", type=kind, code=error.code)
             return None
-        return resource_of(response, kind)
+        return _at_home(resource_of(response, kind), address)
+
+
+def _at_home(resource: Json, address: str) -> Json:
+    """A resource whose relative references are absolute: they are of the server that it is on."""
+    home = address.rsplit("/", 2)[0]
+
+    def change(reference: Json) -> Json:
+        return {**reference, "reference": absolute(reference["reference"], home)}
+
+    changed: Json = rewritten(resource, change)
+    return changed
