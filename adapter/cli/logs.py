@@ -47,7 +47,8 @@ def configure(*, json: bool, level: str = "INFO") -> None:
         logger_factory=structlog.PrintLoggerFactory(cast(TextIO, Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+    logging.basicConfig(level=logging.ERROR, handlers=[Library()], force=True)
+    logging.captureWarnings(True)
 
 
 class Unfailing:
@@ -78,6 +79,21 @@ class Unfailing:
             self._stream.flush()
         except OSError:
             self._left_out += 1
+
+
+class Library(logging.Handler):
+    """What a library logs, in our form.
+
+    Only the first line, before anything is put into it: what is put in, and the lines after it (as
+    asyncio writes them), may repeat a value.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
+        said = str(record.msg).strip().partition("\n")[0][:200]
+        structlog.get_logger(record.name).log(
+            record.levelno, "log.library", library=record.name, said=said, exc_info=record.exc_info
+        )
 
 
 def places_only(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
