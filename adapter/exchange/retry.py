@@ -58,11 +58,16 @@ def judge(error: AdapterError, *, attempt: int, now: datetime, chance: float) ->
         )
     if attempt > len(SCHEDULE):
         return Verdict(action="dead", site_state="retrying")
-    wait = float(SCHEDULE[attempt - 1])
+    next_at = _later(now, float(SCHEDULE[attempt - 1]), chance)
     if isinstance(error, TransientError) and error.retry_after:
-        wait = max(wait, error.retry_after)
+        next_at = max(next_at, _not_before(now, error.retry_after, chance))
     state = "failed" if isinstance(error, PluginError) else "retrying"
-    return Verdict(action="retry", next_at=_later(now, wait, chance), site_state=state)
+    return Verdict(action="retry", next_at=next_at, site_state=state)
+
+
+def _not_before(now: datetime, seconds: float, chance: float) -> datetime:
+    """What a peer asked for is the least that it gets: the jitter only adds."""
+    return now + timedelta(seconds=seconds * (1 + JITTER * chance))
 
 
 def _later(now: datetime, seconds: float, chance: float) -> datetime:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ from tests.integration.loop.harness import CONFIG, PROGRAMS, Emr
 ROOT = Path(__file__).parents[2]
 Arm = tuple[str, int] | None
 PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What is configured besides the clinic and the agency: TOML of sites, and of programs."""
+
+    sites: str = ""
+    programs: str = ""
 
 
 class Zygote:
@@ -118,10 +127,11 @@ class Line:
 class Stage:
     """Everything around one store; the service comes and goes."""
 
-    def __init__(self, folder: Path, zygote: Zygote, url: str) -> None:
+    def __init__(self, folder: Path, zygote: Zygote, url: str, more: Configuration) -> None:
         self.folder = folder
         self.zygote = zygote
         self.url = url
+        self.more = more
         self._address = f"\0{folder}"  # not a file: a file system under test is unmounted
         self.mailbox = Mailbox()
         self.emr = Emr()
@@ -142,7 +152,7 @@ class Stage:
         self._server = await asyncio.start_unix_server(self._called, self._address)
         self.keyring = Keyring.generate()
         (self.folder / "adapter.key").write_text(self.keyring.to_text())
-        (self.folder / "programs.toml").write_text(PROGRAMS)
+        (self.folder / "programs.toml").write_text(PROGRAMS + self.more.programs)
 
     @property
     def config(self) -> Path:
@@ -174,7 +184,9 @@ class Stage:
             smtp=self.mailbox.port,
             language="en",
         )
-        self.config.write_text(text.replace("sqlite:///adapter.sqlite3", self.url))
+        text = text.replace("sqlite:///adapter.sqlite3", self.url)
+        text = text.replace('["hl7v2", "link"]', '["hl7v2", "link", "reference"]')
+        self.config.write_text(text + self.more.sites)
         self.pid = await self.zygote.fork(
             {
                 "config": str(self.config),
@@ -228,11 +240,14 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    zygote: Zygote, url: str = "sqlite:///adapter.sqlite3", place: Path | None = None
+    zygote: Zygote,
+    url: str = "sqlite:///adapter.sqlite3",
+    place: Path | None = None,
+    more: Configuration = Configuration(),
 ) -> AsyncIterator[Stage]:
     """A stage in a folder of its own (in `place`), taken down and removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="adapter-faults-", dir=place))
-    stage = Stage(folder, zygote, url)
+    stage = Stage(folder, zygote, url, more)
     try:
         await stage.open()
         yield stage

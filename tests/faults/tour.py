@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
 from tests.faults.results import Results
-from tests.faults.stage import Stage, Zygote, staged
+from tests.faults.stage import Configuration, Stage, Zygote, staged
 from tests.integration.store.postgres import Cluster, running_cluster
 
 Scale = Literal["sample", "quick", "full"]
@@ -62,7 +62,11 @@ class Tour:
         return self.cluster().new_database()
 
     @asynccontextmanager
-    async def stage(self, store: str) -> AsyncIterator[Stage]:
+    async def stage(
+        self,
+        store: str,
+        more: Configuration = Configuration(),  # noqa: B008 - it is frozen
+    ) -> AsyncIterator[Stage]:
         """A stage on a new store; no service runs on it yet."""
-        async with staged(await self.zygote(), self.address(store)) as stage:
+        async with staged(await self.zygote(), self.address(store), more=more) as stage:
             yield stage

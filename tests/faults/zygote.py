@@ -22,7 +22,7 @@ from typing import Any
 
 from tests.faults.service_child import Child, serve
 
-PLUGINS = ("hl7v2", "link")
+PLUGINS = ("hl7v2", "link", "reference")
 
 
 def _load() -> None:

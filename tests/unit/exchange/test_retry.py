@@ -41,14 +41,6 @@ def test_after_the_last_try_it_is_dead() -> None:
     assert judge(BUSY, attempt=len(SCHEDULE) + 1, now=NOW, chance=0.5).action == "dead"
 
 
-def test_retry_after_is_honoured_when_it_is_longer() -> None:
-    asked = TransientError("peer.busy", "busy", retry_after=600)
-
-    verdict = judge(asked, attempt=1, now=NOW, chance=0.5)
-
-    assert verdict.next_at == NOW + timedelta(seconds=600)
-
-
 @pytest.mark.parametrize(
     ("error", "action", "state"),
     [
@@ -64,3 +56,11 @@ def test_each_class_has_its_own_verdict(error, action, state) -> None:
     verdict = judge(error, attempt=1, now=NOW, chance=0.5)
 
     assert (verdict.action, verdict.site_state) == (action, state)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
+def test_a_peer_that_asks_for_time_gets_all_of_it(chance: float) -> None:
+    asked = TransientError("peer.busy", "busy", retry_after=60)
+    found = judge(asked, attempt=1, now=NOW, chance=chance).next_at
+    assert found is not None
+    assert NOW + timedelta(seconds=60) <= found <= NOW + timedelta(seconds=72)
