@@ -10,7 +10,7 @@ the end, wherever they stand.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +62,7 @@ SHOWN_PARAMETERS = frozenset(
     ["_count", "_include", "_revinclude", "_sort", "_summary", "_total", "intent", "status"]
 )
 _WORD = re.compile(r"[A-Za-z0-9$_.:/|+;=*, -]{1,60}\Z")
+_HEADER = re.compile(r"[A-Za-z0-9$_.:/|+;=*, \"-]{1,100}\Z")
 _SEGMENT = re.compile(r"(?:[A-Za-z_$-]{1,40}|[0-9]{1,6}|[0-9a-f]{8}-[0-9a-f-]{27})\Z")
 DEEPEST, LONGEST = 12, 40
 
@@ -92,15 +93,24 @@ class Exchange:
         return {"request": self.request.as_document(), "response": answered}
 
 
-HEARD: ContextVar[list[Exchange] | None] = ContextVar("HEARD", default=None)
-"""Where the exchanges of the check that runs now are kept."""
+Heard = list[Callable[[], Exchange]]
+HEARD: ContextVar[Heard | None] = ContextVar("HEARD", default=None)
+"""Where the exchanges of the check that runs now are kept; few are ever shown, so they are made
+when they are."""
+SHOWN = 3
+"""Exchanges that a failure shows: the last ones before it."""
 
 
-def hear(exchange: Exchange) -> None:
+def hear(exchange: Callable[[], Exchange]) -> None:
     """Keep one for the report of the check that runs now."""
     heard = HEARD.get()
     if heard is not None:
         heard.append(exchange)
+
+
+def last(heard: Heard) -> tuple[Exchange, ...]:
+    """What a failure shows."""
+    return tuple(each() for each in heard[-SHOWN:])
 
 
 def http_request(
@@ -136,7 +146,7 @@ def _split(parts: Any) -> list[str]:
 
 def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {
-        name.lower(): value if name.lower() in SHOWN_HEADERS and _WORD.match(value) else GONE
+        name.lower(): value if name.lower() in SHOWN_HEADERS and _HEADER.match(value) else GONE
         for name, value in headers.items()
     }
 

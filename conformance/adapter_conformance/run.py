@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from adapter.plugin import AdapterError
-from adapter_conformance.exchanges import HEARD, Exchange
+from adapter_conformance.exchanges import HEARD, Exchange, Heard, last
 from adapter_conformance.requirement import (
     LEVELS,
     Failed,
@@ -29,8 +29,6 @@ from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
 SECONDS = 4.0
-SHOWN = 3
-"""Exchanges that a failure shows: the last ones before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +152,9 @@ def _one(
         return result("not-run", "its system did not load")
     if (lacking := unmet(requirement, before)) is not None:
         return lacking
-    heard: list[Exchange] = []
+    heard: Heard = []
     word, detail = judged(lambda: _held(requirement, subject, seconds, heard), seconds)
-    exchanges = tuple(heard[-SHOWN:]) if word == "fail" else ()
+    exchanges = last(heard) if word == "fail" else ()
     return Result(requirement=requirement, word=word, detail=detail, exchanges=exchanges)
 
 
@@ -194,9 +192,7 @@ def judged(work: Callable[[], None], seconds: float) -> tuple[Word, str]:
     return "pass", ""
 
 
-def _held(
-    requirement: Requirement, subject: Subject, seconds: float, heard: list[Exchange]
-) -> None:
+def _held(requirement: Requirement, subject: Subject, seconds: float, heard: Heard) -> None:
     """Run one check in a thread; whatever it raises is raised here.
 
     Raises:
@@ -219,9 +215,7 @@ def _held(
         raise raised[0]
 
 
-async def _look(
-    requirement: Requirement, subject: Subject, seconds: float, heard: list[Exchange]
-) -> None:
+async def _look(requirement: Requirement, subject: Subject, seconds: float, heard: Heard) -> None:
     HEARD.set(heard)
     async with asyncio.timeout(seconds):
         await requirement.look(subject)

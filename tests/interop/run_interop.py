@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import comparison
+import endpoint_mode
 import speed
 from differences import explained
 from emitted import emitted
@@ -47,10 +48,16 @@ def fast(server: HapiServer) -> Section:
     return speed.measure(server)
 
 
+def endpoint(server: HapiServer) -> Section:
+    """The kit's endpoint mode: HAPI as source, target and intermediary of referrals."""
+    return endpoint_mode.judge(server.base)
+
+
 SECTIONS: Mapping[str, Callable[[HapiServer], Section]] = {
     "responses": responses,
     "corpus": corpus,
     "emitted": own,
+    "endpoint": endpoint,
     "speed": fast,
 }
 """What is run, in this order. A section is given the running server and returns what came of it."""

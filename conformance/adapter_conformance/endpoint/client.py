@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -127,17 +127,38 @@ class Client:
         content = raw if raw is not None else orjson.dumps(body) if body is not None else b""
         told = {"Accept": FHIR, **({"Content-Type": FHIR} if content else {}), **(headers or {})}
         request = self._http.build_request(method, url, content=content, headers=told)
-        shown = http_request(method, url, told, content, self._secrets)
         auth = None if anonymous else self._auth
         try:
-            came = await self._http.send(request, auth=auth)
+            came = await self._send(request, auth)
         except httpx.HTTPError as error:
-            hear(Exchange(shown, None))
+            hear(self._exchange(request, told, None))
             raise Failed(f"no answer to {method} ({type(error).__name__})") from None
         answer = Answer(came.status_code, came.headers, came.content)
-        answered = http_response(answer.status, came.headers, answer.raw, self._secrets)
-        hear(Exchange(shown, answered))
+        hear(self._exchange(request, told, answer))
         return answer
+
+    def _exchange(
+        self, request: httpx.Request, headers: Mapping[str, str], answer: Answer | None
+    ) -> Callable[[], Exchange]:
+        """What a report would show of it."""
+
+        def show() -> Exchange:
+            asked = http_request(
+                request.method, str(request.url), headers, request.content, self._secrets
+            )
+            if answer is None:
+                return Exchange(asked, None)
+            came = http_response(answer.status, answer.headers, answer.raw, self._secrets)
+            return Exchange(asked, came)
+
+        return show
+
+    async def _send(self, request: httpx.Request, auth: httpx.Auth | None) -> httpx.Response:
+        """Once more on a new connection, where the server had closed the one that was kept."""
+        try:
+            return await self._http.send(request, auth=auth)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            return await self._http.send(request, auth=auth)
 
     def url(self, path: str) -> str:
         """The address of a path.

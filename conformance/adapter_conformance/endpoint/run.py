@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adapter_conformance.endpoint.catalogue import endpoint_requirements
 from adapter_conformance.endpoint.endpoint import Endpoint
-from adapter_conformance.exchanges import HEARD, Exchange
+from adapter_conformance.exchanges import HEARD, Heard, last
 from adapter_conformance.requirement import Failed, Requirement
 from adapter_conformance.run import (
-    SHOWN,
     Outcome,
     Result,
     in_order,
@@ -67,7 +66,7 @@ def examine_endpoint(
 def _one(
     runner: asyncio.Runner, requirement: Requirement, endpoint: Endpoint, seconds: float
 ) -> Result:
-    heard: list[Exchange] = []
+    heard: Heard = []
 
     async def look() -> None:
         HEARD.set(heard)
@@ -75,7 +74,7 @@ def _one(
             await requirement.look(endpoint)
 
     word, detail = judged(lambda: runner.run(look()), seconds)
-    exchanges = tuple(heard[-SHOWN:]) if word == "fail" else ()
+    exchanges = last(heard) if word == "fail" else ()
     return Result(requirement=requirement, word=word, detail=detail, exchanges=exchanges)
 
 

@@ -84,8 +84,9 @@ async def transaction_whole(endpoint: Endpoint) -> None:
     await _declared(endpoint, "transaction")
     people = endpoint.people
     person = people.patient()
-    wrong = {**people.request(PERSON), "status": "synthetic"}
-    answer = await _sent(endpoint, "transaction", [_post(PERSON, person), _post(ASKED, wrong)])
+    wrong = _post(ASKED, people.request(f"Patient/{endpoint.run}-none"))
+    wrong["request"]["url"] = "Patient"
+    answer = await _sent(endpoint, "transaction", [_post(PERSON, person), wrong])
     if answer.status < 400:
         raise Failed(f"a transaction with an entry that is wrong gave {answer.status}")
     number = person["identifier"][0]
