@@ -163,6 +163,7 @@ def make_coded(shape: str) -> CodecMaker:
                 return f"http://terminology.hl7.org/CodeSystem/v2-{name[3:]}"
             return name if name.startswith(("http:", "https:", "urn:")) else _LOCAL + name
 
+        @lru_cache(maxsize=512)
         def name_of(system: str | None) -> str | None:
             if not system:
                 return None

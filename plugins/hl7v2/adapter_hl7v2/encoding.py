@@ -59,8 +59,14 @@ class Encoding:
         if self.escape not in raw:
             return raw
         if _switch_pattern(self.escape).search(raw):
-            return _unescape_switched(self, raw)
+            switches = _switches(self.escape, raw)
+            if switches:
+                return _unescape_switched(self, raw, switches)
         return _sequence_pattern(self.escape).sub(lambda found: _meaning(self, found), raw)
+
+    def stands_for_itself(self, text: str) -> bool:
+        """Whether no part of a text, however it is cut, needs an escape."""
+        return '"' not in text and not self._special.search(text)
 
     def quote(self, text: str) -> str:
         """The raw value that stands for a text, whatever characters it holds."""
@@ -142,6 +148,12 @@ def _switch_pattern(escape: str) -> re.Pattern[str]:
     return re.compile(rf"{e}([CM][0-9A-Fa-f]{{4}}(?:[0-9A-Fa-f]{{2}})?){e}")
 
 
+@lru_cache(maxsize=64)
+def _any_pattern(escape: str) -> re.Pattern[str]:
+    switch = _switch_pattern(escape).pattern.replace("(", "(?P<switch>", 1)
+    return re.compile(f"{_sequence_pattern(escape).pattern}|{switch}")
+
+
 def _meaning(encoding: Encoding, found: re.Match[str]) -> str:
     if found["hex"]:
         return _from_hex(encoding, found["hex"])
@@ -172,15 +184,23 @@ def _from_hex(encoding: Encoding, sequences: str) -> str:
         return sequences
 
 
-def _unescape_switched(encoding: Encoding, raw: str) -> str:
+def _switches(escape: str, raw: str) -> list[re.Match[str]]:
+    """The charset switches of a value. One escape character cannot end a sequence and begin the
+    next one, so sequences are taken from the left: in ``\\.br\\C2842\\.br\\`` there is no switch.
+    """
+    return [found for found in _any_pattern(escape).finditer(raw) if found["switch"]]
+
+
+def _unescape_switched(encoding: Encoding, raw: str, switches: list[re.Match[str]]) -> str:
     """Read a value that changes its charset on the way; unknown charsets stay as they are."""
-    pieces = _switch_pattern(encoding.escape).split(raw)
     sequence = _sequence_pattern(encoding.escape)
-    text = [sequence.sub(lambda found: _meaning(encoding, found), pieces[0])]
-    for switch, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        said = _in_charset(encoding, switch.upper(), piece)
+    text = [sequence.sub(lambda found: _meaning(encoding, found), raw[: switches[0].start()])]
+    ends = [*(found.start() for found in switches[1:]), len(raw)]
+    for switch, end in zip(switches, ends, strict=True):
+        piece = raw[switch.end() : end]
+        said = _in_charset(encoding, switch["switch"].upper(), piece)
         if said is None:
-            text.append(f"{encoding.escape}{switch}{encoding.escape}")
+            text.append(switch.group())
             said = piece
         text.append(sequence.sub(lambda found: _meaning(encoding, found), said))
     return "".join(text)

@@ -84,9 +84,14 @@ def parts_of(raw: str, env: Er7Environment) -> list[str]:
 
 def joined(parts: Mapping[int, str | None], env: Er7Environment) -> str | None:
     """Components by number, escaped and joined; None if there are none."""
-    quote, get = env.encoding.quote, parts.get
-    texts = []
-    for number in range(1, max(parts) + 1):
-        value = get(number)
-        texts.append("" if not value else value if value.isalnum() else quote(value))
-    return "^".join(texts).rstrip("^") or None
+    texts = [""] * max(parts)
+    for number, value in parts.items():
+        if value:
+            texts[number - 1] = value
+    whole = "".join(texts)
+    if not whole:
+        return None
+    if not whole.isalnum() and not env.encoding.stands_for_itself(whole):
+        quote = env.encoding.quote
+        texts = [quote(each) if each else "" for each in texts]
+    return "^".join(texts).rstrip("^")

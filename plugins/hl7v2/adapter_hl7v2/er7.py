@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter_hl7v2.message import Message
-from adapter_hl7v2.segment import HEADERS, Segment, segment_id
+from adapter_hl7v2.segment import HEADERS, segment_id
 
 Fields = list[Any]
 NUMBERED = frozenset(
@@ -177,8 +177,10 @@ def comps(parts: Mapping[int, str], mark: str = "^") -> str:
     """Components (or subcomponents) by number, joined."""
     if len(parts) == 1 and 1 in parts:
         return parts[1]
-    get = parts.get
-    return mark.join([get(number, "") for number in range(1, max(parts) + 1)])
+    texts = [""] * max(parts)
+    for number, text in parts.items():
+        texts[number - 1] = text
+    return mark.join(texts)
 
 
 def reps(repetitions: Sequence[str]) -> str:
@@ -202,15 +204,14 @@ def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) ->
     """The message of collected segments: ordered by structure, numbered, joined."""
     last = len(rank)
     out.sort(key=lambda entry: rank.get(entry[0], last))
-    encoding = env.encoding
-    segments: list[Segment] = []
-    _append(out, segments, encoding, {}, env if trace else None)
-    return Message(segments, encoding)
+    lines: list[str] = []
+    _append(out, lines, env.encoding, {}, env if trace else None)
+    return Message.of(lines, env.encoding)
 
 
 def _append(
     entries: Sequence[Written],
-    segments: list[Segment],
+    lines: list[str],
     encoding: Any,
     numbers: dict[str, int],
     env: Any,
@@ -219,16 +220,14 @@ def _append(
         if name in NUMBERED and 1 not in fields:
             numbers[name] = numbers.get(name, 0) + 1
             fields[1] = str(numbers[name])
-        get = fields.get
+        texts = [""] * (max(fields, default=0) + 1)
+        for number, text in fields.items():
+            texts[number] = text
+        texts[0] = name
         if name == "MSH":
-            values = [get(number, "") for number in range(3, max(fields, default=2) + 1)]
-            text = "MSH|" + "|".join([encoding.characters, *values])
-        else:
-            text = "|".join(
-                [name, *[get(number, "") for number in range(1, max(fields, default=0) + 1)]]
-            )
+            texts[1:3] = [encoding.characters]
+        lines.append("|".join(texts))
         if env is not None:
             env.placed.append((fields, name))
-        segments.append(Segment(text, encoding))
         if kids:
-            _append(kids, segments, encoding, {}, env)
+            _append(kids, lines, encoding, {}, env)

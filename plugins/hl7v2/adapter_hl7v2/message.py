@@ -40,8 +40,8 @@ class Message:
         self.encoding = encoding
 
     @classmethod
-    def _of(cls, lines: list[str], encoding: Encoding) -> Message:
-        """A message as it came, whose segments are made when they are first asked for."""
+    def of(cls, lines: list[str], encoding: Encoding) -> Message:
+        """A message of raw segments, MSH first; `segments` are made when they are first asked."""
         message = cls([], encoding)
         message._segments = None
         message._lines = lines
@@ -91,7 +91,7 @@ class Message:
                 "there is more than one MSH segment",
                 fix="send one message in each frame, or a batch file",
             )
-        return cls._of(lines, encoding)
+        return cls.of(lines, encoding)
 
     @classmethod
     def new(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapter.plugin.formats import Codec, DomainError, Settings
@@ -48,6 +48,7 @@ def test_any_text_comes_back_whatever_delimiters_it_holds(value: str) -> None:
 
 
 @given(lines=st.lists(plain_text(), min_size=1, max_size=4))
+@example(lines=["0", "C2842", "0"])
 def test_line_ends_come_back(lines: list[str]) -> None:
     found = codec("lines")
     value = "\n".join(lines)
