@@ -1,0 +1,149 @@
+"""Rows on reading, mapping and converting messages: no store, no network."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+import orjson
+from handwritten import Handwritten
+from limits import typical
+from row import Row
+from rows import Road
+
+from adapter.cli.convert import _Work
+from adapter.plugin.formats import Settings
+from adapter.referral.identity import assign_ids
+
+LINE = "OBX|{0}|TX|S{0}^Synthetic finding {0}^99LOC||Nothing to be found, number {0}||||||F"
+MEGABYTE = 1_000_000
+
+
+def rows(road: Road) -> list[Row]:
+    """All rows of this file."""
+    work = Conversions(road)
+    return [
+        Row("mapping alone, compiled", "hand-written", 1.3, work.by_hand, 300),
+        Row("Bundle to REF^I12", "CPU", 5, work.to_ref, 400),
+        Row("Bundle to RRI^I12", "CPU", 5, work.to_rri, 400),
+        Row("adapter convert, a message of a stream", "CPU", 12, work.convert, 400),
+        Row("the same, and fhir.resources validate", "CPU", 70, work.validated, 60),
+        Row("1 MB OBX, read", "bare read", 5, work.megabyte, 20),
+        Row("read and map, 10,000 segments", "1,000 segments", 11, work.segments, 3),
+    ]
+
+
+class Conversions:
+    """The conversions of the shipped referral, and of messages made larger from it."""
+
+    def __init__(self, road: Road) -> None:
+        self.road = road
+        self.raw = road.message.encode()
+        self.tree = road.hl7v2.parse(self.raw)
+        self.mapping = road.packs.pick("hl7v2", self.tree)
+        self.hand = Handwritten(dict(road.packs.packs["hl7v2_ref"].codes))
+        self.fhir = road.service.formats["fhir"]
+        self.work = _Work(road.packs, road.hl7v2, self.fhir, road.settings, None)
+        self.bundle = road.bundle()
+        self.answer = self._answered()
+        self.large = {count: self._segments(count) for count in (1_000, 10_000)}
+        self.document = self._with(LINE.format(99).replace("Nothing", "x" * MEGABYTE))
+
+    def by_hand(self, times: int) -> float:
+        """How many times the hand-written mapping's time the compiled table takes."""
+        settings = self.road.settings
+        compiled = typical(lambda _: self.mapping.to_right(self.tree, settings), times)
+        return compiled / typical(lambda _: self.hand.document(self.tree, settings), times)
+
+    def to_ref(self, times: int) -> float:
+        """Seconds from the bytes of a Bundle to the bytes of a REF^I12."""
+        return typical(lambda _: self._back(self.bundle, "request"), times)
+
+    def to_rri(self, times: int) -> float:
+        """Seconds from the bytes of a Bundle that answers to the bytes of its RRI^I12."""
+        return typical(lambda _: self._back(self.answer, "answer"), times)
+
+    def convert(self, times: int) -> float:
+        """Seconds of what `adapter convert` does for each message: read, map, check, dump."""
+        return typical(lambda _: self.work.one(self.raw), times)
+
+    def validated(self, times: int) -> float:
+        """The same, and fhir.resources reads the Bundle too, as at an edge that trusts nobody."""
+        from fhir.resources.R4B.bundle import Bundle
+
+        def one(_: int) -> None:
+            Bundle.model_validate(orjson.loads(self.work.one(self.raw)[0]))
+
+        return typical(one, times)
+
+    def megabyte(self, times: int) -> float:
+        """How many times a bare read of the same bytes from a socket it takes to read them and
+        to have the message."""
+        data = self.document
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MEGABYTE)
+        ours.setblocking(False)
+
+        def bare(_: int) -> bytes:
+            return _read(ours, theirs, data)
+
+        def message(_: int) -> Any:
+            tree = self.road.hl7v2.parse(_read(ours, theirs, data))
+            return tree.kind, tree.raws()
+
+        try:
+            return typical(message, times) / typical(bare, times)
+        finally:
+            ours.close()
+            theirs.close()
+
+    def segments(self, times: int) -> float:
+        """How many times as long ten times as many segments take."""
+        few = typical(lambda _: self._mapped(self.large[1_000]), times * 10)
+        return typical(lambda _: self._mapped(self.large[10_000]), times) / few
+
+    def _mapped(self, raw: bytes) -> Any:
+        return self.mapping.to_right(self.road.hl7v2.parse(raw), self.road.settings)
+
+    def _back(self, bundle: bytes, event: str) -> bytes:
+        packs, settings = self.road.packs, self.road.settings
+        tree = self.fhir.parse(bundle)
+        document = packs.find("fhir", "Bundle").to_right(tree, settings).document
+        made = packs.find_left("hl7v2", event).to_left(document, settings)
+        return self.road.hl7v2.dump(made.tree)
+
+    def _answered(self) -> bytes:
+        """A Bundle that answers the shipped referral: accepted, with a date."""
+        document = self.mapping.to_right(self.tree, self.road.settings).document
+        assign_ids(document, "clinic")
+        document["kind"] = "answer"
+        document["fulfilments"][0]["status"] = "accepted"
+        made = self.road.packs.find("fhir", "Bundle").to_left(document, Settings(site="clinic"))
+        return self.fhir.dump(made.tree)
+
+    def _segments(self, count: int) -> bytes:
+        lines = self.road.message.rstrip("\r").count("\r") + 1
+        return self._with(*(LINE.format(number) for number in range(10, 10 + count - lines)))
+
+    def _with(self, *more: str) -> bytes:
+        """The shipped message with more observations after its own."""
+        lines = self.road.message.rstrip("\r").split("\r")
+        at = next(n for n, line in enumerate(lines) if line.startswith("PV1"))
+        return "\r".join([*lines[:at], *more, *lines[at:]]).encode()
+
+
+def _read(ours: socket.socket, theirs: socket.socket, data: bytes) -> bytes:
+    """The same bytes once through a socket."""
+    sent, found = 0, bytearray()
+    theirs.setblocking(False)
+    while len(found) < len(data):
+        if sent < len(data):
+            with contextlib.suppress(BlockingIOError):
+                sent += theirs.send(data[sent : sent + 262_144])
+        try:
+            found += ours.recv(262_144)
+        except BlockingIOError:
+            continue
+    return bytes(found)
