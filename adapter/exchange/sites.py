@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from adapter.exchange.config import Config
+from adapter.exchange.config import Config, SiteTable
 from adapter.exchange.plugins import Plugins
 from adapter.plugin.capabilities import Capabilities
 from adapter.plugin.errors import PluginError
@@ -33,24 +33,26 @@ class SiteFacts:
 
 def site_facts(config: Config, plugins: Plugins) -> Mapping[str, SiteFacts]:
     """Every configured site; one whose plugin failed has no capabilities."""
-    return {
-        name: SiteFacts(
-            name=name,
-            system=table.system,
-            organization=table.organization,
-            role=table.role,
-            test=table.test,
-            timezone=ZoneInfo(table.timezone),
-            language=table.language,
-            dialect=table.dialect,
-            lifecycle=table.lifecycle,
-            disclosure=table.disclosure,
-            consent=table.consent,
-            poll_seconds=table.poll_seconds,
-            capabilities=_capabilities(plugins, table.system),
-        )
-        for name, table in config.sites.items()
-    }
+    return {name: _facts(name, table, plugins) for name, table in config.sites.items()}
+
+
+def _facts(name: str, table: SiteTable, plugins: Plugins) -> SiteFacts:
+    capabilities = _capabilities(plugins, table.system)
+    return SiteFacts(
+        name=name,
+        system=table.system,
+        organization=table.organization,
+        role=table.role,
+        test=table.test,
+        timezone=ZoneInfo(table.timezone),
+        language=table.language,
+        dialect=table.dialect,
+        lifecycle=table.lifecycle,
+        disclosure=table.disclosure,
+        consent=table.consent,
+        poll_seconds=table.poll_seconds or capabilities.poll_seconds,
+        capabilities=capabilities,
+    )
 
 
 def _capabilities(plugins: Plugins, system: str) -> Capabilities:

@@ -38,6 +38,7 @@ class Capabilities:
             system takes a `Notice` alone.
         outbound_kinds: the message kind for each event, for example ``{"answer": "RRI^I12"}``. An
             event that is not listed is not delivered to this system.
+        poll_seconds: how often such a peer is asked for news, if its site does not say.
     """
 
     receives: Support = NOT_IMPLEMENTED
@@ -46,3 +47,4 @@ class Capabilities:
     finds: Support = NOT_IMPLEMENTED
     outbound_format: str | None = None
     outbound_kinds: dict[str, str] = field(default_factory=dict)
+    poll_seconds: int = 60

@@ -33,6 +33,8 @@ from adapter_fhir.statement import Offers, offers_of
 from adapter_fhir.writer import Writer
 
 EVENTS = ("request", "modify", "cancel", "answer", "outcome", "note", "appointment")
+POLL_SECONDS = 900
+"""SDOH-CC 3.0, task-11 and task-12: at least daily, should be hourly, not under 15 minutes."""
 KEPT_OVERLAPS = 2
 """Versions are remembered for this many overlaps behind the watermark."""
 
@@ -48,6 +50,7 @@ class Fhir(System):
         finds=FULL,
         outbound_format=FORMAT,
         outbound_kinds=dict.fromkeys(EVENTS, "Bundle"),
+        poll_seconds=POLL_SECONDS,
     )
     quirks: ClassVar[Quirks] = Quirks()
     config: FhirConfig
