@@ -174,20 +174,16 @@ def make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
         if not number:
             return None
         use = value.get("use") or ""
-        parts: dict[int, str | None] = {
-            2: _PHONE_CODE.get(use) or ("NET" if system == "email" else None),
-            3: "CP" if use == "mobile" and system == "phone" else _EQUIPMENT.get(system, "PH"),
-        }
+        code = _PHONE_CODE.get(use) or ("NET" if system == "email" else None)
+        equipment = _EQUIPMENT.get(system, "PH")
         if use == "mobile" and system == "phone":
-            parts[2] = "PRN"
+            code, equipment = "PRN", "CP"
         if system in ("email", "url"):
-            parts[4] = number
-        else:
-            parts[1] = number
-            found = _NORTH_AMERICA.fullmatch(number)
-            if found:
-                parts[5], parts[6], parts[7] = "1", found[1], found[2] + found[3]
-        return joined(parts, env)
+            return joined({2: code, 3: equipment, 4: number}, env)
+        found = _NORTH_AMERICA.fullmatch(number)
+        if found:  # digits and dashes: nothing to escape
+            return f"{number}^{code or ''}^{equipment}^^1^{found[1]}^{found[2]}{found[3]}"
+        return joined({1: number, 2: code, 3: equipment}, env)
 
     return Codec(
         name="phone", read=read, write=write, left=frozenset({"XTN", "TN"}),
