@@ -7,6 +7,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -26,6 +27,7 @@ from adapter.api.smart import configuration, token
 from adapter.api.terminology import terminology_routes
 from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
+from adapter.exchange.whence import Located
 from adapter.plugin.errors import AdapterError
 
 
@@ -47,6 +49,7 @@ def build_app(service: Service) -> Starlette:
         Route("/{type}/{id}/_history/{version}", vread),
     ]
     app = Starlette(
+        middleware=[Middleware(Located)],
         routes=[
             Route("/.well-known/smart-configuration", configuration),
             Route("/token", token, methods=["POST"]),

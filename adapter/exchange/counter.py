@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from adapter.exchange.audit_event import audit_event
 from adapter.exchange.clock import Clock, moment
@@ -16,9 +16,11 @@ from adapter.exchange.desk import Acted, AgencyView
 from adapter.exchange.kept import Cause, Kept
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.news import Told, reference
+from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import TransientError
 from adapter.referral.disclosure import disclose, policy
 from adapter.referral.lifecycle import lifecycle
+from adapter.referral.model import Fulfilment
 from adapter.referral.room import Entry, Move, Refused, move
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
@@ -46,6 +48,13 @@ class Counter:
         """The fulfilment for its agency, audited; None if it is not this site's."""
         return await self._durably(lambda tx: self._view(tx, fulfilment, site, actor))
 
+    async def form(self, fulfilment: str, *, site: str) -> AgencyView | None:
+        """As `view`, to read a form by and not to show: nothing is audited."""
+        try:
+            return await self._store.read(lambda tx: self._unseen(tx, fulfilment, site))
+        except StoreError as error:
+            raise TransientError(error.code, error.message, fix=error.fix) from error
+
     async def act(self, move: Move, *, site: str, actor: str, key: str) -> Acted:
         """Make a move in one transaction; the same key again does nothing twice."""
         acted = await self._durably(lambda tx: self._act(tx, move, site, actor, key))
@@ -71,20 +80,30 @@ class Counter:
         if kept is None or found is None:
             return None
         facts = self._ledger.sites[site]
-        disclosed = disclose(kept.case.referral, policy(facts.disclosure))
         cause = Cause(actor=actor, site=site, at=self.now())
         self._ledger.note(
             tx, kept.id, [Entry(kind="fulfilment.viewed", fulfilment=fulfilment)], cause
         )
         tx.audit.append(
-            audit_event("R", f"Task/{fulfilment}", actor=actor, site=site, at=cause.at),
+            _event("R", kept, fulfilment, cause),
             organization=self._ledger.organization,
             referral=kept.id,
         )
+        return self._shown(kept, found, facts)
+
+    def _unseen(self, tx: Transaction, fulfilment: str, site: str) -> AgencyView | None:
+        kept = self._kept(tx, fulfilment, site)
+        found = kept.case.fulfilment(fulfilment) if kept else None
+        if kept is None or found is None:
+            return None
+        return self._shown(kept, found, self._ledger.sites[site])
+
+    def _shown(self, kept: Kept, found: Fulfilment, facts: SiteFacts) -> AgencyView:
+        disclosed = disclose(kept.case.referral, policy(facts.disclosure))
         program = self._ledger.programs.get(found.program or "")
         table = lifecycle(facts.lifecycle)
         return AgencyView(
-            reference=reference(fulfilment),
+            reference=reference(found.id or ""),
             referral=disclosed.referral,
             fulfilment=found,
             withheld=disclosed.withheld,
@@ -120,8 +139,21 @@ class Counter:
         if decision.refused:
             return Acted(state="refused", refused=decision.refused)
         tx.audit.append(
-            audit_event("U", f"Task/{wanted.fulfilment}", actor=actor, site=site, at=now),
+            _event("U", kept, wanted.fulfilment, cause),
             organization=self._ledger.organization,
             referral=kept.id,
         )
         return Acted(state="done")
+
+
+def _event(action: Literal["R", "U"], kept: Kept, fulfilment: str, cause: Cause) -> dict[str, Any]:
+    subject = kept.case.referral.subject
+    return audit_event(
+        action,
+        f"Task/{fulfilment}",
+        actor=cause.actor,
+        site=cause.site,
+        at=cause.at,
+        patient=subject.id if subject else None,
+        role="agency",
+    )

@@ -54,6 +54,10 @@ class Desk(Protocol):
         """The fulfilment for its agency, audited; None if it is not this site's."""
         ...
 
+    async def form(self, fulfilment: str, *, site: str) -> AgencyView | None:
+        """As `view`, to check a posted form against and not to show; nothing is audited."""
+        ...
+
     async def act(self, move: Move, *, site: str, actor: str, key: str) -> Acted:
         """Make a move in one transaction. The same `key` again does nothing twice."""
         ...

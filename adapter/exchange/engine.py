@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from adapter.exchange.audit_event import audit_event
 from adapter.exchange.clock import Clock, moment
 from adapter.exchange.kept import Cause, Kept
 from adapter.exchange.ledger import Ledger
@@ -152,6 +154,7 @@ class Engine:
         current = replace(kept, envelope=self._newer(kept.envelope, event.envelope))
         decision = replace(decision, entries=(received, *decision.entries))
         self.ledger.write(tx, current, decision, cause, told)
+        self._audit(tx, "U", kept.id, kept.case.referral, cause)
         return kept.id
 
     def _find(self, tx: Transaction, site: str, referral: Referral) -> Kept | None:
@@ -211,7 +214,22 @@ class Engine:
             entries=entries,
             told=told,
         )
+        self._audit(tx, "C", referral.id or "", referral, cause)
         return referral.id or ""
+
+    def _audit(
+        self, tx: Transaction, action: Literal["C", "U"], own: str, referral: Referral, cause: Cause
+    ) -> None:
+        """A site's system created or changed a referral; no person is known behind it."""
+        event = audit_event(
+            action,
+            f"ServiceRequest/{own}",
+            actor=cause.actor,
+            site=cause.site,
+            at=cause.at,
+            patient=referral.subject.id if referral.subject else None,
+        )
+        tx.audit.append(event, organization=self.ledger.organization, referral=own)
 
     def _change(
         self, kept: Kept, event: ReferralEvent, site: SiteFacts, cause: Cause

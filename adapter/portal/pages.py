@@ -80,13 +80,13 @@ class Pages:
         """
         if visit.fulfilment is None:
             return self._message(replace(visit, name="not-found"))
-        view = await desk.view(visit.fulfilment, site=site, actor=visit.actor)
+        view = await desk.form(visit.fulfilment, site=site)
         if view is None:
             return self._message(replace(visit, name="not-found"))
         draft = Draft(form)
         action = BY_NAME.get(draft.one("do"))
         if action is None or draft.one("show") or visit.problem:
-            return self._referral(visit, view, desk, chosen=action, draft=draft)
+            return await self._again(visit, site, desk, chosen=action, draft=draft)
         spoken = words(visit.language)
         now = desk.now().isoformat(timespec="seconds")
         wanted = check(action, draft, spoken, self._questions(visit), now)
@@ -96,8 +96,8 @@ class Pages:
             name = self._questions(visit).controls[-1].name
             problems = (Problem(name, in_words("nothing-said", spoken)),)
         if problems:
-            return self._referral(
-                visit, view, desk, chosen=action, draft=draft, problems=problems, status=422
+            return await self._again(
+                visit, site, desk, chosen=action, draft=draft, problems=problems, status=422
             )
         move = Move(
             fulfilment=visit.fulfilment,
@@ -112,6 +112,13 @@ class Pages:
         if acted.state == "refused":
             return await self._refused(visit, site, desk, action, draft, acted.refused is not None)
         return see_other(visit.action, known(visit.language))
+
+    async def _again(self, visit: Visit, site: str, desk: Desk, **more: Any) -> Page:
+        """The referral's page as the answer to a form: it shows the person, and is audited."""
+        view = await desk.view(visit.fulfilment or "", site=site, actor=visit.actor)
+        if view is None:
+            return self._message(replace(visit, name="not-found"))
+        return self._referral(visit, view, desk, **more)
 
     async def _refused(
         self, visit: Visit, site: str, desk: Desk, action: Action, draft: Draft, why: bool

@@ -109,10 +109,15 @@ class MemoryDesk:
     keys: set[str] = field(default_factory=set)
 
     async def view(self, fulfilment: str, *, site: str, actor: str) -> AgencyView | None:
+        view = await self.form(fulfilment, site=site)
+        if view is not None:
+            self.views.append(actor)
+        return view
+
+    async def form(self, fulfilment: str, *, site: str) -> AgencyView | None:
         found = self.case.fulfilment(fulfilment)
         if found is None or site != self.site:
             return None
-        self.views.append(actor)
         shown = disclose(self.case.referral, policy())
         return AgencyView(
             reference="rx-7f3a2c",

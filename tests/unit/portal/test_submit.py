@@ -255,3 +255,10 @@ def test_only_the_status_may_be_shared_is_said_where_the_rest_is_asked(show, des
     desk.set(consent=Consent(share_back="codes"))
     at("accepted")
     assert "The person agreed to share only the status." in read(show().body).text
+
+
+def test_a_form_that_is_done_is_no_view_and_one_that_is_shown_again_is_one(send, desk):
+    send({"do": "accept", "key": "k-1"})
+    assert desk.views == []
+    send({"do": "decline", "key": "k-2"})
+    assert desk.views == ["link:0123456789abcdef"]
