@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from adapter.plugin.http import HttpSystemConfig
 
@@ -61,6 +61,13 @@ class FhirConfig(HttpSystemConfig):
         default="off",
         description="let the server tell us of news: R4 rest-hook, or the R5 backport's topics; "
         "polling goes on besides",
+    )
+
+    push_token: SecretStr | None = Field(
+        default=None,
+        description="reference to the bearer token of a peer that pushes referrals to us; without "
+        "one, only test sites take what anyone brings",
+        examples=["env:AGENCY_TOKEN"],
     )
 
     @field_validator("us", "them")

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
-from adapter.plugin import Context, Inbound
+import orjson
+
+from adapter.plugin import Context, DataError, Inbound
 from adapter_fhir.changes import Changes, is_referral, place, updated
 from adapter_fhir.config import FhirConfig
 from adapter_fhir.correlation import Correlation, Known
 from adapter_fhir.gather import Gatherer
 from adapter_fhir.inward import DIALECT, Inward
-from adapter_fhir.references import absolute, linked, relative, version_of
+from adapter_fhir.references import absolute, identifiers, linked, relative, version_of
 from adapter_fhir.statement import Offers
 from adapter_fhir.writer import Writer
 
@@ -68,6 +71,38 @@ class Reader:
             claimed = await self._claimed(task, offers) if self._changes.claimable(task) else None
             return [await self._request(claimed, offers)] if claimed else []
         return [await self._request(task, offers)]
+
+    async def pushed(self, task: Json, offers: Offers) -> list[Inbound]:
+        """What a Task says that a peer brought: one of its server's, or one that is to be ours.
+
+        In the direct flow the Task is with us and its request stays where it is (SDOH-CC 3.0:
+        Task.focus is absolute then).
+
+        Raises:
+            DataError: its request cannot be read.
+        """
+        if task.get("id"):
+            return await self.changed(place(task), offers)
+        if not is_referral(task):
+            raise _not_readable("it asks for nothing that we do")
+        address = absolute(str((task.get("focus") or {}).get("reference", "")), self._base)
+        own = f"{address}#{_digest(task)}"
+        found = {own: task} | await self._gatherer.around([task], offers)
+        if address not in found:
+            raise _not_readable("the request that it has as its focus cannot be read")
+        known = Known(
+            side="taken",
+            fulfilment=self._inward.own_id(own),
+            referral=self._inward.own_id(address),
+            request=relative(address, self._base),
+        )
+        await self._correlation.keep(known)
+        raw = self._inward.request("request", found)
+        return [self._inbound(raw, own, list(found.values()))]
+
+    async def changed(self, task: str, offers: Offers) -> list[Inbound]:
+        """What a Task says now, read from the server: whatever a notification claims."""
+        return await self.messages((await self._writer.read(task))[0], offers)
 
     async def known(self, task: Json) -> Known | None:
         """What we know of a Task: by its address, else by the link that it carries to us."""
@@ -231,11 +266,25 @@ class Reader:
             kind="Bundle",
             key=key,
             dialect=DIALECT,
-            test=any(_is_test(each) for each in resources),
+            test=any(is_test(each) for each in resources),
         )
 
 
-def _is_test(resource: Mapping[str, Any]) -> bool:
+def is_test(resource: Mapping[str, Any]) -> bool:
     """Flagged as a test: meta.security HTEST (v3-ActReason), as our own API writes it."""
     labels = (resource.get("meta") or {}).get("security") or ()
     return any(isinstance(each, dict) and each.get("code") == "HTEST" for each in labels)
+
+
+def _digest(task: Json) -> str:
+    """What a Task without an id is known by: its first identifier, else its content."""
+    named: Any = next((each for each in identifiers(task) if each.get("value")), task)
+    return sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+def _not_readable(why: str) -> DataError:
+    return DataError(
+        "fhir.task-not-taken",
+        f"a Task was brought that we cannot take: {why}",
+        fix="Look whether the request's server is this site's, or is named in allow.",
+    )

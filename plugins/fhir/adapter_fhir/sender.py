@@ -178,6 +178,8 @@ class Sender:
                 fix="Check the site's dialect and its mapping pack.",
             )
         known = await self._taken(ours)
+        if not known.task and offers.quirks.task != "none":
+            return _delivered(known)  # the Task was brought to us: it is read here
         if offers.quirks.outcome != "output" or not offers.updates("Task"):
             return await self._to_chart(message, outgoing, ours, known, offers)
         places = await self._outputs(outgoing, ours, known, offers) if known.patient else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -13,7 +13,9 @@ from adapter.plugin import (
     Check,
     Context,
     Delivered,
+    HttpEndpoint,
     Inbound,
+    Listener,
     Outbound,
     System,
     SystemConfig,
@@ -23,6 +25,7 @@ from adapter_fhir.changes import Changes, place, updated
 from adapter_fhir.config import FhirConfig
 from adapter_fhir.correlation import Correlation
 from adapter_fhir.cursor import Cursor
+from adapter_fhir.door import Door
 from adapter_fhir.gather import Gatherer
 from adapter_fhir.quirks import Quirks, quirks_from, vendor_quirks
 from adapter_fhir.reader import FORMAT, Reader
@@ -30,6 +33,7 @@ from adapter_fhir.references import LITERAL, version_of
 from adapter_fhir.sender import Sender
 from adapter_fhir.standing import ENDED
 from adapter_fhir.statement import Offers, offers_of
+from adapter_fhir.subscriptions import Subscriptions
 from adapter_fhir.writer import Writer
 
 EVENTS = ("request", "modify", "cancel", "answer", "outcome", "note", "appointment")
@@ -45,6 +49,7 @@ class Fhir(System):
     name = "fhir"
     Config = FhirConfig
     capabilities = Capabilities(
+        receives=FULL,
         polls=FULL,
         delivers=FULL,
         finds=FULL,
@@ -73,6 +78,17 @@ class Fhir(System):
         self._sender = Sender(
             context, self.config, correlation=self._correlation, writer=self._writer
         )
+
+        self._subscriptions = Subscriptions(
+            context, self.config, poll=self._changed, read=self._read
+        )
+        self._door = Door(
+            context, self.config, subscriptions=self._subscriptions, task=self._pushed
+        )
+
+    def endpoints(self) -> Sequence[Listener | HttpEndpoint]:
+        """Notifications, and referrals that the peer brings by itself."""
+        return [HttpEndpoint(self._door.app)]
 
     @classmethod
     def adapted(cls, name: str, quirks: Mapping[str, Any]) -> type[System]:
@@ -133,6 +149,17 @@ class Fhir(System):
 
     async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Inbound, str]]:
         """What changed in the Tasks that concern us, and in the requests that we carry out."""
+        await self._subscriptions.ensure(await self.offers())
+        async for found in self._changed(cursor):
+            yield found
+
+    async def _read(self, task: str) -> list[Inbound]:
+        return await self._reader.changed(task, await self.offers())
+
+    async def _pushed(self, task: dict[str, Any]) -> list[Inbound]:
+        return await self._reader.pushed(task, await self.offers())
+
+    async def _changed(self, cursor: str | None) -> AsyncIterator[tuple[Inbound, str]]:
         offers = await self.offers()
         at = Cursor.read(cursor)
         keep = self._remembered(offers)
