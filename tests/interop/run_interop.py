@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 import comparison
 import endpoint_mode
+import fhir_loops
 import speed
 from differences import explained
 from emitted import emitted
@@ -53,11 +54,17 @@ def endpoint(server: HapiServer) -> Section:
     return endpoint_mode.judge(server.base)
 
 
+def loops(server: HapiServer) -> Section:
+    """Referral loops with HAPI as EMR, as agency, and between two adapters."""
+    return fhir_loops.run(server.base)
+
+
 SECTIONS: Mapping[str, Callable[[HapiServer], Section]] = {
     "responses": responses,
     "corpus": corpus,
     "emitted": own,
     "endpoint": endpoint,
+    "loops": loops,
     "speed": fast,
 }
 """What is run, in this order. A section is given the running server and returns what came of it."""
