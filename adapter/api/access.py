@@ -41,6 +41,7 @@ class Door:
         """Write in one transaction, then wake whoever delivers."""
         done = await self.service.store.write(lambda tx: work(self._caller(tx)))
         self.service.courier.wake.set()
+        self.service.notifier.wake.set()
         return done
 
     def _caller(self, tx: Transaction) -> Caller:

@@ -24,6 +24,7 @@ from adapter.api.response import FhirResponse
 from adapter.api.search import post_search, search
 from adapter.api.signing_keys import signing_keys
 from adapter.api.smart import configuration, token
+from adapter.api.subscriptions import events_of, status_of
 from adapter.api.terminology import terminology_routes
 from adapter.api.write import create_one, patch_one, refuse_delete, update_one
 from adapter.exchange.service import Service
@@ -41,6 +42,9 @@ def build_app(service: Service) -> Starlette:
         Route("/$process-message", process_message, methods=["POST"]),
         Route("/{type}/_history", type_history),
         Route("/{type}/_search", post_search, methods=["POST"]),
+        Route("/Subscription/$status", status_of, methods=["GET", "POST"]),
+        Route("/Subscription/{id}/$status", status_of, methods=["GET", "POST"]),
+        Route("/Subscription/{id}/$events", events_of, methods=["GET", "POST"]),
         Route("/{type}/${operation}", operate, methods=["POST"]),
         Route("/{type}/{id}/${operation}", operate, methods=["POST"]),
         Route("/{type}", TypeEndpoint),

@@ -11,6 +11,7 @@ from adapter.api.message import DEFINITION
 from adapter.api.offered import INTERACTIONS, OPERATIONS, TYPES
 from adapter.api.parameters import PARAMETERS
 from adapter.api.terminology import CODE_TABLES
+from adapter.exchange.subscription_terms import BACKPORT, TOPICS
 
 DEFINED = "http://hl7.org/fhir/SearchParameter/"
 
@@ -23,6 +24,7 @@ SMART = {
         }
     ]
 }
+TOPIC = f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical"
 OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -84,6 +86,8 @@ def _resource(name: str) -> dict[str, Any]:
     made["searchParam"] = [
         {"name": param, "type": one.kind} for param, one in PARAMETERS[name].items()
     ]
+    if name == "Subscription":
+        made["extension"] = [{"url": TOPIC, "valueCanonical": each} for each in TOPICS]
     made["operation"] = [
         {"name": operation, "definition": definition}
         for operation, definition in OPERATIONS[name].items()

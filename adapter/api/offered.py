@@ -27,6 +27,7 @@ RECORDS = (
     "Questionnaire",
     "QuestionnaireResponse",
     "RelatedPerson",
+    "Subscription",
 )
 """Types that are checked, stored and linked."""
 ROOM = ("ServiceRequest", "Task")
@@ -39,6 +40,12 @@ INTERACTIONS: Mapping[str, tuple[str, ...]] = {
     name: (*READ, *WRITE, "patch") if name == "Task" else (*READ, *WRITE) for name in TYPES
 }
 
+SUBSCRIPTION = {
+    "status": "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/"
+    "backport-subscription-status",
+    "events": "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/"
+    "backport-subscription-events",
+}
 OPERATIONS: Mapping[str, Mapping[str, str]] = {
     name: {
         "validate": "http://hl7.org/fhir/OperationDefinition/Resource-validate",
@@ -55,6 +62,7 @@ OPERATIONS: Mapping[str, Mapping[str, str]] = {
             if name == "Questionnaire"
             else {}
         ),
+        **(SUBSCRIPTION if name == "Subscription" else {}),
     }
     for name in TYPES
 }

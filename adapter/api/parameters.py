@@ -172,6 +172,12 @@ _OF_TYPE: Mapping[str, Mapping[str, Parameter]] = {
         "patient": _reference("participant.actor", to="Patient"),
     },
     "Communication": {**_IDENTIFIER, **_STATUS, **_SUBJECT, **_BASED_ON},
+    "Subscription": {
+        **_STATUS,
+        "criteria": _token("criteria"),
+        "type": _token("channel.type"),
+        "url": Parameter("uri", ("channel.endpoint",)),
+    },
     "Provenance": {"target": _reference("target", to="Observation Task ServiceRequest")},
 }
 PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {

@@ -19,6 +19,7 @@ from adapter.api.offered import ROOM, TYPES
 from adapter.api.patches import Patch
 from adapter.api.query import Query, matches
 from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
+from adapter.api.subscriptions import resubscribed, subscribed
 from adapter.exchange.projection import written_by_client
 from adapter.store.ids import new_id
 from adapter.store.resources import ResourceRow
@@ -59,6 +60,8 @@ def create(
     caller.own(kind, made["id"])
     if kind == "Task" and is_referral_task(made):
         new_task(caller, made)
+    elif kind == "Subscription":
+        _put(caller, subscribed(caller, made))
     else:
         _put(caller, made)
     return _written(caller, made, created=True)
@@ -148,6 +151,8 @@ def _change(caller: Caller, row: ResourceRow, after: Json, coming: Iterable[str]
         text = "this record is another organization's; it may be read here, not written"
         raise refused(403, text, row.type, rule="not-owner")
     check_links(caller, after, coming)
+    if row.type == "Subscription":
+        after = resubscribed(caller, before, after)
     blocked = None
     in_room = row.referral is not None and row.type in ROOM
     if row.type == "Task":
@@ -174,6 +179,7 @@ def _put(caller: Caller, resource: Json, referral: str | None = None) -> None:
         referral=referral,
         last_updated=caller.at,
     )
+    caller.service.ledger.watch(caller.tx)
 
 
 def _written(caller: Caller, resource: Json, *, created: bool) -> Written:

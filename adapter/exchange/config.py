@@ -80,6 +80,25 @@ class ServerTable(_Table):
     )
 
 
+class SmtpTable(_Table):
+    """`[smtp]`: the server that takes e-mail of subscriptions."""
+
+    host: str = Field(description="the mail server's name or address")
+    port: int = Field(default=587, ge=1, le=65535, description="its port")
+    tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls, tls from the start, or none (loopback only)"
+    )
+    sender: str = Field(description="the address that e-mail comes from")
+    user: str | None = Field(default=None, description="who signs in; none: nobody does")
+    password: SecretReference | None = Field(default=None, description="reference to the password")
+
+    @model_validator(mode="after")
+    def _plain_stays_here(self) -> SmtpTable:
+        if self.tls == "none" and not is_loopback(self.host):
+            raise ValueError('[smtp] tls = "none" is refused unless host is loopback')
+        return self
+
+
 class PluginsTable(_Table):
     """`[plugins]`: the allow-list. Installed is not enabled."""
 
@@ -142,6 +161,7 @@ class Config(_Table):
     language: Literal["en", "fr"] = Field(default="en", description="the organization's own")
     store: StoreTable
     server: ServerTable = ServerTable()
+    smtp: SmtpTable | None = Field(default=None, description="where e-mail goes out")
     plugins: PluginsTable = PluginsTable()
     mappings: MappingsTable = MappingsTable()
     routing: RoutingTable = RoutingTable()

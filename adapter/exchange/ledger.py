@@ -6,7 +6,7 @@ the journal, the projection and the outbox can never disagree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ class Ledger:
         self.programs = {each.id: each for each in programs}
         self.projector = projector
         self.dispatch = Dispatch(organization=organization, sites=sites, programs=self.programs)
+        self.watch: Callable[[Transaction], None] = _nobody
 
     def load(self, tx: Transaction, referral: str) -> Kept | None:
         """The case of this id as it stands now, or None."""
@@ -116,6 +117,7 @@ class Ledger:
             new=True,
         )
         self.dispatch.tell(tx, kept, told, cause)
+        self.watch(tx)
 
     def write(
         self,
@@ -140,6 +142,7 @@ class Ledger:
         journal(tx, self.organization, kept.id, decision.entries, cause)
         current = replace(kept, case=case)
         self.dispatch.tell(tx, current, told, cause)
+        self.watch(tx)
 
     def note(self, tx: Transaction, referral: str, entries: Iterable[Entry], cause: Cause) -> None:
         """Lines for the journal that change nothing, such as a view."""
@@ -226,6 +229,10 @@ class Ledger:
                     system=identifier.system or "",
                     value=identifier.value,
                 )
+
+
+def _nobody(_: Transaction) -> None:
+    """Who watches where nobody subscribes."""
 
 
 def _case_document(referral: Referral, envelope: Envelope | None) -> dict[str, Any]:

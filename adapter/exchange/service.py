@@ -25,6 +25,7 @@ from adapter.exchange.directory import load_programs
 from adapter.exchange.engine import Engine
 from adapter.exchange.fleet import Fleet
 from adapter.exchange.ledger import Ledger
+from adapter.exchange.mailer import SmtpMailer
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.metrics import Metrics
 from adapter.exchange.packs import formats_of, packs_of
@@ -33,6 +34,8 @@ from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
 from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
+from adapter.exchange.subscription_events import Announcer
+from adapter.exchange.subscriptions import Notifier
 from adapter.plugin.errors import AdapterError
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
@@ -70,6 +73,7 @@ class Service:
             programs=programs,
             projector=self.projector,
         )
+        self.ledger.watch = Announcer(self.ledger, self._fhir).watch
         self.mapper = Mapper(self.packs, self.formats)
         self.engine = Engine(
             ledger=self.ledger,
@@ -96,6 +100,14 @@ class Service:
             organization=config.organization,
             clock=clock,
             received=self.received,
+        )
+        self.notifier = Notifier(
+            store=store,
+            ledger=self.ledger,
+            clock=clock,
+            test=all(each.test for each in self.sites.values()),
+            base=self._fhir,
+            mailer=_mailer(config),
         )
         self.desk: Desk = Counter(
             store=store, ledger=self.ledger, clock=clock, moved=self.courier.wake.set
@@ -127,6 +139,9 @@ class Service:
         """How the outside reaches this server."""
         return (self.config.server.base_url or self._address).rstrip("/")
 
+    def _fhir(self) -> str:
+        return f"{self.base_url()}/fhir"
+
     def bound(self, address: str) -> None:
         """Tell where the HTTP server listens, once it is known."""
         self._address = address
@@ -147,6 +162,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self._run_engine(), name="engine"),
             asyncio.create_task(self.courier.run(), name="courier"),
+            asyncio.create_task(self.notifier.run(), name="subscriptions"),
         ]
         self.pollers.start()
         await self.fleet.listen()
@@ -161,6 +177,7 @@ class Service:
         self._stopping = True
         await self.fleet.stop_listening()
         self._arrived.set()
+        self.notifier.stop()
         await asyncio.gather(self.courier.stop(seconds), self.pollers.stop(seconds))
         for task in self._tasks:
             task.cancel()
@@ -218,6 +235,13 @@ class Service:
             fault = type(error).__name__
             self._log.error("engine.fault", id=row.id, error=fault)
             await self.store.write(lambda tx: _quarantine(tx, row, fault))
+
+
+def _mailer(config: Config) -> SmtpMailer | None:
+    if config.smtp is None:
+        return None
+    password = config.secret(config.smtp.password) if config.smtp.password else None
+    return SmtpMailer(config.smtp, password)
 
 
 def _quarantine(tx: Transaction, row: InboxRow, fault: str) -> None:

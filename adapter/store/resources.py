@@ -96,10 +96,11 @@ class ResourceRow:
 class Resources:
     """The versioned resource table. Versions count from 1 without a gap."""
 
-    __slots__ = ("_session",)
+    __slots__ = ("_session", "written")
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.written: list[tuple[str, str, int]] = []
 
     def put(
         self,
@@ -157,6 +158,7 @@ class Resources:
             rows.append(row)
             keys += self._keys(each, rows[-1]["sequence"], organization)
             numbers.append(version + 1)
+            self.written.append((each.type, each.id, version + 1))
         self._insert(older, rows)
         self._session.many(_ADD_KEY, keys)
         return numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from adapter.store.audit import Audit
@@ -18,6 +19,7 @@ from adapter.store.polls import Polls
 from adapter.store.resources import Resources
 from adapter.store.session import Session
 from adapter.store.sites import Sites
+from adapter.store.subscriptions import Subscriptions
 
 
 class Transaction:
@@ -28,8 +30,21 @@ class Transaction:
     """
 
     __slots__ = (
-        "audit", "cases", "clients", "identifiers", "inbox", "journal", "outbox", "parties",
-        "polls", "resources", "session", "sites", "state",
+        "_late",
+        "audit",
+        "cases",
+        "clients",
+        "identifiers",
+        "inbox",
+        "journal",
+        "outbox",
+        "parties",
+        "polls",
+        "resources",
+        "session",
+        "sites",
+        "state",
+        "subscriptions",
     )  # fmt: skip
 
     def __init__(self, session: Session) -> None:
@@ -46,6 +61,17 @@ class Transaction:
         self.audit = Audit(session)
         self.parties = Parties(session)
         self.clients = Clients(session)
+        self.subscriptions = Subscriptions(session)
+        self._late: dict[str, Callable[[], None]] = {}
+
+    def at_the_end(self, name: str, work: Callable[[], None]) -> None:
+        """Run this once when the work is done, before it commits; again under a name is once."""
+        self._late[name] = work
+
+    def end(self) -> None:
+        """Run what was to be run at the end; the writer does this."""
+        while self._late:
+            self._late.popitem()[1]()
 
     @property
     def keyring(self) -> Keyring:

@@ -192,6 +192,7 @@ class Writer:
                 self._execute(cursor, "SAVEPOINT work")
             try:
                 job.result = job.context.run(job.work, transaction)
+                transaction.end()
             except StoreFault:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it is this caller's answer

@@ -58,7 +58,9 @@ async def referral(
     """A Patient, a ServiceRequest and a Task that were posted one after the other."""
     person = (await api.post("/Patient", json=patient(f"P-{number}"))).json()
     subject = f"Patient/{person['id']}"
-    asked = (await api.post("/ServiceRequest", json=request(subject, f"SR-{number}"))).json()
+    answer = await api.post("/ServiceRequest", json=request(subject, f"SR-{number}"))
+    assert answer.status_code == 201, answer.text
+    asked = answer.json()
     focus = f"ServiceRequest/{asked['id']}"
     answer = await api.post("/Task", json=task(focus, subject, status=status))
     assert answer.status_code == 201, answer.text

@@ -68,12 +68,18 @@ def record(kind: str, subject: str, mark: str) -> Json:
         "Questionnaire": {"status": "active", "title": mark},
         "QuestionnaireResponse": {"status": "completed", "subject": to},
         "RelatedPerson": {"patient": to},
+        "Subscription": {
+            "status": "requested",
+            "reason": mark,
+            "criteria": "http://hl7.org/fhir/us/sdoh-clinicalcare/SubscriptionTopic/Task",
+            "channel": {"type": "rest-hook", "endpoint": "https://hooks.example.org/news"},
+        },
     }
     identifier: Any = [{"system": "urn:oid:2.999.7", "value": f"{mark}-{kind}"}]
     if kind == "QuestionnaireResponse":
         identifier = identifier[0]
     made = {"resourceType": kind, **own[kind]}
-    return made if kind == "Provenance" else made | {"identifier": identifier}
+    return made if kind in ("Provenance", "Subscription") else made | {"identifier": identifier}
 
 
 def request(subject: str, mark: str) -> Json:
