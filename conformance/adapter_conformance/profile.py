@@ -2,9 +2,10 @@
 
 ::
 
-    peer = "rest"                  # rest, mllp, smtp, files, none, or "package.module:Class"
+    peer = "rest"                  # rest, fhir, mllp, smtp, files, none, "package.module:Class"
     takes = "messages"             # what receiving means: messages, or visits (pages for people)
     path = "messages"              # where an HTTP endpoint takes messages
+    orders = ["request", "note"]   # events that each make something of their own at the peer
 
     [settings]                     # a site that talks to the peer; {base_url}, {host}, {port},
     base_url = "{base_url}"        # {folder} and {secret} are filled in
@@ -27,7 +28,7 @@ from typing import Any, Literal
 from adapter.plugin import SystemConfig
 
 FILE = "conformance.toml"
-PEERS = ("rest", "mllp", "smtp", "files", "none")
+PEERS = ("rest", "fhir", "mllp", "smtp", "files", "none")
 
 
 class ProfileError(ValueError):
@@ -54,6 +55,7 @@ class Profile:
     peer: str = "none"
     takes: Literal["messages", "visits"] = "messages"
     path: str = ""
+    orders: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     waived: Mapping[str, str] = field(default_factory=dict)
@@ -73,7 +75,7 @@ def read_profile(package: Traversable | None, config: type[SystemConfig]) -> Pro
         said = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{FILE}: {error}") from error
-    unknown = set(said) - {"peer", "takes", "path", "settings", "sample", "waived"}
+    unknown = set(said) - {"peer", "takes", "path", "orders", "settings", "sample", "waived"}
     if unknown or said.get("takes", "messages") not in ("messages", "visits"):
         raise ProfileError(f"{FILE}: unknown key or value: {', '.join(sorted(unknown)) or 'takes'}")
     peer = said.get("peer", "none")
@@ -83,6 +85,7 @@ def read_profile(package: Traversable | None, config: type[SystemConfig]) -> Pro
         peer=peer,
         takes=said.get("takes", "messages"),
         path=said.get("path", ""),
+        orders=tuple(said.get("orders", ())),
         settings=said.get("settings", {}),
         samples=tuple(_sample(package, row) for row in said.get("sample", ())),
         waived=said.get("waived", {}),

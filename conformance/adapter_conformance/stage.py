@@ -82,27 +82,29 @@ class Stage:
         return profile.samples[0]
 
     def outbound(self, event: str = "", number: int = 1, attempt: int = 1) -> Outbound:
-        """A delivery of an invented person's referral; the same number is the same delivery."""
+        """A delivery of an invented person's referral; the same number is the same one again."""
         capabilities = self.system.capabilities
         if not capabilities.outbound_kinds:
             raise NotSupported("it declares no kind of message to deliver")
         event = event or next(iter(capabilities.outbound_kinds))
         identity = str(uuid.UUID(int=number))
         kind = capabilities.outbound_kinds[event]
-        body = written(self.subject, event, identity) if capabilities.outbound_format else b""
+        body = b""
+        if capabilities.outbound_format:
+            body = written(self.subject, event, identity, number)
         return Outbound(
             id=identity,
             event=event,
             kind=kind,
-            referral="planted-referral",
-            fulfilment="work-1",
+            referral=_numbered("planted-referral", number),
+            fulfilment=f"work-{number}",
             created=self.context.now(),
             attempt=attempt,
             body=body,
             test=True,
             notice=Notice(
                 reference="rx-0000kit",
-                fulfilment="work-1",
+                fulfilment=f"work-{number}",
                 program="Synthetic Garden Club",
                 recipient_email="intake@agency.example",
             ),
@@ -123,8 +125,12 @@ class Stage:
         self.peer.fault = fault
 
 
-def written(subject: Subject, event: str, delivery: str = "") -> bytes:
-    """The invented referral's event in the system's own format.
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
+
+
+def written(subject: Subject, event: str, delivery: str = "", number: int = 1) -> bytes:
+    """The invented referral's event in the system's own format; each number is another referral.
 
     Raises:
         DataError: no table writes it.
@@ -132,7 +138,7 @@ def written(subject: Subject, event: str, delivery: str = "") -> bytes:
     capabilities = subject.kind.capabilities
     kind = capabilities.outbound_kinds[event]
     return subject.mapper.write(
-        outbound_document(planted_event(event), delivery or str(uuid.UUID(int=1)), kind),
+        outbound_document(planted_event(event, number), delivery or str(uuid.UUID(int=1)), kind),
         format=capabilities.outbound_format or "",
         kind=kind,
         dialect=None,
@@ -141,9 +147,11 @@ def written(subject: Subject, event: str, delivery: str = "") -> bytes:
     )
 
 
-def planted_event(event: str) -> dict[str, Any]:
+def planted_event(event: str, number: int = 1) -> dict[str, Any]:
     """The canonical document of an event about the invented referral."""
     document: dict[str, Any] = request()
+    document["referral"]["id"] = _numbered(document["referral"]["id"], number)
+    document["fulfilments"][0]["id"] = f"work-{number}"
     asked = event.removesuffix("-answer")
     document["kind"] = "answer" if event.endswith("answer") else asked
     if event.endswith("answer"):

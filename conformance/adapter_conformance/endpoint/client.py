@@ -100,8 +100,13 @@ class Client:
         self.made: list[str] = []
         self._secrets = secrets
         self._auth = auth
+        plain = not self.base.startswith("https:")
         self._http = httpx.AsyncClient(
-            transport=road, verify=tls, timeout=timeout, trust_env=False, follow_redirects=False
+            transport=road,
+            verify=False if plain else tls,
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
         )
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ class Notices:
                 )
 
         if self.pending:
-            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+            plain = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+            async with httpx.AsyncClient(timeout=5, transport=plain) as client:
                 await self.send_all(send)
 
     def heartbeat(self) -> None:

@@ -65,6 +65,9 @@ class Peer(Protocol):
     def arrived(self) -> Sequence[Arrived]:
         """What was taken, each once, in order."""
 
+    def holds(self, arrived: Arrived, body: bytes) -> bool:
+        """Whether what arrived is this body that was delivered."""
+
     async def offer(self, messages: Sequence[bytes]) -> None:
         """Keep these for whoever polls."""
 
@@ -79,6 +82,7 @@ def make_peer(name: str) -> Peer:
         ValueError: there is none of that name.
     """
     places = {
+        "fhir": "adapter_conformance.peers.fhir:FhirPeer",
         "rest": "adapter_conformance.peers.rest:RestPeer",
         "mllp": "adapter_conformance.peers.mllp:MllpPeer",
         "smtp": "adapter_conformance.peers.smtp:SmtpPeer",

@@ -79,12 +79,6 @@ async def _active(endpoint: Endpoint, made: Json) -> Json:
     raise Failed(f"a Subscription is {now.get('status')} after {SECONDS:.0f} s, not active")
 
 
-@check("subscription.declared")
-async def declared(endpoint: Endpoint) -> None:
-    """It offers a Subscription, or says that it does not."""
-    await _offered(endpoint)
-
-
 @check("subscription.active")
 async def active(endpoint: Endpoint) -> None:
     """A rest-hook becomes active."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from adapter_conformance.endpoint.people import NUMBERS
 from adapter_conformance.requirement import Failed
 
 FEW = 5
+TICK = 0.02
+"""Seconds after which a server's clock of milliseconds has moved."""
 
 
 async def _ids(endpoint: Endpoint, query: str) -> list[str]:
@@ -86,6 +89,7 @@ async def since(endpoint: Endpoint) -> None:
     """What changed after a moment."""
     other, one = await endpoint.referral(), await endpoint.referral()
     moment = one.task["meta"]["lastUpdated"]
+    await asyncio.sleep(TICK)
     moved = await endpoint.moved(one, "accepted")
     if moved.task["meta"].get("lastUpdated") == moment:
         raise Failed("meta.lastUpdated did not change with an update")
