@@ -18,12 +18,19 @@ from adapter_hl7v2.environment import Er7Environment, joined, parts_of, quoted, 
 
 def lines(raw: str, env: Er7Environment) -> str | None:
     """A whole repetition as text; delimiters in it are the sender's own characters."""
-    return env.unescape(raw) or None if raw != NULL else None
+    if raw == NULL:
+        return None
+    value = env.unescape(raw)
+    return (_one_kind(value) if "\r" in value else value) or None
 
 
 def unlines(value: str, env: Er7Environment) -> str:
     """Text with its line ends as escapes."""
-    return env.encoding.quote(value.replace("\r\n", "\n").replace("\r", "\n"))
+    return env.encoding.quote(_one_kind(value) if "\r" in value else value)
+
+
+def _one_kind(value: str) -> str:
+    return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 _TEXTUAL = frozenset(
