@@ -10,15 +10,19 @@ the end, wherever they stand.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
 from adapter_conformance.planted import PEER_TEXT, PERSON, SECRET
+
+if TYPE_CHECKING:
+    import httpx
 
 GONE = "…"
 SHOWN_HEADERS = frozenset(
@@ -93,12 +97,17 @@ class Exchange:
         return {"request": self.request.as_document(), "response": answered}
 
 
-Heard = list[Callable[[], Exchange]]
+Heard = deque[Callable[[], Exchange]]
 HEARD: ContextVar[Heard | None] = ContextVar("HEARD", default=None)
 """Where the exchanges of the check that runs now are kept; few are ever shown, so they are made
 when they are."""
 SHOWN = 3
 """Exchanges that a failure shows: the last ones before it."""
+
+
+def listening() -> Heard:
+    """A place for the last exchanges of a check; it does not grow."""
+    return deque(maxlen=SHOWN)
 
 
 def hear(exchange: Callable[[], Exchange]) -> None:
@@ -108,9 +117,24 @@ def hear(exchange: Callable[[], Exchange]) -> None:
         heard.append(exchange)
 
 
+def hear_http(request: httpx.Request, response: httpx.Response | None) -> None:
+    """Keep a request whose body was read, and its answer if there was one."""
+
+    def show() -> Exchange:
+        asked = http_request(
+            request.method, str(request.url), dict(request.headers), request.content
+        )
+        if response is None:
+            return Exchange(asked, None)
+        body = response.content
+        return Exchange(asked, http_response(response.status_code, response.headers, body))
+
+    hear(show)
+
+
 def last(heard: Heard) -> tuple[Exchange, ...]:
     """What a failure shows."""
-    return tuple(each() for each in heard[-SHOWN:])
+    return tuple(each() for each in heard)
 
 
 def http_request(
@@ -185,10 +209,14 @@ def redacted(value: Any, key: str = "", depth: int = 0) -> Any:
     return GONE
 
 
-def of_messages(name: str, sent: bytes, answer: bytes | None = None) -> Exchange:
-    """An exchange of a protocol whose messages are not JSON: their kinds and sizes alone."""
-    came = None if answer is None else Said(f"{name}: {shape(answer)}")
-    return Exchange(Said(f"{name}: {shape(sent)}"), came)
+def hear_message(name: str, sent: bytes, answer: bytes | None = None) -> None:
+    """Keep an exchange of a protocol whose messages are not JSON: their kinds and sizes alone."""
+
+    def show() -> Exchange:
+        came = None if answer is None else Said(f"{name}: {shape(answer)}")
+        return Exchange(Said(f"{name}: {shape(sent)}"), came)
+
+    hear(show)
 
 
 def shape(raw: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from adapter.plugin import AdapterError
-from adapter_conformance.exchanges import HEARD, Exchange, Heard, last
+from adapter_conformance.exchanges import HEARD, Exchange, Heard, last, listening
 from adapter_conformance.requirement import (
     LEVELS,
     Failed,
@@ -152,7 +152,7 @@ def _one(
         return result("not-run", "its system did not load")
     if (lacking := unmet(requirement, before)) is not None:
         return lacking
-    heard: Heard = []
+    heard = listening()
     word, detail = judged(lambda: _held(requirement, subject, seconds, heard), seconds)
     exchanges = last(heard) if word == "fail" else ()
     return Result(requirement=requirement, word=word, detail=detail, exchanges=exchanges)

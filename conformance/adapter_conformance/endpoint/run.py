@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adapter_conformance.endpoint.catalogue import endpoint_requirements
 from adapter_conformance.endpoint.endpoint import Endpoint
-from adapter_conformance.exchanges import HEARD, Heard, last
+from adapter_conformance.exchanges import HEARD, last, listening
 from adapter_conformance.requirement import Failed, Requirement
 from adapter_conformance.run import (
     Outcome,
@@ -66,7 +66,7 @@ def examine_endpoint(
 def _one(
     runner: asyncio.Runner, requirement: Requirement, endpoint: Endpoint, seconds: float
 ) -> Result:
-    heard: Heard = []
+    heard = listening()
 
     async def look() -> None:
         HEARD.set(heard)

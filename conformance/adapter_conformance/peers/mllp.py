@@ -6,6 +6,7 @@ import asyncio
 import socket
 
 from adapter.plugin import HttpEndpoint
+from adapter_conformance.exchanges import hear_message
 from adapter_conformance.peers import Answer
 from adapter_conformance.peers.loopback import LoopbackPeer
 from adapter_conformance.planted import PEER_TEXT
@@ -42,7 +43,9 @@ class MllpPeer(LoopbackPeer):
         try:
             while True:
                 frame = await reader.readuntil(END)
-                reply = self._reply(frame.removeprefix(START).removesuffix(END))
+                message = frame.removeprefix(START).removesuffix(END)
+                reply = self._reply(message)
+                hear_message("MLLP", message, reply)
                 if reply is None:
                     return
                 writer.write(START + reply + END)
@@ -77,6 +80,7 @@ class MllpPeer(LoopbackPeer):
         finally:
             writer.close()
         reply = frame.removeprefix(START).removesuffix(END)
+        hear_message("MLLP", raw, reply)
         said = next((each for each in reply.split(b"\r") if each.startswith(b"MSA|")), b"MSA|")
         return Answer(said.split(b"|")[1] in (b"AA", b"CA"), reply)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from adapter.plugin import HttpEndpoint
+from adapter_conformance.exchanges import hear_http
 from adapter_conformance.peers import Answer, Arrived, FaultName
 from adapter_conformance.requirement import NotRun
 
@@ -56,4 +57,5 @@ class NobodyPeer:
         road = httpx.ASGITransport(endpoint.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=road, base_url="http://127.0.0.1") as client:
             response = await client.post("/" + path.lstrip("/"), content=raw)
+            hear_http(response.request, response)
         return Answer(response.is_success, response.content)

@@ -13,6 +13,7 @@ from functools import cache
 import httpx
 import orjson
 
+from adapter_conformance.exchanges import hear_http
 from adapter_conformance.peers import FaultName
 from adapter_conformance.peers.nobody import NobodyPeer
 from adapter_conformance.planted import PEER_TEXT, SECRET
@@ -64,7 +65,16 @@ class RestPeer(NobodyPeer, httpx.AsyncBaseTransport):
         self.kept += messages
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
+        """Answer one request, and keep the exchange for the report."""
+        try:
+            answer = await self._met(request)
+        except httpx.TransportError:
+            hear_http(request, None)
+            raise
+        hear_http(request, answer)
+        return answer
+
+    async def _met(self, request: httpx.Request) -> httpx.Response:
         self.addresses.append(str(request.url))
         self.asked.append(request)
         body = await request.aread()

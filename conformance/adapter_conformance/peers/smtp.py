@@ -9,6 +9,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
+from adapter_conformance.exchanges import hear_message
 from adapter_conformance.peers.loopback import LoopbackPeer
 from adapter_conformance.planted import PEER_TEXT
 
@@ -63,6 +64,7 @@ class SmtpPeer(LoopbackPeer):
         self, server: Any, session: Any, envelope: Any
     ) -> str:
         """Keep the mail, or refuse it."""
+        hear_message("SMTP", envelope.content)
         if self.fault == "refused":
             return f"554 {PEER_TEXT}"
         mail = message_from_bytes(envelope.content)
