@@ -152,7 +152,7 @@ async def _one(tour: Tour, store: str, stage: Stage, scene: Scene, fault: Fault)
     since = len(await _rows(stage, fault.peer))
     numbers = [f"D{time.monotonic_ns()}" for _ in range(_EACH)]
     others = asyncio.create_task(_timed(stage, tour.pick(sample=3, quick=3, full=8)))
-    await asyncio.gather(*(_send(stage, each, f"{fault.peer.upper()}-1") for each in numbers))
+    await asyncio.gather(*(send(stage, each, f"{fault.peer.upper()}-1") for each in numbers))
     try:
         async with asyncio.timeout(20):
             await until(lambda: _judged(stage, fault, since), 0.05)
@@ -252,7 +252,8 @@ def _delivered(stage: Stage, site: str) -> bool:
     return stage.store.read_now(lambda tx: all(r.state == "delivered" for r in _of(tx, site)))
 
 
-async def _send(stage: Stage, number: str, program: str) -> None:
+async def send(stage: Stage, number: str, program: str) -> None:
+    """One referral to a program, acknowledged."""
     reader, writer = await open_hl7_connection(*stage.mllp)
     writer.writemessage(hl7.parse(referral(number).replace("WALK-1", program)))
     await writer.drain()
@@ -267,7 +268,7 @@ async def _timed(stage: Stage, count: int) -> list[float]:
     for _ in range(count):
         letters = len(stage.mailbox.letters)
         began = time.monotonic()
-        await _send(stage, f"C{time.monotonic_ns()}", "WALK-1")
+        await send(stage, f"C{time.monotonic_ns()}", "WALK-1")
         await until(lambda seen=letters: len(stage.mailbox.letters) > seen, 0.002)  # type: ignore[misc]
         found.append(time.monotonic() - began)
     return found

@@ -58,11 +58,12 @@ class Counts:
 
 
 class Journeys:
-    """Some referrals at once, each from the clinic to its outcome."""
+    """Some referrals at once, each from the clinic to its outcome; or to its letter only."""
 
-    def __init__(self, stage: Stage, numbers: list[str]) -> None:
+    def __init__(self, stage: Stage, numbers: list[str], *, visits: bool = True) -> None:
         self.stage = stage
         self.numbers = numbers
+        self.visits = visits
         self.acknowledged: Counter[str] = Counter()
         self._letters = len(stage.mailbox.letters)
         self._received = len(stage.emr.received)
@@ -72,7 +73,7 @@ class Journeys:
         async with asyncio.timeout(seconds):
             await asyncio.gather(
                 *(self._clinic(number) for number in self.numbers),
-                *(self._agency(place) for place in range(len(self.numbers))),
+                *(self._agency(place) for place in range(len(self.numbers) * self.visits)),
             )
             await self._quiet()
 
@@ -146,7 +147,7 @@ class Journeys:
             )
             answers.setdefault((number, kind), set()).add(str(message.segment("MSH")[10]))
         for number in self.numbers:
-            for kind in ("RRI^I12", "ORU^R01"):
+            for kind in ("RRI^I12", "ORU^R01") if self.visits else ():
                 self._compare(found, f"{kind} {number}", len(answers.pop((number, kind), ())), 1)
         for left, ids in answers.items():
             found.duplicated += len(ids)

@@ -43,7 +43,7 @@ class Peer:
         self._open.add(writer)
         try:
             await self.talk(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, ValueError):
+        except (OSError, asyncio.IncompleteReadError, ValueError, asyncio.CancelledError):
             pass  # whoever was at the other end is gone
         finally:
             self._open.discard(writer)

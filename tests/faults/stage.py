@@ -41,6 +41,7 @@ class Zygote:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
 
     async def open(self) -> None:
         """Start it, and wait until everything is loaded."""
@@ -54,9 +55,10 @@ class Zygote:
         """A new service; its pid."""
         assert self._process is not None
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        pid: int = (await self._answer())["pid"]
-        return pid
+        async with self._turn:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            pid: int = (await self._answer())["pid"]
+            return pid
 
     async def close(self) -> None:
         """End it."""
