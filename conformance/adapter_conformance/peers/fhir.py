@@ -1,8 +1,8 @@
 """A FHIR R4 server as peer, in process: what arrives are the Tasks that were made there.
 
 What a system puts there is not the Bundle that it was given: ids are the server's own. A delivery
-has arrived when there is one Task that is linked to the Bundle's (Task.identifier with ``urn:uuid:``
-and its id), and its client has the name that was given.
+has arrived when there is one Task that is linked to the Bundle's (Task.identifier with
+``urn:uuid:`` and its id), and its client has the name that was given.
 """
 
 from __future__ import annotations

@@ -42,6 +42,8 @@ class Sender:
                 known = await self._made(message)
             if known is None:
                 return await self._order(message, outgoing, offers)
+            if message.event == "request":
+                return _delivered(known)
             if message.event == "cancel":
                 return await self._cancel(known, outgoing, offers)
             return await self._modify(known, outgoing, offers)
@@ -140,7 +142,7 @@ class Sender:
             kept: Json = {
                 name: value for name, value in before.items() if name in ("id", "meta", "text")
             }
-            return {**kept, **resource}
+            return {**kept, **{name: resource[name] for name in resource if name != "meta"}}
 
         if offers.updates(place.partition("/")[0]):
             await self._writer.change(place, make, offers)

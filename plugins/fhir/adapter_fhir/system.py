@@ -86,6 +86,13 @@ class Fhir(System):
             context, self.config, subscriptions=self._subscriptions, task=self._pushed
         )
 
+    async def open(self) -> None:
+        """Read what the server offers, if it is there; what needs it asks again."""
+        try:
+            await self.offers()
+        except AdapterError as error:
+            self.context.log.warning("metadata.not-read", code=error.code)
+
     def endpoints(self) -> Sequence[Listener | HttpEndpoint]:
         """Notifications, and referrals that the peer brings by itself."""
         return [HttpEndpoint(self._door.app)]

@@ -155,6 +155,8 @@ async def test_new_words_replace_those_of_the_request_that_is_there(world) -> No
     assert request["priority"] == "urgent"
     assert request["subject"]["reference"] == f"Patient/{there.one('Patient')['id']}"
     assert len(there.all("Patient")) == 1
+    await there.system.deliver(sent("modify", case=case))
+    assert there.one("ServiceRequest") == request  # the same words again are no new version
 
 
 async def test_what_the_performer_says_comes_back_as_news_of_our_own_referral(world) -> None:
