@@ -94,9 +94,14 @@ class Hl7v2Config(SystemConfig):
         default=30.0, description="seconds to wait for the peer's acknowledgement"
     )
     verify_outbound: bool = Field(
-        default=False,
-        description="have hl7apy check the structure of what is sent, in a worker process, and log "
-        "what it says; for setting a site up",
+        default=True,
+        description="have hl7apy check the structure of what is sent, in a worker process; what "
+        "lacks something required goes to quarantine",
+    )
+    verify_inbound: bool = Field(
+        default=True,
+        description="have hl7apy check the structure of what came, after its acknowledgement, and "
+        "log what it says",
     )
 
     @model_validator(mode="after")

@@ -12,7 +12,9 @@ own reader, and has faults that were measured; each is worked around here and te
   only as OSU_O41.
 - It has no 2.7.1 and no 2.9: those are checked as 2.7 and 2.8.2, and that is said.
 - Its STRICT level refuses nearly every real message; TOLERANT with a validation afterwards is used.
-- Some of its facts are wrong (`_WRONG`), and its table findings repeat values: both are left out.
+- Some of its facts are wrong (hl7apy_findings.toml says which, and why): those findings are left
+  out, and others that are no reason to hold a message back are warnings. Its table findings repeat
+  values and are left out.
 - Its time grows with the number of elements: beyond a cap it is not asked, and that is said.
 """
 
@@ -20,8 +22,13 @@ from __future__ import annotations
 
 import io
 import re
+import tomllib
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from adapter.plugin.formats import Finding
@@ -36,23 +43,16 @@ MOST_ELEMENTS = 20_000
 
 _KNOWN_AS = {"2.7.1": "2.7", "2.9": "2.8.2"}
 _RENAMED = {"OSU_O51": "OSU_O41"}
-# Conditional or optional in the standard, required in hl7apy; withdrawn parts that it forbids
-# outright are still sent and read; and names that it cannot print are of no use to anybody.
-_WRONG = (
-    re.compile(r"Missing required child OBX\.OBX_4\b"),
-    re.compile(r"Missing required child OBR\.OBR_27\b"),
-    re.compile(r"Missing required child OSU_O41\.MSA\b"),
-    re.compile(r"XTN_1\b"),
-    re.compile(r"Invalid children detected for .*\[None\]"),
-)
+_ABOUT_STRUCTURE = re.compile(r"Missing required child |Child limit exceeded ")
 _USUAL = Encoding()
 
 
 def verify(raw: bytes) -> list[Finding]:
     """What hl7apy says against a message; runs for tens of milliseconds, so off the event loop.
 
-    Findings of severity ``error`` are hl7apy's; ``information`` says what was not looked at.
-    Raises nothing.
+    Findings of severity ``error`` say that something required is missing or that there is too much
+    of something; ``warning`` is anything else; ``information`` says what was not looked at. Raises
+    nothing.
     """
     try:
         message = Message.parse(raw)
@@ -79,7 +79,8 @@ def verify(raw: bytes) -> list[Finding]:
         if index not in aside
     ]
     lines[0] = _with_header(lines[0], message, _RENAMED.get(name, name))
-    return found + _ask("\r".join(lines) + "\r")
+    said = _ask("\r".join(lines) + "\r")
+    return found + [each for each in map(_judge(message.type, version), said) if each is not None]
 
 
 def _rewritten(fields: list[str], encoding: Encoding, header: bool) -> str:
@@ -145,8 +146,64 @@ def _ask(text: str) -> list[Finding]:
     return found + [
         Finding("error", "", _without_values(line.removeprefix("Error: ")))
         for line in report.getvalue().splitlines()
-        if line.startswith("Error: ") and not any(wrong.search(line) for wrong in _WRONG)
+        if line.startswith("Error: ")
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A finding of hl7apy that is known: its verdict is ``wrong``, ``lenient`` or ``unseen``."""
+
+    id: str
+    pattern: re.Pattern[str]
+    verdict: str
+    why: str
+    versions: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
+
+    def fits(self, text: str, kind: str, version: str) -> bool:
+        """Whether it is about this finding, in a message of this type and version."""
+        return (
+            self.pattern.search(text) is not None
+            and (not self.versions or version.startswith(self.versions))
+            and (not self.messages or kind in self.messages)
+        )
+
+
+@cache
+def known_findings() -> tuple[Known, ...]:
+    """The findings of hl7apy that are not believed, from hl7apy_findings.toml."""
+    file = resources.files("adapter_hl7v2") / "hl7apy_findings.toml"
+    return tuple(
+        Known(
+            id=row["id"],
+            pattern=re.compile(row["pattern"]),
+            verdict=row["verdict"],
+            why=row["why"],
+            versions=tuple(row.get("versions", ())),
+            messages=tuple(row.get("messages", ())),
+        )
+        for row in tomllib.loads(file.read_text("utf-8"))["finding"]
+    )
+
+
+def _judge(kind: str, version: str) -> Callable[[Finding], Finding | None]:
+    """What becomes of each finding in a message of this type and version."""
+    version = _KNOWN_AS.get(version, version)
+
+    def judged(finding: Finding) -> Finding | None:
+        if finding.severity != "error":
+            return finding
+        for known in known_findings():
+            if known.fits(finding.message, kind, version):
+                if known.verdict == "wrong":
+                    return None
+                severity = "warning" if known.verdict == "lenient" else "information"
+                return Finding(severity, finding.where, finding.message)
+        believed = _ABOUT_STRUCTURE.match(finding.message)
+        return finding if believed else Finding("warning", finding.where, finding.message)
+
+    return judged
 
 
 class _Report(io.StringIO):

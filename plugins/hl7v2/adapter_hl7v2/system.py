@@ -28,7 +28,6 @@ from adapter_hl7v2.acknowledge import acknowledge, acknowledge_unreadable, heade
 from adapter_hl7v2.charset import codec_of
 from adapter_hl7v2.checks import Checked, Policy, check
 from adapter_hl7v2.config import Hl7v2Config, is_loopback, split_address
-from adapter_hl7v2.conformance import verify
 from adapter_hl7v2.framing import Frame
 from adapter_hl7v2.limits import Limits
 from adapter_hl7v2.message import Message, frame_unterminated
@@ -36,8 +35,11 @@ from adapter_hl7v2.mllp import Listening, MllpServer
 from adapter_hl7v2.mllp_client import Destination, MllpClient
 from adapter_hl7v2.problems import Problem
 from adapter_hl7v2.replies import judge_reply
+from adapter_hl7v2.verifier import shared
 
 FORMAT = "hl7v2"
+ERROR_ANSWER = "error-answer"
+"""To a message that could not be read: there is nothing to fill its other segments from."""
 
 _CONFLICT = Problem(
     "hl7v2.control-id-used",
@@ -99,6 +101,7 @@ class Hl7v2(System):
 
     async def open(self) -> None:
         """Read the certificates, so that a wrong one is told before anything is taken."""
+        shared().enlist(self.context)
         if self.config.port is not None:
             self._server = self._listen()
         if self.config.deliver_to is not None:
@@ -106,6 +109,7 @@ class Hl7v2(System):
 
     async def close(self) -> None:
         """Close listener and connection."""
+        shared().leave(self.context)
         for task in self._verifying:
             task.cancel()
         if self._server is not None:
@@ -164,8 +168,11 @@ class Hl7v2(System):
     async def deliver(self, message: Outbound) -> Delivered:
         """Send one message and wait until the peer has it.
 
+        What was held back for its structure and is tried again was let go by a person, and is sent.
+
         Raises:
-            ConfigError: no destination is configured. DataError: the peer refused the message.
+            ConfigError: no destination is configured. DataError: the peer refused the message, or
+                its structure is not right.
             TransientError, AuthError, SystemFault: as `MllpClient.send` and `judge_reply`.
         """
         if self._client is None:
@@ -174,10 +181,8 @@ class Hl7v2(System):
                 "this site has nowhere to deliver to",
                 fix="set deliver_to to the host:port of the peer's MLLP listener",
             )
-        if self.config.verify_outbound and message.attempt == 1:
-            task = asyncio.create_task(self._verify(message))
-            self._verifying.add(task)
-            task.add_done_callback(self._verifying.discard)
+        if self.config.verify_outbound and message.attempt == 1 and message.event != ERROR_ANSWER:
+            await shared().hold_back(message.body, self.context.log, message.kind)
         control_id = Message.parse(message.body).control_id
         reply = await self._client.send(message.body)
         try:
@@ -186,17 +191,6 @@ class Hl7v2(System):
             await self._client.close()  # what follows on this connection may be of another too
             raise
         return Delivered(response=reply)
-
-    async def _verify(self, message: Outbound) -> None:
-        """A second opinion on what was sent. It delays nothing and stops nothing."""
-        for finding in await self.context.offload(verify, message.body):
-            self.context.log.warning(
-                "message.not-conformant",
-                kind=message.kind,
-                severity=finding.severity,
-                where=finding.where,
-                said=finding.message,
-            )
 
     async def _take(self, raw: bytes, checked: Checked) -> bytes:
         if checked.problem is not None:
@@ -215,9 +209,16 @@ class Hl7v2(System):
                 test=checked.test,
             )
         )
+        if receipt.state == "accepted" and self.config.verify_inbound:
+            self._look_later(raw, checked.kind)
         if receipt.state == "conflict":
             return self._answer(checked.message, (_CONFLICT,))
         return receipt.answer
+
+    def _look_later(self, raw: bytes, kind: str) -> None:
+        task = asyncio.create_task(shared().report(raw, self.context.log, kind))
+        self._verifying.add(task)
+        task.add_done_callback(self._verifying.discard)
 
     async def _journal(self, raw: bytes, problem: Problem, kind: str, key: str) -> None:
         self.context.log.warning("message.refused", code=problem.code, kind=kind)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from multiprocessing import get_context
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.plugin import Outbound
 from adapter_hl7v2 import conformance
 from adapter_hl7v2.conformance import verify
 from adapter_hl7v2.structure.definitions import VERSIONS, message_structure
@@ -215,22 +210,3 @@ def test_importing_the_plugin_does_not_import_hl7apy() -> None:
 
     code = "import sys, adapter_hl7v2.system; sys.exit('hl7apy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_what_is_sent_is_checked_beside_the_delivery(
-    make_system: Any, context: Any, make_referral: Callable[..., bytes]
-) -> None:
-    async def run() -> None:
-        system = make_system(context, deliver_to="127.0.0.1:1", verify_outbound=True)
-        message = Outbound(
-            id="0",
-            event="request",
-            kind="REF^I12",
-            referral="r",
-            created=datetime(2026, 1, 15, tzinfo=UTC),
-            body=full("2.5.1", (1, "RF1|P|R|||O")),
-        )
-        await system._verify(message)
-
-    asyncio.run(run())
-    assert "message.not-conformant" in str(context.log.lines)
