@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 from limits import typical
 
-from adapter.cli import init
+from adapter.cli import init, logs
 from adapter.cli.demonstration import messages
 from adapter.exchange.config import load_config
 from adapter.exchange.service import Service
@@ -28,6 +28,9 @@ class Road:
     """A service on a store of its own, with nothing listening and nothing delivered."""
 
     def __init__(self, folder: Path) -> None:
+        logs.configure(json=True, level="ERROR")
+        self.folder = folder
+        self._others: list[Service] = []
         init.write(folder, example=True, answers_port=9, smtp_port=9)
         config = load_config(folder / "adapter.toml")
         self.service = Service.open(config, pages=Pages())
@@ -38,9 +41,15 @@ class Road:
         self.settings = Settings(site=SITE, timezone=TIMEZONE)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of every store."""
+        for each in self._others:
+            self.loop.run_until_complete(each.stop(0.1))
         self.loop.run_until_complete(self.service.stop(0.1))
         self.loop.close()
+
+    def also_close(self, service: Service) -> None:
+        """Close another service with this one."""
+        self._others.append(service)
 
     def bundle(self) -> bytes:
         """The output Bundle: what the limits are measured on."""

@@ -5,6 +5,7 @@ both. A row's ratio is the median over the rounds, with the range. Writes build/
 
     make bench                    the usual run
     make bench ARGS=--rounds=9    more rounds
+    make bench ARGS=--full        also the rows that take minutes
     make bench ARGS="--only RRI"  the rows whose words hold this; for trying things out
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import mapping_rows
+import operations_rows
 import orjson
 import peer_rows
 from limits import Limits
@@ -111,7 +113,7 @@ def show(document: dict[str, Any]) -> None:
         )
 
 
-def all_rows(road: Road) -> list[Row]:
+def all_rows(road: Road, *, full: bool) -> list[Row]:
     """Every row, file by file. A file with rows of its own has `rows(road)`."""
     found = [
         Row("REF^I12 to Bundle, durable, one at a time", "FULL", 2.5, road.one_at_a_time, 100),
@@ -120,7 +122,7 @@ def all_rows(road: Road) -> list[Row]:
     ]
     for each in (mapping_rows, peer_rows):
         found += each.rows(road)
-    return found
+    return found + operations_rows.rows(road, full=full)
 
 
 def main() -> int:
@@ -128,13 +130,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="more or less work a round")
     parser.add_argument("--only", help="only rows whose words hold this")
+    parser.add_argument("--full", action="store_true", help="also rows that take minutes")
     given = parser.parse_args()
     folder = BUILD / "bench"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     road = Road(folder)
     limits = Limits(road.bundle(), road.message.encode(), folder)
-    rows = [row for row in all_rows(road) if not given.only or given.only in row.row]
+    every = all_rows(road, full=given.full)
+    rows = [row for row in every if not given.only or given.only in row.row]
     try:
         document = report(rows, measure(rows, limits, max(given.rounds, 5), given.scale))
     finally:

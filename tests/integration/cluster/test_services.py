@@ -1,0 +1,156 @@
+"""Two services and two workers on one PostgreSQL, as an operator starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapter.cli.demonstration.child import Child
+from adapter.cli.init import free_ports
+from adapter.security.keyring import Keyring
+from adapter.store.check import check
+from adapter.store.store import Store
+from tests.integration.loop.harness import CONFIG, PROGRAMS, Loop, exchange, referral
+
+pytestmark = pytest.mark.network
+
+
+class Shared(Loop):
+    """Several processes on one store; the first service's pages are the address in the e-mails."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        super().__init__(folder)
+        self.address = address
+        self.ports = free_ports(2)
+        self.children: list[Child] = []
+        self.numbers = count()
+
+    async def begin(self) -> None:
+        await self.mailbox.open()
+        await self.emr.open()
+        (self.folder / "adapter.key").write_text(Keyring.generate().to_text())
+        (self.folder / "programs.toml").write_text(PROGRAMS)
+
+    def file(self, number: int) -> Path:
+        text = CONFIG.format(
+            http=self.ports[number], mllp=0, emr=self.emr.port, smtp=self.mailbox.port,
+            language="en",
+        )  # fmt: skip
+        text = text.replace("sqlite:///adapter.sqlite3", self.address)
+        text = text.replace(
+            'auth = "open"', f'auth = "open"\nbase_url = "http://127.0.0.1:{self.ports[0]}"'
+        )
+        file = self.folder / f"adapter-{number}.toml"
+        file.write_text(text)
+        return file
+
+    async def child(self, command: str, number: int) -> dict[str, Any]:
+        name = f"{command}-{next(self.numbers)}"
+        started = await Child.start(
+            name, "adapter.cli", [command, "--config", str(self.file(number)), "--json"],
+            self.folder / f"{name}.log",
+        )  # fmt: skip
+        self.children.append(started)
+        return await started.wait(lambda each: each.get("event") == "ready", patience=120)
+
+    async def end(self) -> None:
+        for each in self.children:
+            await each.end()
+        await self.emr.close()
+        await self.mailbox.close()
+
+
+@asynccontextmanager
+async def shared(folder: Path, address: str) -> AsyncIterator[Shared]:
+    stage = Shared(folder, address)
+    await stage.begin()
+    try:
+        yield stage
+    finally:
+        await stage.end()
+
+
+def test_two_services_and_two_workers_lose_nothing_and_tell_nobody_twice(
+    address: str, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async with shared(tmp_path, address) as stage:
+            one, two, worker, _ = await asyncio.gather(
+                stage.child("serve", 0),
+                stage.child("serve", 1),
+                stage.child("worker", 0),
+                stage.child("worker", 0),
+            )
+            first, second = one["listeners"]["clinic"], two["listeners"]["clinic"]
+            answers = await asyncio.gather(
+                exchange(first, *(referral(f"A-{n}") for n in range(5))),
+                exchange(second, *(referral(f"A-{n}") for n in range(5))),
+                exchange(second, *(referral(f"B-{n}") for n in range(5))),
+            )
+            assert {str(a.segment("MSA")[1]) for each in answers for a in each} == {"AA"}
+            await letters(stage, 10)
+            os.kill(worker["pid"], signal.SIGKILL)
+            os.kill(one["pid"], signal.SIGKILL)
+            await exchange(second, *(referral(f"C-{n}") for n in range(5)))
+            await letters(stage, 15)
+            await asyncio.sleep(1)
+            assert len(stage.mailbox.letters) == 15
+
+    asyncio.run(run())
+    keyring = Keyring.load("file:adapter.key", base=tmp_path)
+    store = Store.open(address, keyring)
+    try:
+        assert len(store.read_now(lambda tx: tx.cases.list())) == 15
+        assert {row.state for row in store.read_now(lambda tx: tx.outbox.list())} == {"delivered"}
+        assert [each for each in check(store) if each.state == "fail"] == []
+    finally:
+        store.close()
+
+
+async def letters(stage: Shared, wanted: int) -> None:
+    async with asyncio.timeout(90):
+        while len(stage.mailbox.letters) < wanted:
+            await asyncio.sleep(0.1)
+
+
+def test_a_worker_on_sqlite_says_why_not(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "adapter.cli", "init", tmp_path / "x", "--json"],
+        check=True, timeout=60, capture_output=True,
+    )  # fmt: skip
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "adapter.cli", "worker", "--json", "--config",
+            tmp_path / "x" / "adapter.toml",
+        ],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "worker.needs-postgresql" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_worker_that_cannot_know_the_pages_address_says_so(address: str, tmp_path: Path) -> None:
+    (tmp_path / "adapter.key").write_text(Keyring.generate().to_text())
+    file = tmp_path / "adapter.toml"
+    file.write_text(
+        f'organization = "Test"\n[store]\nurl = "{address}"\nkey = "file:adapter.key"\n'
+        "[server]\nport = 0\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "adapter.cli", "worker", "--json", "--config", file],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "worker.needs-address" in done.stderr
+    assert done.stdout == ""
