@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
 
 from adapter.api.faults import Refused, refused
 from adapter.fhir.checks import check
-from adapter.fhir.outcome import failed
+from adapter.fhir.outcome import Issue, failed
 from adapter.fhir.safe_json import USUAL, UnsafeJson, loads
 from adapter.fhir.writer import dump
 
@@ -17,6 +19,7 @@ JSON_PATCH = "application/json-patch+json"
 FORM = "application/x-www-form-urlencoded"
 ACCEPTED = (*FHIR_JSON, JSON_PATCH, "application/*", "*/*", "json")
 MOST = USUAL.size
+_QUOTED = re.compile(r"\A'.*?'(?= is not allowed here)", re.DOTALL)
 
 
 def check_accept(request: Request) -> None:
@@ -89,7 +92,13 @@ def check_resource(resource: dict[str, Any], status: int = 422) -> None:
     """Refuse a resource that is not right, with every issue and where it is."""
     issues = check(resource)
     if failed(issues):
-        raise Refused(status, issues)
+        raise Refused(status, [_unquoted(each) for each in issues])
+
+
+def _unquoted(issue: Issue) -> Issue:
+    """An issue without the value that it quotes: a refusal repeats nothing of a person."""
+    text = _QUOTED.sub("what stands here", issue.diagnostics, count=1)
+    return issue if text == issue.diagnostics else replace(issue, diagnostics=text)
 
 
 def version_wanted(request: Request) -> int | None:

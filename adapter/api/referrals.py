@@ -27,6 +27,7 @@ from adapter.plugin.formats import Settings
 from adapter.referral import room
 from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import DocumentError, from_document
+from adapter.referral.facts import with_facts
 from adapter.referral.identity import assign_ids
 from adapter.referral.lifecycle import Actor
 from adapter.referral.model import Fulfilment, Reason, Referral, ReferralEvent
@@ -163,12 +164,13 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     added = _added(before, after)
     news = {**after, "output": added["output"], "note": added["note"]}
     said = _stated(caller, {name: value for name, value in news.items() if value != []})
-    decision = _decide(caller, kept.case, held, said, roles)
+    outputs = bool(before.get("output") or added["output"])
+    decision = _decide(caller, kept.case, held, said, roles, outputs)
     cause = caller.cause(_remembered(caller, after, kept.id))
     if decision.refused:
         caller.service.ledger.write(tx, kept, decision, cause)
         return _as_refusal(caller, held.status or "draft", decision.refused, roles)
-    decision = replace(decision, case=_with_facts(decision.case, own, said))
+    decision = replace(decision, case=with_facts(decision.case, own, said))
     told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
     caller.service.ledger.write(tx, kept, decision, cause, told, received={own: after})
     _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
@@ -184,14 +186,19 @@ def _check_kept(caller: Caller, own: str, outputs: int) -> None:
 
 
 def _decide(
-    caller: Caller, case: Case, held: Fulfilment, said: Fulfilment, roles: Collection[Actor]
+    caller: Caller,
+    case: Case,
+    held: Fulfilment,
+    said: Fulfilment,
+    roles: Collection[Actor],
+    output: bool,
 ) -> Decision:
     """The move, then a note for every further note that came with it."""
     before = held.status or "draft"
     wanted = caller.table.normal(said.status) if said.status else held.status
     now = caller.at.isoformat(timespec="milliseconds")
     actor = caller.acts_as(before, wanted or before, roles)
-    output = held.outcome is not None or said.outcome is not None
+    output = output or held.outcome is not None or said.outcome is not None
     decision = room.move(
         case,
         Move(
@@ -215,24 +222,6 @@ def _decide(
         )
         decision = replace(more, entries=decision.entries + more.entries, news=decision.news)
     return decision
-
-
-def _with_facts(case: Case, own: str, said: Fulfilment) -> Case:
-    """What a Task says besides its status: how it stands, how far it is, when they meet."""
-    held = case.fulfilment(own)
-    if held is None:
-        return case
-    known = {each.id for each in held.appointments}
-    new = tuple(each for each in said.appointments if each.id not in known)
-    facts = replace(
-        held,
-        recipient=held.recipient or said.recipient,
-        business_status=said.business_status or held.business_status,
-        progress=said.progress or held.progress,
-        execution=said.execution or held.execution,
-        appointments=held.appointments + new,
-    )
-    return case if facts == held else case.with_fulfilment(facts)
 
 
 def _as_refusal(

@@ -19,6 +19,7 @@ from adapter.api.body import (
     resource_body,
     version_wanted,
 )
+from adapter.api.elsewhere import create_with_request, is_elsewhere
 from adapter.api.faults import refused
 from adapter.api.offered import TYPES
 from adapter.api.patches import fhirpath_patch, json_patch
@@ -44,7 +45,10 @@ async def create_one(request: Request) -> Response:
     content = await resource_body(request, kind)
     check_resource(content)
     condition = request.headers.get("if-none-exist")
-    written = await door.write(lambda caller: create(caller, content, if_none_exist=condition))
+    if kind == "Task" and is_elsewhere(content, f"{door.service.base_url()}/fhir"):
+        written = await create_with_request(door, content, condition)
+    else:
+        written = await door.write(lambda caller: create(caller, content, if_none_exist=condition))
     return answered(written, door.service, request)
 
 

@@ -19,6 +19,7 @@ from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
 from adapter.exchange.watch import STRETCH_SECONDS, interrupting, raised, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
+from adapter.plugin.http import Http
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
@@ -68,6 +69,14 @@ class Fleet:
                 fix=f"See: adapter sites list, and [sites.{site}] in adapter.toml.",
             )
         return found
+
+    def http_for(self, address: str) -> Http | None:
+        """The guarded client of the site whose peer is at this address, or None."""
+        for context in self._contexts.values():
+            base = context.http.base_url.rstrip("/")
+            if base and (address == base or address.startswith(f"{base}/")):
+                return context.http
+        return None
 
     async def open(self) -> None:
         """Open every site once; those that fail are tried again in the background."""

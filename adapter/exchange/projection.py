@@ -39,6 +39,7 @@ CLIENTS: Mapping[str, tuple[str, ...]] = {"ServiceRequest": ("intent",)}
 """Elements that a client's word decides: a hub's request to an agency is a filler-order."""
 JOINED: Mapping[str, tuple[str, ...]] = {"Task": ("restriction",)}
 """Elements of which the tables write a part, and a client may have written more."""
+OWN = "https://social-prescribing-adapter.example/fhir/CodeSystem/social-prescription"
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -134,8 +135,32 @@ def _merged(
         for name in JOINED.get(kind, ()):
             if name in source:
                 resource = {**resource, name: {**source[name], **resource.get(name, {})}}
+        if kind == "Task" and "output" in source:
+            resource = _with_outputs(resource, source["output"])
         merged.append(NewResource(type=kind, id=own, content=resource))
     return merged
+
+
+def _with_outputs(task: Resource, written: list[Resource]) -> Resource:
+    """A Task with the outputs that a client wrote and no table carries, after those that one does.
+
+    Outputs of our own kinds are the tables' alone.
+    """
+    held = task.get("output", [])
+    known = [_value(each) for each in held]
+    further = [
+        each
+        for each in written
+        if _value(each) not in known
+        and not any(c.get("system") == OWN for c in each.get("type", {}).get("coding", ()))
+    ]
+    return {**task, "output": [*held, *further]} if further else task
+
+
+def _value(output: Resource) -> Any:
+    """What an output says, by which it is known: a reference's target, or the value itself."""
+    value = next((each for name, each in output.items() if name.startswith("value")), None)
+    return value.get("reference", value) if isinstance(value, dict) else value
 
 
 def _questionnaires(case: Case) -> Iterator[Resource]:
