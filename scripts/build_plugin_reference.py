@@ -27,7 +27,7 @@ def hooks() -> Iterator[str]:
     yield from (NOTE, "", "# Hooks", "", inspect.cleandoc(hookspecs.__doc__ or ""), "")
     yield f"The plugin API of this adapter is {hookspecs.API_VERSION}."
     for name, function in vars(hookspecs).items():
-        if name.startswith("register_"):
+        if name.startswith("register_") or name == "resolve_secret":
             signature = str(inspect.signature(function)).replace("'", "")
             text = inspect.cleandoc(function.__doc__ or "")
             head, _, example = text.partition("Example::\n")

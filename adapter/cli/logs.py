@@ -15,6 +15,8 @@ from typing import Any, TextIO, cast
 import structlog
 import typer
 
+from adapter.security.known_secrets import without
+
 
 def chosen_level(word: str) -> str:
     """A level as an option gave it.
@@ -41,6 +43,7 @@ def configure(*, json: bool, level: str = "INFO") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             places_only,
+            no_secrets,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
@@ -49,6 +52,19 @@ def configure(*, json: bool, level: str = "INFO") -> None:
     )
     logging.basicConfig(level=logging.ERROR, handlers=[Library()], force=True)
     logging.captureWarnings(True)
+
+
+def no_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace every secret that was read from the configuration (a structlog processor)."""
+    for key, value in event.items():
+        if isinstance(value, str):
+            event[key] = without(value)
+        elif not isinstance(value, int | float | None):
+            shown = repr(value)
+            hidden = without(shown)
+            if hidden != shown:
+                event[key] = hidden
+    return event
 
 
 class Unfailing:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from adapter.cli.failure import NOT_PASSED
+from adapter.cli.failure import CONFIGURATION, NOT_PASSED
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
@@ -62,6 +62,9 @@ def check(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One plugin alone.")] = None,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 if one fails, as `serve --strict` does.")
+    ] = False,
 ) -> None:
     """Load plugins and look whether each keeps the rules of loading; changes nothing.
 
@@ -74,7 +77,7 @@ def check(
     else:
         table(("name", "state", "code", "detail", "fix"), rows, empty="No plugin is installed.")
     if any(row["state"] == "fail" for row in rows):
-        raise typer.Exit(NOT_PASSED)
+        raise typer.Exit(CONFIGURATION if strict else NOT_PASSED)
 
 
 @app.command()

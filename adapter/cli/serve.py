@@ -30,20 +30,28 @@ def serve(
         str,
         typer.Option(metavar="LEVEL", help="What to log to stderr: DEBUG, INFO, WARNING or ERROR."),
     ] = "INFO",
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Do not start when an enabled plugin failed or a site's settings are wrong.",
+        ),
+    ] = False,
 ) -> None:
     """Run listeners, the FHIR API, secure-link pages and delivery, until SIGTERM or Ctrl-C.
 
     When everything is ready, one line is printed; with --json it is a JSON object with the
     addresses. On SIGTERM nothing more is taken, what is in flight is finished, and what is queued
-    stays queued for the next start.
+    stays queued for the next start. A plugin that fails costs its own sites alone, unless --strict
+    is given: then the service ends with exit code 3.
     """
     from adapter.cli.logs import chosen_level, configure
 
     configure(json=as_json, level=chosen_level(log_level))
-    asyncio.run(run(read(config), as_json=as_json))
+    asyncio.run(run(read(config), as_json=as_json, strict=strict))
 
 
-async def run(config: Config, *, as_json: bool) -> None:
+async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
     """Start, say that it is ready, wait for the signal, stop."""
     import uvicorn
 
@@ -76,6 +84,8 @@ async def run(config: Config, *, as_json: bool) -> None:
         http = asyncio.create_task(server.serve(sockets=[listening]))
         try:
             await service.start()
+            if strict:
+                service.hold_strictly()
             if not stop.is_set():
                 announce(ready(service, config), as_json=as_json)
             await stop.wait()

@@ -17,6 +17,7 @@ from adapter.cli.settings import DEFAULT, ConfigOption, read
 if TYPE_CHECKING:
     from adapter.exchange.config import Config
     from adapter.exchange.service import Service
+    from adapter.plugin.messages import Check
 
 PATIENCE = 30.0
 
@@ -152,6 +153,7 @@ async def check_all(config: Config) -> list[dict[str, Any]]:
 
 async def _check(service: Service, name: str) -> list[dict[str, Any]]:
     from adapter.cli.failure import exit_code
+    from adapter.exchange.watch import watched
     from adapter.plugin.errors import AdapterError
 
     def row(check: str, state: str, detail: str, fix: str, code: int = 0) -> dict[str, Any]:
@@ -166,12 +168,18 @@ async def _check(service: Service, name: str) -> list[dict[str, Any]]:
 
     try:
         system = service.fleet.build(name)
-        checks = await asyncio.wait_for(system.check(), PATIENCE)
+        checks = [_is_check(each) for each in await watched(system.check(), seconds=PATIENCE)]
     except AdapterError as error:
         return [row("opens", "fail", error.message, error.fix, exit_code(error))]
-    except TimeoutError:
-        return [row("answers", "fail", f"no answer in {PATIENCE:.0f} s", "See whether it runs.")]
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything; the others go on
         detail = f"the plugin raised {type(error).__name__} in check()"
         return [row("opens", "fail", detail, "Report it to the plugin's maker.", CONFIGURATION)]
     return [row(each.name, each.state, each.detail, each.fix) for each in checks]
+
+
+def _is_check(given: object) -> Check:
+    from adapter.plugin.messages import Check
+
+    if not isinstance(given, Check):
+        raise TypeError("no Check")
+    return given

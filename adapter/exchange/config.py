@@ -103,6 +103,11 @@ class PluginsTable(_Table):
     """`[plugins]`: the allow-list. Installed is not enabled."""
 
     enabled: tuple[str, ...] = Field(default=(), description="names of plugins to load")
+    memory_mib: int = Field(
+        default=512,
+        ge=16,
+        description="MiB that one plugin's own objects may hold; beyond, its sites are closed",
+    )
 
 
 class MappingsTable(_Table):
@@ -145,11 +150,12 @@ class SiteTable(_Table):
         description="sender-attests: the sender has the client's consent (by agreement); "
         "required: the message must say so",
     )
-    poll_seconds: int = Field(
-        default=60,
+    poll_seconds: int | None = Field(
+        default=None,
         ge=1,
         le=86_400,
-        description="seconds between two times that it is asked for news, if its system polls",
+        description="seconds between two times that it is asked for news, if its system polls; "
+        "default: what suits the system",
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="the system's own settings")
 

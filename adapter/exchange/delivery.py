@@ -246,8 +246,8 @@ class Courier:
         if row.attempts > 1 and isinstance(system, Finds):
             found = await watched(system.find(message), seconds=TIMEOUT)
             if found is not None:
-                return found
-        return await watched(system.deliver(message), seconds=TIMEOUT)
+                return _checked(row, found, "find()")
+        return _checked(row, await watched(system.deliver(message), seconds=TIMEOUT), "deliver()")
 
     def _message(self, row: OutboxRow) -> Outbound:
         site = self.sites[row.destination]
@@ -367,6 +367,24 @@ def _journal(tx: Transaction, row: OutboxRow, kind: str, data: dict[str, Any]) -
         site=row.destination,
         kind=kind,
         data={"to": row.destination, "event": row.event, "delivery": row.id, **data},
+    )
+
+
+def _checked(row: OutboxRow, given: object, where: str) -> Delivered:
+    """What a plugin gave back; it may be anything.
+
+    Raises:
+        PluginError: it is no `Delivered` with ids of text by name of text.
+    """
+    if isinstance(given, Delivered) and isinstance(given.external_ids, Mapping):
+        ids = dict(given.external_ids)
+        if all(isinstance(each, str) for pair in ids.items() for each in pair):
+            return given
+    raise PluginError(
+        "plugin.wrong-type",
+        f"{where} of the plugin of {row.destination} gave a {type(given).__name__} back, "
+        "no Delivered",
+        fix="Update the plugin, or ask its maker: `adapter conform` shows it.",
     )
 
 

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pydantic import ValidationError
 
+from adapter.exchange import watch
 from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
 from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
-from adapter.exchange.watch import STRETCH_SECONDS, interrupting, raised, watched
+from adapter.exchange.watch import interrupting, raised, stretched, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
 from adapter.plugin.http import Http
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
+from adapter.security.known_secrets import remember, scrubbed
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
 
@@ -48,6 +50,7 @@ class Fleet:
         self.store = store
         self.addresses: dict[str, str] = {}
         self.apps: dict[str, Any] = {}
+        self.faults: dict[str, AdapterError] = {}
         self._context = context
         self._contexts: dict[str, SiteContext] = {}
         self._systems: dict[str, System] = {}
@@ -89,13 +92,15 @@ class Fleet:
 
     async def stop_listening(self) -> None:
         """Take nothing more; what is in flight is finished."""
-        for name, listeners in self._listeners.items():
-            for listener in listeners:
-                try:
-                    await listener.stop()
-                except Exception as error:  # noqa: BLE001 - the others must be stopped too
-                    self._log.warning("site.stop-failed", site=name, error=type(error).__name__)
-        self._listeners.clear()
+        for name in tuple(self._listeners):
+            await self._stop_listeners(name)
+
+    async def _stop_listeners(self, name: str) -> None:
+        for listener in self._listeners.pop(name, ()):
+            try:
+                await watched(listener.stop(), seconds=OPEN_TIMEOUT)
+            except Exception as error:  # noqa: BLE001 - the others must be stopped too
+                self._log.warning("site.stop-failed", site=name, error=type(error).__name__)
 
     async def close(self) -> None:
         """Close every system."""
@@ -111,6 +116,26 @@ class Fleet:
             await context.close()
         self._contexts.clear()
 
+    async def blame(self, plugin: str, fault: PluginError, *, dismiss: bool) -> None:
+        """Say what a plugin did at each of its sites; `dismiss` closes them until a restart."""
+        for name, site in self.sites.items():
+            if self.plugins.owner(site.system) != plugin:
+                continue
+            if dismiss and name in self._systems:
+                self.apps.pop(name, None)
+                await self._stop_listeners(name)
+                await self._let_go(name, self._systems.pop(name))
+            await self._state(name, "failed", fault)
+            self._log.error("site.blamed", site=name, code=fault.code, dismissed=dismiss)
+
+    def roots(self, plugin: str) -> list[System]:
+        """The open systems of a plugin."""
+        return [
+            system
+            for name, system in tuple(self._systems.items())
+            if self.plugins.owner(self.sites[name].system) == plugin
+        ]
+
     def build(self, name: str) -> System:
         """A site's system from its table, not opened.
 
@@ -122,7 +147,7 @@ class Fleet:
         settings = self._settings(name, kind)
         context = self._contexts[name] = self._context(site, settings)
         try:
-            with interrupting(STRETCH_SECONDS):
+            with interrupting(watch.STRETCH_SECONDS):
                 return kind(settings, context)
         except SystemExit as error:
             raise PluginError("plugin.exits", "the plugin tried to end the process") from error
@@ -183,7 +208,10 @@ class Fleet:
             await context.close()
 
     async def _not_open(self, name: str, error: AdapterError, tries: int) -> None:
+        scrubbed(error)
         self._log.error("site.not-open", site=name, code=error.code, message=error.message)
+        if isinstance(error, ConfigError | PluginError):
+            self.faults[name] = error
         if isinstance(error, ConfigError):
             await self._state(name, "config-error", error)
             return
@@ -203,7 +231,7 @@ class Fleet:
         if not isinstance(system, Receives):
             return
         try:
-            with interrupting(STRETCH_SECONDS):
+            with interrupting(watch.STRETCH_SECONDS):
                 endpoints = list(system.endpoints())
             for endpoint in endpoints:
                 await self._start_one(name, endpoint)
@@ -227,6 +255,7 @@ class Fleet:
         self._listeners.setdefault(name, []).append(endpoint)
 
     async def _deaf(self, name: str, fault: AdapterError) -> None:
+        self.faults[name] = fault
         await self._state(name, "failed", fault)
         self._log.error("site.cannot-listen", site=name, code=fault.code)
 
@@ -252,7 +281,7 @@ def _contained(app: ASGIApp) -> ASGIApp:
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
         try:
-            await app(scope, receive, send)
+            await stretched(app(scope, receive, send), watch.STRETCH_SECONDS)
         except SystemExit as error:
             raise PluginError("plugin.exits", "the plugin tried to end the process") from error
 
@@ -266,5 +295,5 @@ def _resolved(value: Any, config: Config) -> Any:
     if isinstance(value, list):
         return [_resolved(each, config) for each in value]
     if isinstance(value, str) and value.startswith(("env:", "file:")):
-        return config.secret(value)
+        return remember(config.secret(value))
     return value

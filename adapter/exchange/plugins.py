@@ -8,6 +8,7 @@ fails is kept with its distribution, version and reason.
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,6 +20,7 @@ from typing import Any, Literal
 
 import pluggy
 
+from adapter.exchange.registered import DOUBLE, refuse_doubles, registered
 from adapter.exchange.watch import interrupting
 from adapter.plugin import hookspecs
 from adapter.plugin.errors import AdapterError, PluginError
@@ -40,7 +42,9 @@ ABILITIES: Mapping[str, type[Any]] = {
 class LoadedPlugin:
     """One plugin as it stands: enabled, installed only, or failed and why.
 
-    `code` is the word code of the failure, `reason` the sentence for people, `fix` what to do.
+    `code` is the word code of the failure, `reason` the sentence for people, `fix` what to do;
+    `resolver` looks secrets up, if it brings one; `packages` are the top-level packages that its
+    code is in.
     """
 
     name: str
@@ -54,6 +58,9 @@ class LoadedPlugin:
     formats: tuple[Format, ...] = ()
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     packs: tuple[Traversable, ...] = ()
+    commands: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    resolver: Callable[..., Any] | None = None
+    packages: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ class Plugins:
         """
         spec = self.systems.get(name)
         if spec is None:
-            raise PluginError("plugin.no-system", *self._why_missing(name))
+            raise self._why_missing(name)
         return self.made(spec)
 
     def made(self, spec: SystemSpec) -> type[System]:
@@ -95,17 +102,65 @@ class Plugins:
             )
         return _adapted(spec, system_class(base))
 
-    def _why_missing(self, name: str) -> tuple[str, ...]:
+    def owner(self, system: str) -> str | None:
+        """The plugin that brings a system, by name; None if none does."""
+        for plugin in self.loaded:
+            if any(each.name == system for each in plugin.systems):
+                return plugin.name
+        return None
+
+    def secret(self, reference: str) -> str | None:
+        """What a reference stands for at the first plugin that knows it; None if none does.
+
+        Raises:
+            ConfigError, AuthError, TransientError: as the plugin said. PluginError: it raised
+                anything else, took too long, or gave no text back.
+        """
+        for plugin in self.loaded:
+            if plugin.resolver is not None:
+                found = _resolved(plugin.name, plugin.resolver, reference)
+                if found is not None:
+                    return found
+        return None
+
+    def _why_missing(self, name: str) -> PluginError:
         for plugin in self.loaded:
             if plugin.state == "failed" and plugin.name == name:
-                return (f"the plugin {name} failed: {plugin.reason}",)
+                why = f"the plugin {name} failed: {plugin.reason}"
+                return PluginError(plugin.code, why, fix=plugin.fix)
             if plugin.state == "installed" and plugin.name == name:
-                return (
-                    f"the plugin {name} is installed, but not enabled; "
-                    f'add "{name}" to enabled in [plugins]',
+                return PluginError(
+                    "plugin.not-enabled",
+                    f"the plugin {name} is installed, but not enabled",
+                    fix=f'Add "{name}" to enabled in [plugins].',
                 )
         known = ", ".join(sorted(self.systems)) or "none"
-        return (f"no enabled plugin brings a system {name!r}; there are: {known}",)
+        return PluginError(
+            "plugin.no-system",
+            f"no enabled plugin brings a system {name!r}; there are: {known}",
+            fix="Install the plugin and enable it, or correct the name: adapter plugins list",
+        )
+
+
+def _resolved(plugin: str, resolver: Callable[..., Any], reference: str) -> str | None:
+    try:
+        with interrupting(LOAD_SECONDS):
+            found = resolver(reference=reference)
+    except AdapterError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, it is named
+        raise PluginError(
+            "plugin.raised",
+            f"the plugin {plugin} raised {type(error).__name__} in resolve_secret()",
+            fix="Look at the log, and update the plugin or ask its maker.",
+        ) from None  # what it says may hold the secret
+    if found is None or isinstance(found, str):
+        return found
+    raise PluginError(
+        "plugin.wrong-type",
+        f"resolve_secret() of the plugin {plugin} gave a {type(found).__name__} back, no text",
+        fix="Update the plugin, or ask its maker.",
+    )
 
 
 def system_class(spec: SystemSpec) -> type[System]:
@@ -119,7 +174,8 @@ def system_class(spec: SystemSpec) -> type[System]:
         module, _, attribute = spec.system.partition(":")
         try:
             with interrupting(LOAD_SECONDS):
-                found = getattr(importlib.import_module(module), attribute)
+                loaded = importlib.import_module(module)
+            found = getattr(loaded, attribute, None)
         except (Exception, SystemExit) as error:  # a plugin may raise anything while it is imported
             raise PluginError(
                 "plugin.import-failed",
@@ -129,7 +185,9 @@ def system_class(spec: SystemSpec) -> type[System]:
             ) from error
     if not (isinstance(found, type) and issubclass(found, System)):
         raise PluginError(
-            "plugin.not-a-system", f"{spec.system} is no subclass of adapter.plugin.System"
+            "plugin.not-a-system",
+            f"{spec.system} is no subclass of adapter.plugin.System",
+            fix="Update the plugin, or ask its maker.",
         )
     lacking = undeclared(found)[0]
     if lacking:
@@ -253,38 +311,38 @@ def _load(point: metadata.EntryPoint, taken: Taken) -> LoadedPlugin:
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others run on
         fault = _fault(error)
         return _described(point, "failed", code=fault.code, reason=fault.message, fix=fault.fix)
-    return _described(point, "enabled", **brought)
+    return _described(point, "enabled", packages=_packages(point, brought["systems"]), **brought)
+
+
+def _packages(point: metadata.EntryPoint, systems: Iterable[SystemSpec]) -> frozenset[str]:
+    modules = [point.value]
+    modules += [
+        each.system if isinstance(each.system, str) else each.system.__module__ for each in systems
+    ]
+    ours = {"adapter", "builtins", ""}
+    return frozenset(re.split(r"[.:]", each)[0] for each in modules) - ours
 
 
 def collect(name: str, load: Callable[[], Any], taken: Taken) -> dict[str, Any]:
-    """What one plugin registers, checked: its systems, formats, functions and packs.
+    """What one plugin registers, checked: systems, formats, functions, packs, commands, secrets.
 
     Raises:
         PluginError: a hook returned the wrong thing, a name is taken, or the API is newer. Anything
             else that the plugin itself raises is let through.
     """
     if name in taken.names:
-        raise PluginError("plugin.double", f"the plugin {name} is already there", fix=_DOUBLE)
+        raise PluginError("plugin.double", f"the plugin {name} is already there", fix=DOUBLE)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(load(), name=name)
     manager.check_pending()
-    brought: dict[str, Any] = {
-        "systems": _items(manager.hook.register_systems(), SystemSpec),
-        "formats": _formats(manager.hook.register_formats()),
-        "functions": _functions(manager.hook.register_functions()),
-        "packs": _items(manager.hook.register_mapping_packs(), Traversable),
-    }
-    _refuse_newer(brought["systems"])
+    brought = registered(manager)
     systems = [each.name for each in brought["systems"]]
-    _refuse_doubles("system", systems, taken.systems)
-    _refuse_doubles("system", systems, taken.owners - {name})
-    _refuse_doubles("format", [each.name for each in brought["formats"]], taken.formats)
-    _refuse_doubles("function", list(brought["functions"]), taken.functions)
+    refuse_doubles("system", systems, taken.systems)
+    refuse_doubles("system", systems, taken.owners - {name})
+    refuse_doubles("format", [each.name for each in brought["formats"]], taken.formats)
+    refuse_doubles("function", list(brought["functions"]), taken.functions)
     return brought
-
-
-_DOUBLE = "Uninstall or disable one of the two: adapter plugins list"
 
 
 def _fault(error: BaseException) -> AdapterError:
@@ -306,60 +364,3 @@ def _said(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return said or f"{type(error).__name__}{where}"
-
-
-def _items(results: Iterable[Any], kind: type[Any]) -> tuple[Any, ...]:
-    items: list[Any] = []
-    for result in results:
-        if isinstance(result, str | bytes | Mapping) or not isinstance(result, Iterable):
-            raise PluginError("plugin.wrong-type", f"a hook did not return a list of {kind}")
-        for item in result:
-            if not isinstance(item, kind):
-                raise PluginError(
-                    "plugin.wrong-type",
-                    f"a hook returned a {type(item).__name__}, not a {kind.__name__}",
-                )
-            items.append(item)
-    return tuple(items)
-
-
-def _formats(results: Iterable[Any]) -> tuple[Format, ...]:
-    """Formats are known by what they do: a plugin need not inherit from anything of ours."""
-    items = _items(results, object)
-    for each in items:
-        missing = [name for name in _FORMAT if not hasattr(each, name)]
-        if missing:
-            raise PluginError(
-                "plugin.wrong-type",
-                f"the format {type(each).__name__} has no {missing[0]}",
-            )
-    return items
-
-
-_FORMAT = ("name", "split", "parse", "dump", "kind", "leaves", "notation")
-
-
-def _functions(results: Iterable[Any]) -> dict[str, Callable[..., Any]]:
-    functions: dict[str, Callable[..., Any]] = {}
-    for result in results:
-        if not isinstance(result, Mapping) or not all(callable(each) for each in result.values()):
-            raise PluginError("plugin.wrong-type", "register_functions returns functions by name")
-        functions |= result
-    return functions
-
-
-def _refuse_newer(specs: Iterable[SystemSpec]) -> None:
-    for spec in specs:
-        if not hookspecs.API_VERSION - 1 <= spec.api_version <= hookspecs.API_VERSION:
-            raise PluginError(
-                "plugin.api-version",
-                f"the system {spec.name} was written for plugin API {spec.api_version}, "
-                f"this adapter has {hookspecs.API_VERSION}",
-                fix="Update the adapter, or install a version of the plugin for its plugin API.",
-            )
-
-
-def _refuse_doubles(what: str, names: list[str], taken: Collection[str]) -> None:
-    for name in names:
-        if name in taken or names.count(name) > 1:
-            raise PluginError("plugin.double", f"the {what} {name} is already there", fix=_DOUBLE)

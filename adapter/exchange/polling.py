@@ -19,11 +19,12 @@ from typing import Any
 
 import structlog
 
+from adapter.exchange import watch
 from adapter.exchange.clock import Clock
 from adapter.exchange.fleet import Fleet
 from adapter.exchange.intake import take
 from adapter.exchange.sites import SiteFacts
-from adapter.exchange.watch import STRETCH_SECONDS, interrupting, raised, watched
+from adapter.exchange.watch import interrupting, raised, watched
 from adapter.plugin.errors import (
     AdapterError,
     AuthError,
@@ -171,7 +172,7 @@ class Pollers:
 
     async def _read(self, site: SiteFacts, system: Any, cursor: str | None, batch: Batch) -> None:
         """Read to the end, storing as it goes; what is left in the batch is the caller's."""
-        with interrupting(STRETCH_SECONDS):
+        with interrupting(watch.STRETCH_SECONDS):
             found = system.poll(cursor)
         if not isinstance(found, AsyncIterator):
             raise _wrong_type(site.name, "is no asynchronous iterator")
@@ -191,7 +192,7 @@ class Pollers:
         if close is None:
             return
         try:
-            await watched(close(), seconds=STRETCH_SECONDS)
+            await watched(close(), seconds=watch.STRETCH_SECONDS)
         except Exception as error:  # noqa: BLE001 - what was read counts, not how it ended
             self._log.warning("poll.close-failed", site=site, error=type(error).__name__)
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import datetime
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +27,7 @@ from adapter.exchange.mailer import SmtpMailer
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.metrics import Metrics
 from adapter.exchange.packs import formats_of, packs_of
+from adapter.exchange.plugin_guard import PluginGuard
 from adapter.exchange.plugins import Plugins, load_plugins
 from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
@@ -36,7 +35,7 @@ from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
 from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
-from adapter.plugin.errors import AdapterError
+from adapter.plugin.errors import AdapterError, PluginError
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
@@ -112,11 +111,11 @@ class Service:
         self.desk: Desk = Counter(
             store=store, ledger=self.ledger, clock=clock, moved=self.courier.wake.set
         )
+        self.guard = PluginGuard(self.plugins, self.fleet, memory_mib=config.plugins.memory_mib)
         self.metrics = Metrics(store, self.sites)
         self._address = ""
         self._arrived = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._executor: ProcessPoolExecutor | None = None
         self._stopping = False
         self._log = structlog.get_logger("service")
 
@@ -130,6 +129,21 @@ class Service:
         keyring = Keyring.load(config.store.key, base=config.folder)
         store = Store.open(store_url(config), keyring)
         return cls(config, pages=pages, store=store, keyring=keyring, clock=clock or SystemClock())
+
+    def hold_strictly(self) -> None:
+        """For `--strict`: nothing that is configured may be out of order for good.
+
+        Raises:
+            PluginError: an enabled plugin failed. ConfigError, PluginError: what the first site
+                that cannot work says; peers that are down are no reason.
+        """
+        for plugin in self.plugins.loaded:
+            if plugin.state == "failed":
+                raise PluginError(
+                    plugin.code, f"the plugin {plugin.name}: {plugin.reason}", fix=plugin.fix
+                )
+        for fault in self.fleet.faults.values():
+            raise fault
 
     def now(self) -> datetime:
         """The time, with UTC offset."""
@@ -150,14 +164,9 @@ class Service:
         """Somebody put a message into the inbox."""
         self._arrived.set()
 
-    def executor(self) -> Executor:
-        """Worker processes, started when first used, as fresh interpreters: no lock is copied."""
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
-        return self._executor
-
     async def start(self) -> None:
         """Open every site, start engine and courier, then listen."""
+        self.guard.start()
         await self.fleet.open()
         self._tasks = [
             asyncio.create_task(self._run_engine(), name="engine"),
@@ -169,6 +178,7 @@ class Service:
 
     async def start_delivering(self) -> None:
         """Open every site and deliver; take nothing in, and leave the inbox to others."""
+        self.guard.start()
         await self.fleet.open()
         self._tasks = [asyncio.create_task(self.courier.run(), name="courier")]
 
@@ -183,8 +193,7 @@ class Service:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.fleet.close()
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        self.guard.stop()
         self.store.close()
 
     async def _run_engine(self) -> None:

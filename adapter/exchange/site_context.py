@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -14,6 +13,7 @@ import structlog
 
 from adapter.exchange.desk import Desk
 from adapter.exchange.intake import refuse, take
+from adapter.exchange.pool import SitePool
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.context import Log, Site, State
 from adapter.plugin.errors import ConfigError, TransientError
@@ -65,10 +65,6 @@ class Core(Protocol):
         """How the outside reaches this server."""
         ...
 
-    def executor(self) -> Executor:
-        """Worker processes."""
-        ...
-
     def received(self) -> None:
         """Somebody put a message into the inbox."""
         ...
@@ -114,6 +110,7 @@ class SiteContext:
         self._core = core
         self._settings = settings
         self._client: SiteClient | None = None
+        self._pool = SitePool(facts.name)
         self._facts = facts
         self._log = structlog.get_logger("plugin").bind(site=facts.name)
         self._state = SiteState(core.store, facts, core.organization)
@@ -168,7 +165,8 @@ class SiteContext:
         )
 
     async def close(self) -> None:
-        """Let go of connections; the core calls it when the system is closed."""
+        """Let go of connections and workers; the core calls it when the system is closed."""
+        self._pool.close()
         if self._client is not None:
             await self._client.aclose()
             self._client = None
@@ -199,9 +197,8 @@ class SiteContext:
         return f"{self._core.base_url()}/sites/{self._facts.name}/{path.lstrip('/')}"
 
     async def offload(self, function: Callable[..., T], *args: Any) -> T:
-        """Run in a worker process."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._core.executor(), function, *args)
+        """Run in a worker process of this site's own."""
+        return await self._pool.run(function, *args)
 
     async def receive(self, message: Inbound) -> Receipt:
         """Make a message durable, once."""

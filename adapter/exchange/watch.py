@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-from adapter.plugin.errors import PluginError, TransientError
+from adapter.plugin.errors import AdapterError, PluginError, TransientError
+from adapter.security.known_secrets import scrubbed
 
 T = TypeVar("T")
 STRETCH_SECONDS = 10.0
@@ -81,11 +82,17 @@ class _Watched(Awaitable[T]):
                 fault = error
 
 
-async def watched(inner: Awaitable[T], *, seconds: float, stretch: float = STRETCH_SECONDS) -> T:
+def stretched(inner: Awaitable[T], stretch: float) -> Awaitable[T]:
+    """As `watched`, without an end: what may take long, but must not hold up the loop."""
+    return _Watched(inner, stretch)
+
+
+async def watched(inner: Awaitable[T], *, seconds: float, stretch: float | None = None) -> T:
     """Await a plugin's code, and come back whatever it does.
 
     Args:
-        seconds: how long it may take in all; `stretch`: how long without an await.
+        seconds: how long it may take in all; `stretch`: how long without an await, if not
+            `STRETCH_SECONDS`.
 
     Raises:
         TransientError: ``plugin.too-slow``. PluginError: it blocked, tried to end the process, or
@@ -94,7 +101,9 @@ async def watched(inner: Awaitable[T], *, seconds: float, stretch: float = STRET
     task = asyncio.current_task()
     try:
         async with asyncio.timeout(seconds):
-            return await _Watched(inner, stretch)
+            return await stretched(inner, STRETCH_SECONDS if stretch is None else stretch)
+    except AdapterError as error:
+        raise scrubbed(error)  # noqa: B904 - the same error, without what must not be repeated
     except TimeoutError as error:
         raise TransientError(
             "plugin.too-slow", f"the plugin did not finish within {seconds:.0f} s"

@@ -81,3 +81,40 @@ def register_mapping_packs() -> Iterable[Traversable]:  # type: ignore[empty-bod
         def register_mapping_packs():
             return [importlib.resources.files("adapter_acme") / "mappings" / "acme"]
     """
+
+
+@hookspec
+def register_commands() -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+    """Commands of the plugin's own: ``adapter PLUGIN COMMAND …``.
+
+    Called when: a person calls ``adapter PLUGIN …`` or `adapter plugins show`; also at load, where
+    the result is checked. No configuration and no store are given: a command works on what stands
+    on its line, as tools for setting up and looking do.
+    Returns: functions by the word that calls them. The docstring is the help; parameters become
+    arguments and options as in Typer. An `AdapterError` that it raises is shown with its fix, and
+    gives the exit code of its class.
+    Example::
+
+        @hookimpl
+        def register_commands():
+            return {"ping": ping}
+    """
+
+
+@hookspec(firstresult=True)
+def resolve_secret(reference: str) -> str | None:
+    """Look up a secret that the configuration refers to, for example in a vault.
+
+    Called when: a site is opened, for every setting that reads ``word:…`` and is neither ``env:``
+    nor ``file:``; the first plugin that gives a value back is believed. The key of the store is
+    read before plugins are, and takes ``env:`` and ``file:`` alone. A plugin that is not enabled
+    is never asked.
+    Returns: the secret; None if the reference is not of this plugin's kind. A `ConfigError` if it
+    is, and there is no such secret.
+    Example::
+
+        @hookimpl
+        def resolve_secret(reference):
+            kind, _, name = reference.partition(":")
+            return vault.read(name) if kind == "vault" else None
+    """

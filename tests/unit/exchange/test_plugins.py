@@ -20,6 +20,7 @@ class Point:
 
     def __init__(self, name: str, module: ModuleType | BaseException) -> None:
         self.name = name
+        self.value = name
         self._module = module
 
     def load(self) -> ModuleType:
