@@ -12,7 +12,7 @@ from typing import Literal
 
 from adapter.exchange.audit_event import audit_event
 from adapter.exchange.clock import Clock, moment
-from adapter.exchange.kept import Cause, Kept
+from adapter.exchange.kept import Cause, Kept, is_party
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper, Read
 from adapter.exchange.news import Told
@@ -20,6 +20,7 @@ from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import DataError
 from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import to_document
+from adapter.referral.facts import answered
 from adapter.referral.lifecycle import lifecycle
 from adapter.referral.model import (
     Acknowledgement,
@@ -31,7 +32,7 @@ from adapter.referral.model import (
     ReferralEvent,
 )
 from adapter.referral.programs import Program
-from adapter.referral.room import Case, Decision, Entry, Move, Refused, cancel, move
+from adapter.referral.room import Case, Decision, Entry, Refused, cancel
 from adapter.store.inbox import InboxRow
 from adapter.store.transaction import Transaction
 
@@ -73,7 +74,9 @@ class Engine:
         """
         if not tx.inbox.take(row.id):
             return Processed(state="taken")
-        site = self.sites[row.site]
+        site = self.sites.get(row.site)
+        if site is None:
+            return self._homeless(tx, row)
         try:
             read = self.mapper.read(
                 row.raw,
@@ -99,6 +102,16 @@ class Engine:
             return Processed(state="quarantined", error=error)
         tx.inbox.mark(row.id, "processed", referral=referral)
         return Processed(state="processed", referral=referral)
+
+    def _homeless(self, tx: Transaction, row: InboxRow) -> Processed:
+        """A message of a site that was taken out of the configuration before it was worked on."""
+        error = DataError(
+            "message.no-site",
+            f"the site {row.site} is configured no more, so that nobody knows how to read this",
+            fix=f"Add [sites.{row.site}] to adapter.toml again and replay it, or discard it.",
+        )
+        tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
+        return Processed(state="quarantined", error=error)
 
     def _tell_sender(
         self, tx: Transaction, row: InboxRow, site: SiteFacts, error: DataError
@@ -143,12 +156,15 @@ class Engine:
         )
         if event.kind == "request" and kept is None:
             return self._new(tx, row, site, event, cause, received)
-        if kept is None:
+        if kept is None or not is_party(kept, row.site):
             raise DataError(
-                "referral.unknown",
+                "referral.unknown" if kept is None else "referral.of-another-site",
                 f"a {row.kind} came for a referral that is not known here",
                 fix="Check the referral number, or wait for the request and replay this message.",
             )
+        further = _further(kept, event)
+        if further is not None:
+            return self._refer_on(tx, kept, further, cause, received)
         decision, told = self._change(kept, event, site, cause)
         told = self._with_acknowledgement(told, event.envelope, decision.refused)
         current = replace(kept, envelope=self._newer(kept.envelope, event.envelope))
@@ -216,6 +232,25 @@ class Engine:
         )
         self._audit(tx, "C", referral.id or "", referral, cause)
         return referral.id or ""
+
+    def _refer_on(
+        self, tx: Transaction, kept: Kept, stated: Fulfilment, cause: Cause, received: Entry
+    ) -> str:
+        """One more fulfilment of a referral that is open: after a decline, or beside the first."""
+        choice = choose(kept.case.referral, self.programs, self.send)
+        program = choice.program
+        made = first_fulfilment(kept.case.referral, stated, program, cause.at)
+        entry = Entry(
+            kind=f"fulfilment.{made.status}",
+            fulfilment=made.id,
+            data={"program": program.id if program else None, "why": list(choice.why)},
+        )
+        now = self.ledger.add_fulfilment(tx, kept, made, program.site if program else None)
+        decision = Decision(case=now.case, entries=(received, entry))
+        told = [Told(event="request", to="performer", fulfilment=made.id)]
+        self.ledger.write(tx, now, decision, cause, told)
+        self._audit(tx, "U", kept.id, kept.case.referral, cause)
+        return kept.id
 
     def _audit(
         self, tx: Transaction, action: Literal["C", "U"], own: str, referral: Referral, cause: Cause
@@ -286,24 +321,12 @@ class Engine:
     ) -> tuple[Decision, list[Told]]:
         """A performer's own system says how it stands."""
         table = lifecycle(site.lifecycle)
+        now = cause.at.isoformat(timespec="milliseconds")
         decision = Decision(case=kept.case)
         told: list[Told] = []
         for said in event.fulfilments:
             own = self._own_fulfilment(decision.case, said, kept, cause.site)
-            step = move(
-                decision.case,
-                Move(
-                    fulfilment=own,
-                    actor="performer",
-                    to=said.status,
-                    reason=said.reason,
-                    outcome=said.outcome,
-                    note=said.notes[-1] if said.notes else None,
-                    lenient=True,
-                ),
-                table,
-                cause.at.isoformat(timespec="milliseconds"),
-            )
+            step = answered(decision.case, own, said, table, now)
             told += _told(step)
             decision = Decision(
                 case=step.case,
@@ -335,16 +358,27 @@ class Engine:
             text=refused.message if refused else None,
             error_code="207" if refused else None,
         )
-        answered = []
+        sent = []
         for each in told:
             if not each.event.endswith("-answer"):
-                answered.append(each)
+                sent.append(each)
             elif asked.application_ack != "NE":
-                answered.append(replace(each, acknowledges=said))
-        return answered
+                sent.append(replace(each, acknowledges=said))
+        return sent
 
     def _newer(self, before: Envelope | None, after: Envelope | None) -> Envelope | None:
         return before or after
+
+
+def _further(kept: Kept, event: ReferralEvent) -> Fulfilment | None:
+    """The fulfilment that a request for a known, open referral adds; None if it only says it again.
+
+    Rejected does not end a referral (SDOH-CC 3.0, Referral Workflow, step 7).
+    """
+    if event.kind != "request" or kept.case.referral.status not in ("active", "unknown"):
+        return None
+    new = [each for each in event.fulfilments if each.id and not kept.case.fulfilment(each.id)]
+    return new[0] if new else None
 
 
 def _told(decision: Decision) -> list[Told]:

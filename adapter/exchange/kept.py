@@ -44,6 +44,11 @@ class Kept:
     held: Mapping[str, Held]
 
 
+def is_party(kept: Kept, site: str) -> bool:
+    """Whether a referral is this site's: it made it, or carries it out."""
+    return kept.site == site or any(each.destination == site for each in kept.held.values())
+
+
 def journal(
     tx: Transaction, organization: str, referral: str, entries: Iterable[Entry], cause: Cause
 ) -> None:
