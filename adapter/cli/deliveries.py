@@ -41,6 +41,37 @@ def list_deliveries(
 
 
 @app.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
+    config: ConfigOption = DEFAULT,
+    content: Annotated[
+        bool,
+        typer.Option("--content", help="Show what is delivered too; the view is audited."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show how one delivery stands, and what stands in its way; its content only if asked for."""
+    from adapter.exchange import operations
+
+    settings = read(config)
+    if content:
+        row = act(settings, lambda tx: operations.delivery_with_content(tx, identity))
+    else:
+        row = ask(settings, lambda tx: operations.delivery_in_its_lane(tx, identity))
+    if as_json:
+        emit(row)
+        return
+    document = row.pop("content", None)
+    for name, value in row.items():
+        if value is not None:
+            typer.echo(f"{name.replace('_', ' '):<12} {value}")
+    if document is not None:
+        import orjson
+
+        typer.echo("\n" + orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+@app.command()
 def retry(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
     config: ConfigOption = DEFAULT,

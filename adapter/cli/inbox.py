@@ -80,8 +80,12 @@ def replay(
     """Let the service work on a quarantined message again, after its cause was mended."""
     from adapter.exchange import operations, queries
 
+    settings = read(config)
     row = act(
-        read(config), lambda tx: queries.inbox_row(_reread(tx, operations.replay(tx, identity)))
+        settings,
+        lambda tx: queries.inbox_row(
+            _reread(tx, operations.replay(tx, identity, settings.sites.keys()))
+        ),
     )
     _tell(row, "will be worked on again", as_json=as_json)
 
@@ -116,7 +120,12 @@ def _with_content(tx: Transaction, identity: str) -> dict[str, Any]:
 
     row = _found(tx, identity)
     event = audit_event(
-        "R", f"Binary/{row.id}", actor="operator", site=row.site, at=datetime.now(UTC)
+        "R",
+        f"Binary/{row.id}",
+        actor="operator",
+        site="command line",
+        at=datetime.now(UTC),
+        role="operator",
     )
     tx.audit.append(event, organization=row.organization, referral=row.referral)
     return {**queries.inbox_row(row), "content": row.raw.decode("utf-8", "replace")}

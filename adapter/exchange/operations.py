@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from adapter.exchange.audit_event import audit_event
+from adapter.exchange import queries
+from adapter.exchange.audit_event import audit_event, read_by_operator
 from adapter.plugin.errors import DataError
 from adapter.store.cases import CaseRow
 from adapter.store.erasure import erase
@@ -18,11 +19,14 @@ from adapter.store.transaction import Transaction
 OPERATOR = "operator"
 
 
-def replay(tx: Transaction, identity: str) -> InboxRow:
+def replay(tx: Transaction, identity: str, sites: Collection[str]) -> InboxRow:
     """Let the engine take a quarantined message again, in its old place.
 
+    `sites` are those that are configured: what the FHIR API took was answered at once and cannot
+    be worked on again, and for a site that was removed nobody would know how to read it.
+
     Raises:
-        DataError: there is no such message, or it is not quarantined.
+        DataError: there is no such message, it is not quarantined, or its site is none of `sites`.
     """
     row = _message(tx, identity)
     if row.state != "quarantined":
@@ -30,6 +34,13 @@ def replay(tx: Transaction, identity: str) -> InboxRow:
             "inbox.not-quarantined",
             f"the message is {row.state}; only a quarantined one can be replayed",
             fix="See the states with: adapter inbox list",
+        )
+    if row.site not in sites:
+        raise DataError(
+            "inbox.no-site",
+            f"the message came by {row.site}, which is no configured site",
+            fix="What came by the FHIR API must be sent again by its client; else add the site to"
+            " adapter.toml again, or discard the message.",
         )
     tx.inbox.replay(row.id)
     _journal(tx, row.organization, row.site, "message.replayed", inbox=row.id)
@@ -177,6 +188,39 @@ def _numbers(row: CaseRow) -> set[tuple[str, str]]:
         for each in subject.get("identifiers", ())
         if each.get("value")
     }
+
+
+def delivery_in_its_lane(tx: Transaction, identity: str) -> dict[str, Any]:
+    """One delivery, with the one that it waits for in its lane and the state of its site.
+
+    Raises:
+        DataError: there is no such delivery.
+    """
+    row = _delivery(tx, identity)
+    lane = [
+        each
+        for each in tx.outbox.list(referral=row.referral)
+        if each.destination == row.destination and each.lane_sequence < row.lane_sequence
+    ]
+    open_ones = [each.id for each in lane if each.state not in ("delivered", "discarded")]
+    site = tx.sites.get(row.destination)
+    return {
+        **queries.delivery(row),
+        "created_at": row.created_at.isoformat(timespec="milliseconds"),
+        "done_at": row.done_at.isoformat(timespec="milliseconds") if row.done_at else None,
+        "code": row.code,
+        "reason": row.reason,
+        "waits_for": open_ones[0] if open_ones else None,
+        "site_state": site.state if site else None,
+    }
+
+
+def delivery_with_content(tx: Transaction, identity: str) -> dict[str, Any]:
+    """As `delivery_in_its_lane`, with what is delivered; audited in the same transaction."""
+    row = _delivery(tx, identity)
+    event = read_by_operator(f"Binary/{row.id}", what="a delivery's content", at=tx.now())
+    tx.audit.append(event, organization=row.organization, referral=row.referral)
+    return {**delivery_in_its_lane(tx, identity), "content": row.document}
 
 
 def _message(tx: Transaction, identity: str) -> InboxRow:

@@ -64,9 +64,9 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
             main([*words, "--config", str(folder / "adapter.toml"), *extra])
         printed = capsys.readouterr()
         assert ended.value.code == expect, printed.err
-        if expect not in (0, 1) or text:
+        if expect not in (0, 1) or text or not printed.out:
             return printed.out + printed.err
-        return json.loads(printed.out) if printed.out else printed.err
+        return json.loads(printed.out)
 
     return call
 
@@ -246,3 +246,30 @@ def test_the_doctor_tells_of_a_key_that_others_may_read(run: Run, folder: Path) 
     (folder / "adapter.key").chmod(0o644)
     (row,) = [row for row in run("doctor", "--offline") if row["check"] == "keys"]
     assert (row["state"], row["fix"]) == ("warn", f"chmod 600 {folder / 'adapter.key'}")
+
+
+def test_a_delivery_shows_what_it_waits_for_and_its_content_only_if_asked_and_audited(
+    run: Run, folder: Path
+) -> None:
+    first = run("deliveries", "list")[0]
+    with _open(folder) as store:
+        behind = store.write_now(lambda tx: queue(tx, first["referral"]))
+        before = len(store.read_now(lambda tx: tx.audit.list()))
+    shown = run("deliveries", "show", behind)
+    assert shown["waits_for"] == first["id"]
+    assert "content" not in shown
+    assert run("deliveries", "show", behind, "--content")["content"] == {"event": "request"}
+    with _open(folder) as store:
+        events = store.read_now(lambda tx: tx.audit.list())[before:]
+    assert [each.event["entity"][0]["what"]["reference"] for each in events] == [f"Binary/{behind}"]
+
+
+def test_what_the_api_took_cannot_be_replayed_and_says_why(run: Run, folder: Path) -> None:
+    with _open(folder) as store:
+        row = store.write_now(lambda tx: receive(tx, "x", site="api"))
+        store.write_now(
+            lambda tx: tx.inbox.mark(row.id, "quarantined", code="c", error="e", fix="f")
+        )
+    told = run("inbox", "replay", row.id, expect=1)
+    assert "Code: inbox.no-site" in told
+    run("inbox", "discard", row.id, "--reason", "the client sends it again")
