@@ -18,6 +18,7 @@ from adapter.api.health import health_routes
 from adapter.api.key_sets import KeySets
 from adapter.api.message import process_message
 from adapter.api.metadata import capability_statement
+from adapter.api.openapi import openapi
 from adapter.api.operations import operate
 from adapter.api.read import history, read, type_history, vread
 from adapter.api.response import FhirResponse
@@ -36,6 +37,7 @@ def build_app(service: Service) -> Starlette:
     """The application of a running service."""
     fhir: list[BaseRoute] = [
         Route("/metadata", metadata),
+        Route("/openapi.json", openapi),
         Route("/.well-known/smart-configuration", configuration),
         Route("/", process, methods=["POST"]),
         *terminology_routes(),
@@ -57,6 +59,7 @@ def build_app(service: Service) -> Starlette:
         routes=[
             Route("/.well-known/smart-configuration", configuration),
             Route("/token", token, methods=["POST"]),
+            Route("/openapi.json", openapi),
             *health_routes(),
             Route("/.well-known/jwks.json", signing_keys),
             Route("/fhir", process, methods=["POST"]),
