@@ -1,4 +1,4 @@
-"""A peer that sends the nastiest data that its format allows, for tests."""
+"""A peer that is up to no good, for tests: nasty data (`data`) and a nasty server (`server`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def register_systems() -> list[SystemSpec]:
         SystemSpec(
             name="hostile",
             system="adapter_hostile.system:Hostile",
-            summary="For tests: data as nasty as JSON allows",
+            summary="For tests: nasty data from a nasty server",
         )
     ]
 

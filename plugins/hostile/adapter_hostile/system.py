@@ -1,160 +1,18 @@
-"""A peer with a small JSON API: it sends us messages, keeps some for us, and takes ours."""
+"""The example's system under a name of its own: what is hostile is its peer and what that sends."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import ClassVar
 
-import orjson
-
-from adapter.plugin import (
-    FULL,
-    AdapterError,
-    Capabilities,
-    Check,
-    Context,
-    DataError,
-    Delivered,
-    HttpEndpoint,
-    Inbound,
-    Listener,
-    Outbound,
-    System,
-    SystemConfig,
-    SystemFault,
-)
-from adapter_hostile.config import HostileConfig
-from adapter_hostile.door import FORMAT, Door
-
-EVENTS = {
-    "request": "request",
-    "modify": "modify",
-    "cancel": "cancel",
-    "answer": "answer",
-    "request-answer": "answer",
-    "modify-answer": "answer",
-    "cancel-answer": "answer",
-    "status-answer": "answer",
-    "outcome": "outcome",
-}
+from adapter_hostile.format import HostileFormat
+from adapter_reference.format import ReferenceFormat
+from adapter_reference.system import Reference
 
 
-class Hostile(System):
-    """One site whose peer speaks this JSON."""
+class Hostile(Reference):
+    """One site whose peer is a `adapter_hostile.server.HostileServer`, or as bad."""
 
     name = "hostile"
-    Config = HostileConfig
-    capabilities = Capabilities(
-        receives=FULL,
-        polls=FULL,
-        delivers=FULL,
-        finds=FULL,
-        outbound_format=FORMAT.name,
-        outbound_kinds=EVENTS,
-    )
-    config: HostileConfig
-
-    def __init__(self, config: SystemConfig, context: Context) -> None:
-        super().__init__(config, context)
-        self._door = Door(context, self.config.max_bytes)
-
-    def endpoints(self) -> Sequence[Listener | HttpEndpoint]:
-        """POST messages here."""
-        return [HttpEndpoint(self._door.app)]
-
-    async def check(self) -> list[Check]:
-        """Ask the peer how it is; it says so to those whom it lets in."""
-        try:
-            await self.context.http.get("status", route="/status")
-        except AdapterError as error:
-            return [Check(name="peer", state="fail", detail=error.message, fix=error.fix or _FIX)]
-        return [Check(name="peer", state="ok", detail="the peer answers and lets us in")]
-
-    async def deliver(self, message: Outbound) -> Delivered:
-        """Hand over one message; the delivery's id makes a repetition harmless.
-
-        Raises:
-            AdapterError: as `adapter.plugin.http.Http` names them.
-        """
-        response = await self.context.http.post(
-            "messages",
-            content=message.body,
-            headers={"Content-Type": "application/json", "Idempotency-Key": message.id},
-            idempotent=True,
-            route="/messages",
-        )
-        return _delivered(_object(response.content))
-
-    async def find(self, message: Outbound) -> Delivered | None:
-        """What the peer has under this delivery's id."""
-        response = await self.context.http.get(
-            "messages", params={"key": message.id}, route="/messages"
-        )
-        items = _items(_object(response.content))
-        return _delivered(items[0]) if items else None
-
-    async def poll(self, cursor: str | None) -> AsyncIterator[tuple[Inbound, str]]:
-        """Everything that the peer keeps for us after the cursor, page by page.
-
-        A message that we cannot read is handed over all the same: the core sets it aside, and the
-        others go on.
-        """
-        params = {"after": cursor or "", "limit": str(self.config.page_size)}
-        pages = self.context.http.pages(
-            "outbox", params=params, next_link=lambda page: _next(page.content), route="/outbox"
-        )
-        async for page in pages:
-            for item in _items(_object(page.content)):
-                yield _inbound(item), str(item["cursor"])
-
-
-_FIX = "Look whether the peer runs, and whether base_url is right."
-
-
-def _inbound(item: dict[str, Any]) -> Inbound:
-    raw = orjson.dumps(item["message"])
-    key = f"outbox-{item['cursor']}"
-    try:
-        tree = FORMAT.parse(raw)
-    except DataError:
-        return Inbound(raw=raw, format=FORMAT.name, kind="unknown", key=key)
-    test = tree.get("test") is True
-    return Inbound(
-        raw=raw, format=FORMAT.name, kind=FORMAT.kind(tree), key=str(tree["id"]), test=test
-    )
-
-
-def _delivered(found: dict[str, Any]) -> Delivered:
-    if not isinstance(found.get("id"), str):
-        raise _broken("has no id")
-    return Delivered(external_ids={"message": found["id"]})
-
-
-def _items(found: dict[str, Any]) -> list[dict[str, Any]]:
-    items = found.get("items")
-    if not isinstance(items, list) or not all(isinstance(each, dict) for each in items):
-        raise _broken("has no list of items")
-    return items
-
-
-def _next(content: bytes) -> str | None:
-    following = _object(content).get("next")
-    return following if isinstance(following, str) else None
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        found = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        raise _broken("is no JSON") from None
-    if not isinstance(found, dict):
-        raise _broken("is no JSON object")
-    return found
-
-
-def _broken(why: str) -> SystemFault:
-    return SystemFault(
-        "hostile.answer",
-        f"the peer's answer {why}",
-        fix="Check that base_url leads to the API; ask the peer's maker.",
-    )
+    capabilities = replace(Reference.capabilities, outbound_format=HostileFormat.name)
+    format: ClassVar[ReferenceFormat] = HostileFormat()

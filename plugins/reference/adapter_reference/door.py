@@ -11,14 +11,13 @@ from starlette.routing import Route
 from adapter.plugin import Context, DataError, Inbound, Refusal, TransientError
 from adapter_reference.format import ReferenceFormat
 
-FORMAT = ReferenceFormat()
-
 
 class Door:
-    """The HTTP endpoint of one site."""
+    """The HTTP endpoint of one site, for messages of one format."""
 
-    def __init__(self, context: Context, max_bytes: int) -> None:
+    def __init__(self, context: Context, max_bytes: int, format: ReferenceFormat) -> None:
         self._context = context
+        self._format = format
         self._max_bytes = max_bytes
         self.app = Starlette(routes=[Route("/messages", self._take, methods=["POST"])])
 
@@ -46,13 +45,13 @@ class Door:
         return b"".join(parts) if size <= self._max_bytes else b""
 
     async def _keep(self, raw: bytes) -> Response:
-        tree = FORMAT.parse(raw)
+        tree = self._format.parse(raw)
         answer = orjson.dumps({"state": "accepted", "id": tree["id"]})
         receipt = await self._context.receive(
             Inbound(
                 raw=raw,
-                format=FORMAT.name,
-                kind=FORMAT.kind(tree),
+                format=self._format.name,
+                kind=self._format.kind(tree),
                 key=tree["id"],
                 answer=answer,
                 test=tree.get("test") is True,
@@ -64,7 +63,7 @@ class Door:
 
     async def _refuse(self, raw: bytes, error: DataError) -> Response:
         refusal = Refusal(
-            raw=raw, format=FORMAT.name, code=error.code, message=error.message, fix=error.fix
+            raw=raw, format=self._format.name, code=error.code, message=error.message, fix=error.fix
         )
         try:
             await self._context.refuse(refusal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -24,7 +24,8 @@ from adapter.plugin import (
     SystemFault,
 )
 from adapter_reference.config import ReferenceConfig
-from adapter_reference.door import FORMAT, Door
+from adapter_reference.door import Door
+from adapter_reference.format import ReferenceFormat
 
 EVENTS = {
     "request": "request",
@@ -49,14 +50,15 @@ class Reference(System):
         polls=FULL,
         delivers=FULL,
         finds=FULL,
-        outbound_format=FORMAT.name,
+        outbound_format=ReferenceFormat.name,
         outbound_kinds=EVENTS,
     )
+    format: ClassVar[ReferenceFormat] = ReferenceFormat()
     config: ReferenceConfig
 
     def __init__(self, config: SystemConfig, context: Context) -> None:
         super().__init__(config, context)
-        self._door = Door(context, self.config.max_bytes)
+        self._door = Door(context, self.config.max_bytes, self.format)
 
     def endpoints(self) -> Sequence[Listener | HttpEndpoint]:
         """POST messages here."""
@@ -105,22 +107,24 @@ class Reference(System):
         )
         async for page in pages:
             for item in _items(_object(page.content)):
-                yield _inbound(item), str(item["cursor"])
+                if "message" not in item or not isinstance(item.get("cursor"), str | int):
+                    raise _broken("has an item without a message or a cursor")
+                yield _inbound(item, self.format), str(item["cursor"])
 
 
 _FIX = "Look whether the peer runs, and whether base_url is right."
 
 
-def _inbound(item: dict[str, Any]) -> Inbound:
+def _inbound(item: dict[str, Any], format: ReferenceFormat) -> Inbound:
     raw = orjson.dumps(item["message"])
     key = f"outbox-{item['cursor']}"
     try:
-        tree = FORMAT.parse(raw)
+        tree = format.parse(raw)
     except DataError:
-        return Inbound(raw=raw, format=FORMAT.name, kind="unknown", key=key)
+        return Inbound(raw=raw, format=format.name, kind="unknown", key=key)
     test = tree.get("test") is True
     return Inbound(
-        raw=raw, format=FORMAT.name, kind=FORMAT.kind(tree), key=str(tree["id"]), test=test
+        raw=raw, format=format.name, kind=format.kind(tree), key=str(tree["id"]), test=test
     )
 
 
