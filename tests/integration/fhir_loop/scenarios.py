@@ -197,3 +197,26 @@ def _activity(task: Json) -> str:
         if found.startswith("Procedure/"):
             return str(found)
     raise AssertionError(f"no Procedure in {task.get('output')}")
+
+
+def referred_again(folder: Path, emr: Server, agency: Server) -> Json:
+    """After a decline the EMR makes a new Task on the same request: a second try at the agency."""
+    who = parties(emr, agency)
+    hub = hub_between(folder, emr, agency, who)
+    with running(hub):
+        made = emr.transaction(referral(uuid.uuid4().hex[:10], requester=who.clinic, owner=who.hub))
+        query = f"Task?owner={who.agency}"
+        first = until("the agency has a Task", lambda: agency.found(query))[0]
+        agency.move(f"Task/{first['id']}", "rejected", statusReason={"text": "no places left"})
+        declined = becomes(emr, made["Task"], "rejected")
+        fixed = ("id", "meta", "status", "statusReason", "identifier", "lastModified", "note")
+        again = {name: value for name, value in declined.items() if name not in fixed}
+        second = emr.ask("POST", "Task", {**again, "status": "requested"})
+        theirs = until(
+            "the agency has a second Task",
+            lambda: [each for each in agency.found(query) if each["id"] != first["id"]],
+        )[0]
+        agency.move(f"Task/{theirs['id']}", "accepted")
+        becomes(emr, f"Task/{second['id']}", "accepted")
+        assert status(emr, made["Task"])() == "rejected", "the first answer stands"
+        return {"first": first, "second": theirs}
