@@ -6,11 +6,13 @@ reading and for engines that take it. The table remains the source.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
 
+from adapter.mapping.bound import split_condition
 from adapter.mapping.codes import CodeTable
 from adapter.mapping.packs import Packs
 from adapter.mapping.run import Map
@@ -117,7 +119,7 @@ def structure_map(mapping: Map, *, to_right: bool = True) -> str:
         f'uses "{BASE}/StructureDefinition/{target}" alias Target as target',
         "",
         f"group {_word(name)}(source src : Source, target tgt : Target) {{",
-        *_Writer(to_right).entries(table.rows, "src", "tgt", 1),
+        *_Writer(to_right, target != "fhir" and not to_right).entries(table.rows, "src", "tgt", 1),
         "}",
         "",
     ]
@@ -125,8 +127,9 @@ def structure_map(mapping: Map, *, to_right: bool = True) -> str:
 
 
 class _Writer:
-    def __init__(self, to_right: bool) -> None:
+    def __init__(self, to_right: bool, to_text: bool) -> None:
         self.to_right = to_right
+        self.to_text = to_text
         self.count = 0
 
     def entries(self, rows: Iterable[Entry], src: str, tgt: str, depth: int) -> Iterator[str]:
@@ -147,15 +150,15 @@ class _Writer:
             words = target.words if isinstance(target, Lost) else ""
             yield f"{pad}// {_path(source)}: not carried. {words}"
             return
-        to = f"{tgt}.{_quoted(target.text)}"
+        to = _reached(tgt, target.text)
         if isinstance(source, Const):
             yield f"{pad}{src} -> {to} = {_literal(source.value)} {rule};"
         elif isinstance(source, Same):
-            yield f'{pad}{src} -> {to} = reference("{source.text}") {rule};'
+            yield f"{pad}{src} -> {to} = reference({_literal(source.text)}) {rule};"
         elif isinstance(source, Place):
-            where = self.condition(row)
-            read = f"{src}.{_quoted(source.text)} as v{where}"
-            yield f"{pad}{read} -> {to} = {_transform(row, self.to_right)} {rule};"
+            read = f"{_reached(src, source.text)} as v{self.condition(row)}"
+            codec = f"  // {row.codec}" if row.codec else ""
+            yield f"{pad}{read} -> {to} = {self.transform(row)} {rule};{codec}"
 
     def block(self, block: Block, src: str, tgt: str, depth: int) -> Iterator[str]:
         self.count += 1
@@ -163,33 +166,62 @@ class _Writer:
         pad = "  " * depth
         inner, made = f"s{self.count}", f"t{self.count}"
         kind = "" if block.kind == "each" else " first"
+        read, write = _reached(src, source.text), _reached(tgt, target.text)
         where = self.condition(block)
-        read = src if source.text == "." else f"{src}.{_quoted(source.text)}"
-        write = tgt if target.text == "." else f"{tgt}.{_quoted(target.text)}"
-        yield f"{pad}{read} as {inner}{kind}{where} -> {write} as {made} then {{"
+        yield f"{pad}{read}{kind} as {inner}{where} -> {write} as {made} then {{"
         yield from self.entries(block.rows, inner, made, depth + 1)
         yield f'{pad}}} "block_{block.where.line}_{self.count}";'
 
     def condition(self, entry: Entry) -> str:
+        """The condition of the side that is read, in FHIRPath."""
         text = entry.when.left if self.to_right else entry.when.right
-        return f" where ({text})" if text else ""
+        if not text:
+            return ""
+        path, values, negated = split_condition(text)
+        there = _quoted(path)
+        if not values:
+            return f" where {there}.{'empty' if negated else 'exists'}()"
+        tests = [
+            f"{there} = {_literal(value)}" if value else f"{there}.empty()" for value in values
+        ]
+        found = f"({' or '.join(tests)})"
+        return f" where {found}.not()" if negated else f" where {found}"
+
+    def transform(self, row: Row) -> str:
+        """What makes the target's value: a code table, or a cast (the codec is named beside it)."""
+        name, _, arguments = (row.codec or "text").partition("(")
+        if name == "code":
+            table = f"{arguments.rstrip(')')}-{_side(self.to_right)}"
+            return f"translate(v, '{BASE}/ConceptMap/{table}', 'code')"
+        if name in ("text", "copy"):
+            return "v"
+        return f"cast(v, '{'string' if self.to_text else _TYPES.get(name, 'string')}')"
 
 
-def _transform(row: Row, to_right: bool) -> str:
-    codec = row.codec or "text"
-    name, _, arguments = codec.partition("(")
-    if name == "code":
-        table = f"{arguments.rstrip(')')}-{_side(to_right)}"
-        return f'translate(v, "{BASE}/ConceptMap/{table}", "code")'
-    return "v" if name in ("text", "copy") else f'c("{codec}", v)'
+_TYPES = {
+    "date": "date", "dateTime": "dateTime", "instant": "instant", "time": "time",
+    "integer": "integer", "decimal": "decimal", "boolean": "boolean", "flag": "boolean",
+    "name": "HumanName", "person": "HumanName", "address": "Address", "phone": "ContactPoint",
+    "identifier": "Identifier", "entity": "Identifier", "coding": "Coding", "codings": "Coding",
+    "concept": "CodeableConcept", "quantity": "Quantity", "period": "Period",
+    "attachment": "Attachment", "reference": "Reference",
+}  # fmt: skip
+
+
+def _reached(variable: str, path: str) -> str:
+    """A place under a variable; the variable itself for ``.``."""
+    return variable if path == "." else f"{variable}.{_quoted(path)}"
 
 
 def _path(end: Any) -> str:
     return end.text if isinstance(end, Place) else "const"
 
 
+_PLAIN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
+
+
 def _quoted(path: str) -> str:
-    return "`" + path + "`" if not path.replace(".", "").replace("_", "").isalnum() else path
+    return path if _PLAIN.fullmatch(path) else f"`{path}`"
 
 
 def _literal(value: Any) -> str:
