@@ -11,8 +11,10 @@ from alembic.migration import MigrationContext
 
 from adapter.security.keyring import Keyring
 from adapter.store import migrations, schema
+from adapter.store.check import check
 from adapter.store.dialect import Dialect, dialect_of
 from adapter.store.errors import StoreError
+from adapter.store.lane_jobs import lacking
 from adapter.store.store import Store
 from tests.integration.store.work import receive
 
@@ -128,3 +130,54 @@ def test_a_store_opens_again_with_what_it_held(address: str, keyring: Keyring) -
     again = Store.open(address, keyring, create=False)
     assert [row.key for row in again.read_now(lambda tx: tx.inbox.list())] == ["1"]
     again.close()
+
+
+def old_store(address: str) -> Dialect:
+    """A store of the first revision with one delivery that is due, as its version wrote it."""
+    dialect = dialect_of(address)
+    migrations.upgrade(dialect, "0001")
+    connection = dialect.connect(writer=True)
+    test = "true" if dialect.name == "postgresql" else "1"
+    connection.execute(
+        "INSERT INTO outbox (id, organization, referral, destination, lane_sequence, event, kind,"
+        " test, state, attempts, created_at, next_at, due_at)"
+        f" VALUES ('d-1', 'o', 'r-1', 'agency', 1, 'request', '', {test}, 'due', 0, 1, 1, 1)"
+    )
+    connection.execute("INSERT INTO outbox_bodies (sequence, organization) VALUES (1, 'o')")
+    connection.close()
+    return dialect
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_it_holds(
+    empty_address: str, keyring: Keyring
+) -> None:
+    dialect = old_store(empty_address)
+    assert migrations.standing(dialect) == "0001"
+    store = Store.open(empty_address, keyring)
+    try:
+        assert migrations.standing(dialect) == schema.HEAD
+        (row,) = store.read_now(lambda tx: tx.outbox.list())
+        assert (row.id, row.state) == ("d-1", "due")
+        assert [each for each in check(store) if each.state == "fail"] == []
+        if dialect.shared:
+            assert store.read_now(lambda tx: lacking(tx, tx.now())) == 0
+    finally:
+        store.close()
+
+
+def test_an_upgrade_killed_at_any_statement_leaves_the_old_version_and_can_be_run_again(
+    empty_address: str,
+) -> None:
+    dialect = old_store(empty_address)
+    statement, died = 1, True
+    while died:
+        statement += 1
+        with killed_at(statement):
+            try:
+                migrations.upgrade(dialect)
+            except Killed:
+                assert migrations.standing(dialect) == "0001"
+            else:
+                died = False
+    assert statement > 10
+    assert migrations.standing(dialect) == schema.HEAD
