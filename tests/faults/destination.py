@@ -252,10 +252,12 @@ def _delivered(stage: Stage, site: str) -> bool:
     return stage.store.read_now(lambda tx: all(r.state == "delivered" for r in _of(tx, site)))
 
 
-async def send(stage: Stage, number: str, program: str) -> None:
+async def send(
+    stage: Stage, number: str, program: str, *, text: str = "lonely since moving"
+) -> None:
     """One referral to a program, acknowledged."""
     reader, writer = await open_hl7_connection(*stage.mllp)
-    writer.writemessage(hl7.parse(referral(number).replace("WALK-1", program)))
+    writer.writemessage(hl7.parse(referral(number, text=text).replace("WALK-1", program)))
     await writer.drain()
     answer = await asyncio.wait_for(reader.readmessage(), 10)
     writer.close()

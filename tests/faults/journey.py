@@ -13,6 +13,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import hl7
 import httpx
@@ -20,7 +21,8 @@ from hl7.mllp import open_hl7_connection
 
 from adapter.cli.demonstration.agency import Visitor
 from adapter.cli.demonstration.mailbox import Mailbox, link_in
-from adapter.plugin.errors import AdapterError
+from adapter.plugin.errors import AdapterError, SystemFault
+from adapter.store.check import open_lanes
 from adapter.store.transaction import Transaction
 from tests.faults.stage import Stage
 from tests.integration.loop.harness import referral
@@ -40,9 +42,17 @@ _AGAIN = (
 class Agent(Visitor):
     """A visitor whose browser loads no certificates, which costs more than the whole visit."""
 
+    async def open(self, link: str) -> None:
+        """As a visitor does; a referral that is over already has nothing to press, and is open."""
+        try:
+            await super().open(link)
+        except SystemFault:
+            if not urlsplit(self._url).path.endswith("/referral"):
+                raise
+
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
-        self._browser = httpx.AsyncClient(follow_redirects=True, timeout=5, verify=False)
+        self._browser = httpx.AsyncClient(follow_redirects=True, timeout=60, verify=False)
         self._page = self._url = ""
 
 
@@ -130,7 +140,7 @@ class Journeys:
         """Until nothing is on its way any more."""
         assert self.stage.store is not None
         store = self.stage.store
-        await until(lambda: not store.read_now(_under_way))
+        await until(lambda: not store.read_now(under_way), 0.05)
 
     def count(self) -> Counts:
         """Compare what was acknowledged with what the receivers have, each message once."""
@@ -170,7 +180,6 @@ async def until(reached: Callable[[], bool], pause: float = 0.01) -> None:
         await asyncio.sleep(pause)
 
 
-def _under_way(tx: Transaction) -> bool:
-    return any(row.state in ("due", "sending", "waiting") for row in tx.outbox.list()) or bool(
-        tx.inbox.pending_sites()
-    )
+def under_way(tx: Transaction) -> set[str]:
+    """What is on its way: open lanes, and sites with messages that nothing was done with."""
+    return {f"{one} to {other}" for one, other in open_lanes(tx)} | set(tx.inbox.pending_sites())

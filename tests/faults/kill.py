@@ -15,7 +15,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from adapter.store.transaction import Transaction
-from tests.faults.journey import Counts, Journeys
+from tests.faults.journey import Counts, Journeys, under_way
 from tests.faults.stage import Stage
 from tests.faults.tour import STORES, Tour
 
@@ -185,17 +185,11 @@ class Kills:
     async def _measure(self, died: float) -> None:
         store = self.stage.store
         assert store is not None
-        left = await store.read(_left)
+        left = await store.read(under_way)
         while left:
-            left &= await store.read(_left)
+            left &= await store.read(under_way)
             await asyncio.sleep(0.05)
         self.recovery = max(self.recovery, time.monotonic() - died)
-
-
-def _left(tx: Transaction) -> set[str]:
-    """What is on its way: deliveries, and sites with messages that nothing was done with."""
-    rows = {row.id for row in tx.outbox.list() if row.state in ("due", "sending", "waiting")}
-    return rows | set(tx.inbox.pending_sites())
 
 
 async def _cases(stage: Stage) -> int:
