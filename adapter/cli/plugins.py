@@ -88,17 +88,17 @@ def new(
         typer.Option(
             min=0,
             max=2,
-            help="How much is yours: 1 mapping pack on a generic transport's code, 2 Python. "
-            "0 (a quirks file on the generic FHIR system) needs a plugin that is not installed.",
+            help="How much is yours: 0 a file of quirks, 1 a mapping pack, 2 Python. Not every "
+            "transport has every level: fhir has all, hl7v2 1, rest and files 2.",
         ),
     ] = 2,
     transport: Annotated[
         Literal["fhir", "rest", "hl7v2", "files"],
-        typer.Option(help="How the peer talks; fhir needs a plugin that is not installed."),
+        typer.Option(help="How the peer talks."),
     ] = "rest",
     auth: Annotated[
         Literal["none", "basic", "api-key", "oauth2", "smart", "oauth1", "mtls"],
-        typer.Option(help="How we prove who we are; rest only: files and hl7v2 take none."),
+        typer.Option(help="How we prove who we are, for rest and fhir."),
     ] = "none",
     as_json: JsonOption = False,
 ) -> None:

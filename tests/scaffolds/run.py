@@ -1,7 +1,8 @@
 """Write a plugin for every combination that `adapter plugins new` offers, and examine each.
 
-All are generated, built and installed into a folder of their own (without a network: nothing is
-resolved, nothing is fetched), then checked by ruff, mypy --strict and the conformance kit.
+All are generated, built and installed by pip into one folder of their own (without a network:
+nothing is resolved, nothing is fetched), then checked by ruff, mypy --strict and the conformance
+kit, which sees only what is installed there and in the environment.
 
     python tests/scaffolds/run.py [FOLDER]
 """
@@ -13,22 +14,51 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from itertools import product
 from pathlib import Path
 
 from adapter.cli.scaffold.scaffold import Choice, write
 
 AUTHS = ("none", "basic", "api-key", "oauth2", "smart", "oauth1", "mtls")
+FHIR_LEVELS = (0, 1, 2)
 CHOICES = (
+    *(
+        Choice(name=f"try-fhir-{level}-{auth}", transport="fhir", level=level, auth=auth)
+        for level, auth in product(FHIR_LEVELS, AUTHS)
+    ),
     *(Choice(name=f"try-rest-{auth}", auth=auth) for auth in AUTHS),
     Choice(name="try-files", transport="files"),
     Choice(name="try-hl7v2", transport="hl7v2", level=1),
 )
+"""Every combination."""
+
+PAIRWISE = tuple(
+    each
+    for each in CHOICES
+    if each.transport in ("files", "hl7v2")
+    or (each.transport == "rest" and each.auth in ("api-key", "smart", "mtls"))
+    or (each.level, each.auth) in {(0, "none"), (0, "oauth2"), (1, "basic"), (1, "smart")}
+    or (each.transport == "fhir" and (each.level, each.auth) in {(2, "oauth1"), (2, "api-key")})
+)
+"""About ten, in which each transport meets each level, and each level and scheme occurs."""
+
+KIT = """
+import sys
+import json
+from adapter_conformance.run import examine
+from adapter_conformance.subject import installed
+for name in sys.argv[1:]:
+    outcome = examine(installed(name))
+    failed = [f"{e.requirement.id}: {e.detail}" for e in outcome.results if e.word == "fail"]
+    print(json.dumps({"name": name, "level": outcome.level, "failed": failed}), flush=True)
+"""
 
 
 def run(*command: str, cwd: Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(site)} if site else None
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=cwd, env=env, capture_output=True, text=True
+        [sys.executable, *command], cwd=cwd, env=env, capture_output=True, text=True
     )
 
 
@@ -38,8 +68,8 @@ def install(folder: Path, choices: tuple[Choice, ...] = CHOICES) -> Path:
         write(choice, folder)
     site = folder / "site"
     done = run(
-        "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
-        "--disable-pip-version-check", "--target", str(site),
+        "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
+        "--no-compile", "--disable-pip-version-check", "--target", str(site),
         *(str(folder / choice.name) for choice in choices), cwd=folder,
     )  # fmt: skip
     if done.returncode:
@@ -51,33 +81,37 @@ def problems(folder: Path, site: Path, choices: tuple[Choice, ...] = CHOICES) ->
     """What ruff, mypy and the kit find; empty if everything is as it should be."""
     found = []
     for check in (("check",), ("format", "--check")):
-        done = run("ruff", *check, *(choice.name for choice in choices), cwd=folder)
+        done = run("-m", "ruff", *check, *(choice.name for choice in choices), cwd=folder)
         if done.returncode:
             found.append(f"ruff {check[0]}: {done.stdout}")
     packages = [part for choice in choices for part in ("-p", choice.package)]
-    done = run("mypy", "--strict", *packages, cwd=folder, site=site)
+    done = run("-m", "mypy", "--strict", *packages, cwd=folder, site=site)
     if done.returncode:
         found.append(f"mypy: {done.stdout}{done.stderr}")
+    return found + kit(folder, site, choices)
+
+
+def kit(folder: Path, site: Path, choices: tuple[Choice, ...]) -> list[str]:
+    """What the kit finds: one process that examines one after the other."""
+    done = run("-c", KIT, *(choice.name for choice in choices), cwd=folder, site=site)
+    rows = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    found = [f"the kit: {done.stderr}"] if done.returncode else []
     for choice in choices:
-        done = run("adapter.cli", "conform", choice.name, "--json", cwd=folder, site=site)
-        try:
-            report = json.loads(done.stdout)
-        except ValueError:
-            found.append(f"{choice.name}: {done.stderr}")
-            continue
-        failed = [row for row in report["requirements"] if row["result"] == "fail"]
-        if failed or report["level"] != "Complete":
-            found.append(f"{choice.name}: {report['level']} {failed}")
+        row = rows.get(choice.name)
+        if row is None or row["failed"] or row["level"] != "Complete":
+            found.append(f"{choice.name}: {row}")
     return found
 
 
 def main() -> int:
+    begun = time.monotonic()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else made)
         found = problems(folder, install(folder))
     for each in found:
         print(each)
-    print(f"{len(CHOICES)} plugins written and examined, {len(found)} problems")
+    took = time.monotonic() - begun
+    print(f"{len(CHOICES)} plugins written and examined, {len(found)} problems, {took:.0f} s")
     return 1 if found else 0
 
 
