@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import api_rows
 import mapping_rows
 import operations_rows
 import orjson
@@ -120,7 +121,7 @@ def all_rows(road: Road, *, full: bool) -> list[Row]:
         Row("the same, 32 in flight, per message", "NORMAL", 5, road.in_flight, 320),
         Row("read + map + dump alone", "CPU", 7, road.alone, 400),
     ]
-    for each in (mapping_rows, peer_rows):
+    for each in (mapping_rows, peer_rows, api_rows):
         found += each.rows(road)
     return found + operations_rows.rows(road, full=full)
 
