@@ -43,7 +43,9 @@ def serve(
     When everything is ready, one line is printed; with --json it is a JSON object with the
     addresses. On SIGTERM nothing more is taken, what is in flight is finished, and what is queued
     stays queued for the next start. A plugin that fails costs its own sites alone, unless --strict
-    is given: then the service ends with exit code 3.
+    is given: then the service ends with exit code 3. On SIGHUP, and when a file of a folder of
+    [mappings] changes, mapping tables are read again; faulty ones are refused, and the last good
+    ones stay.
     """
     from adapter.cli.logs import chosen_level, configure
 
@@ -86,6 +88,7 @@ async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
             await service.start()
             if strict:
                 service.hold_strictly()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.table_watch.ask)
             if not stop.is_set():
                 announce(ready(service, config), as_json=as_json)
             await stop.wait()

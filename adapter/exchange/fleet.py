@@ -179,6 +179,16 @@ class Fleet:
                 fix="Correct these keys; see the plugin's README for each setting.",
             ) from error
 
+    async def reopen(self, name: str) -> None:
+        """Open a site that stayed closed for its configuration, once that is mended."""
+        if name not in self._systems:
+            await self._open_or_retry(name, 1)
+
+    async def remark(self, name: str, fault: ConfigError | None) -> None:
+        """Say something about a site that is open and stays so, or take it back."""
+        if name in self._systems:
+            await self._state(name, "ready", fault)
+
     async def _open_or_retry(self, name: str, tries: int) -> None:
         system: System | None = None
         try:

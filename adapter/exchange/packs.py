@@ -12,7 +12,7 @@ from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
 from adapter.fhir.format import FhirFormat
 from adapter.mapping.errors import PackError
-from adapter.mapping.packs import Packs, load_packs
+from adapter.mapping.packs import Packs, load_packs, pack_folders, pack_formats
 from adapter.mapping.table import Fault
 from adapter.plugin.formats import Format
 from adapter.referral.csv_format import CsvFormat
@@ -31,7 +31,7 @@ def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Form
     folders: list[Path] = []
     if config:
         folders = [config.path(each) for each in config.mappings.folders]
-    return sound_packs(plugins, formats, overrides=folders)
+    return sound_packs(plugins, formats, overrides=folders, checked=True)
 
 
 def sound_packs(
@@ -40,8 +40,12 @@ def sound_packs(
     *,
     overrides: Iterable[Path | str] = (),
     compiled: bool = True,
+    checked: bool = False,
 ) -> Packs:
     """All packs but those of plugins that have faults: these are told and left out.
+
+    With `checked`, every row of what does not ship with the core is held against the definitions,
+    as `adapter mappings check` does.
 
     Raises:
         PackError: a site's own pack or one of the core's has a fault.
@@ -49,13 +53,16 @@ def sound_packs(
     kept = list(plugins.packs)
     while True:
         try:
-            return load_packs(
+            packs = load_packs(
                 formats,
                 overrides=overrides,
                 plugin_packs=kept,
                 functions=plugins.functions,
                 compiled=compiled,
             )
+            if checked:
+                _check([*pack_folders(overrides), *kept], packs, plugins)
+            return packs
         except PackError as error:
             faulty = [root for root in kept if faults_of(error, root)]
             if not faulty:
@@ -66,6 +73,18 @@ def sound_packs(
                     "plugin.pack-left-out", pack=root.name, fault=first.code, line=first.where.line
                 )
             kept = [root for root in kept if root not in faulty]
+
+
+def _check(roots: Iterable[Traversable], packs: Packs, plugins: Plugins) -> None:
+    """Check packs whose formats are at hand. Raises PackError."""
+    faults: list[object] = []
+    for root in roots:
+        if pack_formats(root) <= set(packs.formats):
+            from adapter.mapping.check import check_pack
+
+            faults += check_pack(root, packs.packs, packs.formats, plugins.functions)
+    if faults:
+        raise PackError(faults)
 
 
 def faults_of(error: PackError, root: Traversable) -> list[Fault]:

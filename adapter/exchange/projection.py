@@ -55,6 +55,10 @@ class Projector:
     """Projects cases through the FHIR pack, and writes what changed as new versions."""
 
     def __init__(self, packs: Packs) -> None:
+        self.use(packs)
+
+    def use(self, packs: Packs) -> None:
+        """Project by the tables of these packs from now on."""
         self._table = packs.find("fhir", "Bundle", "referral")
 
     def bundle(self, case: Case, site: str) -> Resource:

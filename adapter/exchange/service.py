@@ -26,7 +26,7 @@ from adapter.exchange.ledger import Ledger
 from adapter.exchange.mailer import SmtpMailer
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.metrics import Metrics
-from adapter.exchange.packs import formats_of, packs_of
+from adapter.exchange.packs import formats_of
 from adapter.exchange.plugin_guard import PluginGuard
 from adapter.exchange.plugins import Plugins, load_plugins
 from adapter.exchange.polling import Pollers
@@ -35,12 +35,15 @@ from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
 from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
+from adapter.exchange.tables import Tables, TableWatch
 from adapter.plugin.errors import AdapterError, PluginError
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
+    from adapter.mapping.packs import Packs
+    from adapter.plugin.system import SystemConfig
     from adapter.store.inbox import InboxRow
 
 BATCH = 32
@@ -60,7 +63,7 @@ class Service:
         self.clock = clock
         self.plugins: Plugins = load_plugins(config.plugins.enabled)
         self.formats = formats_of(self.plugins)
-        self.packs = packs_of(config, self.plugins, self.formats)
+        self.tables = Tables(config, self.plugins, self.formats)
         self.sites: Mapping[str, SiteFacts] = site_facts(config, self.plugins)
         programs = (
             load_programs(config.path(config.routing.programs)) if config.routing.programs else ()
@@ -87,8 +90,9 @@ class Service:
             plugins=self.plugins,
             sites=self.sites,
             store=store,
-            context=lambda facts, settings: SiteContext(self, facts, settings),
+            context=self._context,
         )
+        self.table_watch = TableWatch(self.tables, self.sites, self.fleet, self._use)
         self.courier = Courier(
             store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
         )
@@ -145,6 +149,23 @@ class Service:
         for fault in self.fleet.faults.values():
             raise fault
 
+    @property
+    def packs(self) -> Packs:
+        """The mapping tables in use."""
+        return self.tables.packs
+
+    def _use(self, packs: Packs) -> None:
+        """Map by these from the next message on."""
+        self.mapper.packs = packs
+        self.projector.use(packs)
+
+    def _context(self, facts: SiteFacts, settings: SystemConfig) -> SiteContext:
+        """What a site's system is given; refused where the site's tables have a fault."""
+        fault = self.tables.fault_of(facts)
+        if fault is not None:
+            raise fault
+        return SiteContext(self, facts, settings)
+
     def now(self) -> datetime:
         """The time, with UTC offset."""
         return self.clock.now()
@@ -165,12 +186,18 @@ class Service:
         self._arrived.set()
 
     async def start(self) -> None:
-        """Open every site, start engine and courier, then listen."""
+        """Open every site, start engine and courier, then listen.
+
+        Raises:
+            StoreError: another process delivers from this store, and a second one may not.
+        """
+        self.store.hold()
         self.guard.start()
         await self.fleet.open()
         self._tasks = [
             asyncio.create_task(self._run_engine(), name="engine"),
             asyncio.create_task(self.courier.run(), name="courier"),
+            asyncio.create_task(self.table_watch.run(), name="tables"),
             asyncio.create_task(self.notifier.run(), name="subscriptions"),
         ]
         self.pollers.start()
@@ -180,7 +207,10 @@ class Service:
         """Open every site and deliver; take nothing in, and leave the inbox to others."""
         self.guard.start()
         await self.fleet.open()
-        self._tasks = [asyncio.create_task(self.courier.run(), name="courier")]
+        self._tasks = [
+            asyncio.create_task(self.courier.run(), name="courier"),
+            asyncio.create_task(self.table_watch.run(), name="tables"),
+        ]
 
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""

@@ -179,7 +179,7 @@ def load_packs(
     """
     faults: list[Fault] = []
     packs: dict[str, Pack] = {}
-    roots = [*_folders(overrides), *plugin_packs, *(core_packs() if core is None else core)]
+    roots = [*pack_folders(overrides), *plugin_packs, *(core_packs() if core is None else core)]
     for root in roots:
         try:
             pack = read_pack(root)
@@ -195,13 +195,29 @@ def load_packs(
     return Packs(packs, maps, formats)
 
 
-def _folders(overrides: Iterable[Path | str]) -> Iterator[Traversable]:
+def pack_folders(overrides: Iterable[Path | str]) -> Iterator[Traversable]:
+    """Each pack of folders that are a pack, or hold packs."""
     for each in overrides:
         path = Path(each)
         if path.joinpath("pack.toml").is_file():
             yield path
         else:
             yield from (p.parent for p in sorted(path.glob("*/pack.toml")))
+
+
+def pack_formats(root: Traversable) -> frozenset[str]:
+    """The formats that a pack joins with the referral, as it says itself, or as the shipped pack of
+    its name says where it cannot be read."""
+    shipped = (each for each in core_packs() if each.name == root.name)
+    for folder in (root, *shipped):
+        try:
+            about = tomllib.loads(folder.joinpath("pack.toml").read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+            continue
+        formats = about.get("pack", {}).get("formats")
+        if isinstance(formats, list):
+            return frozenset(map(str, formats)) - {"referral"}
+    return frozenset()
 
 
 def read_pack(root: Traversable) -> Pack:

@@ -37,17 +37,22 @@ def _load() -> None:
     import adapter.cli.serve
     import adapter.exchange.http.factory
     import adapter.portal.pages  # noqa: F401
-    from adapter.exchange import service
+    from adapter.exchange import service, tables
+    from adapter.exchange.packs import packs_of
 
     plugins = service.load_plugins(PLUGINS)
     formats = service.formats_of(plugins)
-    packs = service.packs_of(None, plugins, formats)
-    for name, loaded in (("load_plugins", plugins), ("formats_of", formats), ("packs_of", packs)):
-        setattr(service, name, _always(loaded))
+    packs = packs_of(None, plugins, formats)
+    for room, name, loaded in (
+        (service, "load_plugins", plugins),
+        (service, "formats_of", formats),
+        (tables, "sound_packs", packs),
+    ):
+        setattr(room, name, _always(loaded))
 
 
 def _always(value: Any) -> Callable[..., Any]:
-    return lambda *_: value
+    return lambda *_, **__: value
 
 
 def _fork(request: dict[str, Any]) -> int:
