@@ -20,6 +20,7 @@ from typing import Any
 from row import Row
 from rows import Road
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -232,9 +233,13 @@ class Bare:
 
     async def _create(self, request: Request) -> Response:
         body = await request.body()
+        own = await run_in_threadpool(self._stored, body)  # a commit must not hold up the loop
+        made = json.loads(body) | {"id": own}
+        return Response(json.dumps(made), status_code=201, media_type=FHIR)
+
+    def _stored(self, body: bytes) -> str:
         self._db.execute("BEGIN IMMEDIATE")
         own = self.add(body)
         self._audited()
         self._db.execute("COMMIT")
-        made = json.loads(body) | {"id": own}
-        return Response(json.dumps(made), status_code=201, media_type=FHIR)
+        return own
