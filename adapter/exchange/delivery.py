@@ -406,5 +406,5 @@ def _again(row: OutboxRow, error: AdapterError, clock: Clock) -> Callable[[Trans
 
 
 def _release(tx: Transaction) -> None:
-    """What this process was sending when it ended becomes due again."""
+    """What was being sent when the process ended becomes due again: this is the only one now."""
     tx.outbox.release_claims()

@@ -39,6 +39,7 @@ class Store:
         self._idle: deque[Any] = deque()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._closing = threading.Event()
+        self._let_go: Callable[[], None] | None = None
 
     @classmethod
     def open(
@@ -88,6 +89,15 @@ class Store:
     def observe(self, observer: Observer) -> None:
         """Tell somebody of every commit; it must be quick, and must not raise."""
         self._writer.observer = observer
+
+    def hold(self) -> None:
+        """Be the process that delivers from this store, until it is closed.
+
+        Raises:
+            StoreError: another process is, and a second one may not be.
+        """
+        if self._let_go is None:
+            self._let_go = self._dialect.hold()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
         """Run a work; its result once it is durable. Concurrent works share one commit.
@@ -140,6 +150,9 @@ class Store:
         while self._idle:
             self._idle.pop().connection.close()
         self._writer.close()
+        if self._let_go is not None:
+            self._let_go()
+            self._let_go = None
 
     def _prove_key(self) -> None:
         if not self.read_now(lambda tx: tx.session.key_is_proven()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, NullPool, Table, create_engine, event
@@ -15,6 +15,10 @@ from adapter.store.errors import StoreError
 
 FREE_SPACE = "Free some space on the disk; the service goes on by itself."
 LOOK_AT_DISK = "Check the disk and the file system; restore from a backup if it is damaged."
+
+
+def _nothing() -> None:
+    """Nothing was held."""
 
 
 class Dialect(ABC):
@@ -71,6 +75,14 @@ class Dialect(ABC):
     def after_load(self, table: Table) -> Sequence[str]:
         """What is to be run after rows were loaded with the numbers that they had elsewhere."""
         return ()
+
+    def hold(self) -> Callable[[], None]:
+        """Be the one process that delivers from this store; call what is returned to let go.
+
+        Raises:
+            StoreError: another process delivers from it, and a second one may not.
+        """
+        return _nothing
 
     def job_tables(self) -> Sequence[str]:
         """The statements that make the queue of jobs that several processes share."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,28 @@ class Sqlite(Dialect):
     def broken(self, connection: Any) -> bool:
         """True: a new connection costs little, and an old one may be stuck."""
         return True
+
+    def hold(self) -> Callable[[], None]:
+        """A lock on a file beside the store; the system lets go of it when the process dies."""
+        file = self.path.with_name(f"{self.path.name}.lock")
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreFault(
+                "store.cannot-open",
+                f"The lock beside the database cannot be opened ({error.strerror}).",
+                fix="Check that the folder exists and that the service may write there.",
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise StoreError(
+                "store.in-use",
+                "Another service delivers from this SQLite store.",
+                fix="End the other `adapter serve`, or move to PostgreSQL to run several.",
+            ) from None
+        return lambda: os.close(descriptor)
 
     def fault(self, error: Exception) -> StoreError:
         """By the extended result code of SQLite."""

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.ids import new_id
 from adapter.store.outbox import OutboxRow
@@ -230,3 +231,22 @@ def test_no_history_breaks_the_order_of_a_lane(
     rows = store.read_now(lambda tx: tx.outbox.list(referral=lane))
     open_rows = [row for row in rows if row.state not in ("delivered", "discarded")]
     assert all(row.state == "waiting" for row in open_rows[1:])
+
+
+def test_a_sqlite_store_has_one_process_that_delivers_and_postgresql_any_number(
+    store: Store, address: str, keyring: Keyring
+) -> None:
+    store.hold()
+    store.hold()
+    second = Store.open(address, keyring)
+    try:
+        if store.shared:
+            second.hold()
+            return
+        with pytest.raises(StoreError) as caught:
+            second.hold()
+        assert caught.value.code == "store.in-use"
+        store.close()
+        second.hold()
+    finally:
+        second.close()
