@@ -75,6 +75,7 @@ class Journeys:
         self.numbers = numbers
         self.visits = visits
         self.acknowledged: Counter[str] = Counter()
+        self._door = asyncio.Lock()
         self._letters = len(stage.mailbox.letters)
         self._received = len(stage.emr.received)
 
@@ -115,7 +116,8 @@ class Journeys:
             await self.stage.up.wait()
             visitor = Agent(self.stage.mailbox)
             try:
-                await visitor.open(link)
+                async with self._door:  # so that the next letter with a code is this visitor's
+                    await visitor.open(link)
                 for action, answers in (("accept", {}), ("complete", OUTCOME)):
                     if visitor.offers(action):
                         await visitor.do(action, answers)

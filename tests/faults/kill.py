@@ -106,14 +106,16 @@ async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter
         some = shares.popleft()
         async with tour.stage(store) as stage:
             await stage.start()
-            for case in some:
+            while some:
+                case = some.pop(0)
                 done["cases"] += 1
                 try:
                     done["kills"] += await _one(tour, store, stage, case, done["cases"])
                 except TimeoutError:
                     tour.say(f"kill: {case} did not settle\n{stage.log[-1500:]}")
                     tour.results.add(case.fault, KIND, store, lost=1)
-                    break  # this store is not used any more
+                    shares.append(some)  # this stage is not used any more
+                    break
                 tour.say(f"kill: {done['kills']} kills\n{tour.results.table()}", seldom=True)
 
 
