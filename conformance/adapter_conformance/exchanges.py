@@ -134,7 +134,7 @@ def hear_http(request: httpx.Request, response: httpx.Response | None) -> None:
 
 def last(heard: Heard) -> tuple[Exchange, ...]:
     """What a failure shows."""
-    return tuple(each() for each in heard)
+    return tuple(each() for each in tuple(heard))  # others may still be heard meanwhile
 
 
 def http_request(
