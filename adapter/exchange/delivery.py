@@ -19,7 +19,7 @@ import structlog
 from adapter.exchange.clock import Clock
 from adapter.exchange.dispatch import notice_from, outbound_document
 from adapter.exchange.fleet import Fleet
-from adapter.exchange.holding import HELD, may_carry
+from adapter.exchange.holding import keep_state, may_carry, room_at
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.retry import Verdict, judge
 from adapter.exchange.sites import SiteFacts
@@ -184,13 +184,8 @@ class Courier:
     def _claim_due(self, tx: Transaction, limit: int) -> list[OutboxRow]:
         """Rows to carry now: none for a site that is held, none for one that has its hands full."""
         now = self.clock.now()
-        waiting = tx.outbox.destinations()
-        states = {each.site: each for each in tx.sites.list()}
-        most = {name: PER_SITE - self._busy[name] for name in waiting}
-        for name in waiting:
-            site = states.get(name)
-            if site is not None and site.state in HELD and most[name] > 0:
-                most[name] = 0 if may_carry(tx, name, now) else 1
+        free = {name: PER_SITE - self._busy[name] for name in tx.outbox.destinations()}
+        most = room_at(tx, free, now)
         full = [name for name, room in most.items() if room <= 0]
         return tx.outbox.claim_due(now, limit, exclude_destinations=full, most=most)
 
@@ -334,28 +329,13 @@ class Courier:
     def _site(
         self, tx: Transaction, row: OutboxRow, state: str, error: AdapterError | None
     ) -> None:
-        """Keep how the site stands; whoever must act hears of it once, in journal and log."""
-        before = tx.sites.get(row.destination)
-        held_before = before is not None and before.state in HELD
-        if before is not None and state == before.state == "ready":
-            return  # so that workers do not wait for each other at this row
-        if before is not None and before.state in ("paused", "disabled"):
-            return  # what was under way when it was paused does not resume it
-        tx.sites.set(
-            row.destination,
-            state,
-            organization=row.organization,
-            code=error.code if error else None,
-            error=error.message if error else None,
-            fix=error.fix if error else None,
-        )
-        if state in HELD and not held_before:
+        """Keep how the site stands; the log says it once where somebody must act."""
+        turn = keep_state(tx, row, state, error, self.clock.now())
+        if turn == "held":
             code = error.code if error else None
             self._log.error("site.held", site=row.destination, state=state, code=code)
-            _journal(tx, row, f"site.{state}", {"code": code})
-        elif state == "ready" and held_before:
+        elif turn == "released":
             self._log.warning("site.released", site=row.destination)
-            tx.outbox.hasten(row.destination, self.clock.now())
 
 
 def _journal(tx: Transaction, row: OutboxRow, kind: str, data: dict[str, Any]) -> None:

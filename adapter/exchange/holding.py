@@ -8,8 +8,12 @@ site that an operator paused, or whose peer said that it is gone for good (``dis
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Literal
 
+from adapter.plugin.errors import AdapterError
+from adapter.store.outbox import OutboxRow
 from adapter.store.sites import SiteState
 from adapter.store.transaction import Transaction
 
@@ -37,6 +41,47 @@ def may_carry(tx: Transaction, destination: str, now: datetime) -> datetime | No
     return until
 
 
-def held(tx: Transaction, now: datetime) -> frozenset[str]:
-    """The sites that nothing may be delivered to now."""
-    return frozenset(each.site for each in tx.sites.list() if held_until(each, now) is not None)
+def room_at(tx: Transaction, free: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """How many deliveries each site takes now, of those for which hands are `free`."""
+    states = {each.site: each.state for each in tx.sites.list()}
+    room = dict(free)
+    for site, hands in free.items():
+        if hands > 0 and states.get(site) in HELD:
+            room[site] = 0 if may_carry(tx, site, now) else 1
+    return room
+
+
+def keep_state(
+    tx: Transaction, row: OutboxRow, state: str, error: AdapterError | None, now: datetime
+) -> Literal["held", "released"] | None:
+    """Keep how a site stands after an attempt; whether it is held or released by it.
+
+    Being held is journaled once, and not again while it stays so.
+    """
+    before = tx.sites.get(row.destination)
+    held_before = before is not None and before.state in HELD
+    if before is not None and state == before.state == "ready":
+        return None  # so that workers do not wait for each other at this row
+    if before is not None and before.state in ("paused", "disabled"):
+        return None  # what was under way when it was paused does not resume it
+    tx.sites.set(
+        row.destination,
+        state,
+        organization=row.organization,
+        code=error.code if error else None,
+        error=error.message if error else None,
+        fix=error.fix if error else None,
+    )
+    if state in HELD and not held_before:
+        tx.journal.append(
+            organization=row.organization,
+            actor="adapter",
+            site=row.destination,
+            kind=f"site.{state}",
+            data={"code": error.code if error else None},
+        )
+        return "held"
+    if state == "ready" and held_before:
+        tx.outbox.hasten(row.destination, now)
+        return "released"
+    return None

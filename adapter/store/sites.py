@@ -37,9 +37,7 @@ def _upsert(dialect: Dialect) -> Any:
 
 _SET = Statement(_upsert)
 _TOUCH = Statement(
-    sa.update(_t)
-    .where(_t.c.site == sa.bindparam("of_site"))
-    .values(updated_at=sa.bindparam("at"))
+    sa.update(_t).where(_t.c.site == sa.bindparam("of_site")).values(updated_at=sa.bindparam("at"))
 )
 _columns = [
     _t.c.site, _t.c.organization, _t.c.state, _t.c.code, _t.c.error, _t.c.fix, _t.c.since,

@@ -119,7 +119,7 @@ def test_two_services_and_two_workers_lose_nothing_and_tell_nobody_twice(
 
 async def letters(stage: Shared, wanted: int) -> None:
     async with asyncio.timeout(90):
-        while len(stage.mailbox.letters) < wanted:
+        while len(stage.mailbox.letters) < wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
