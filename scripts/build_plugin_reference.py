@@ -17,7 +17,8 @@ from adapter.exchange.plugins import ABILITIES
 from adapter.plugin import hookspecs
 from adapter.plugin.capabilities import Capabilities, Support
 from adapter_conformance import profile
-from adapter_conformance.requirement import requirements
+from adapter_conformance.endpoint.catalogue import endpoint_requirements
+from adapter_conformance.requirement import Requirement, requirements
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTE = "<!-- Written by scripts/build_plugin_reference.py from the program. -->"
@@ -60,15 +61,26 @@ def requirement_page() -> Iterator[str]:
     yield "each of its requirements, and of those below, passes or is not-supported. Waivers do not"
     yield "count."
     yield from ("", "## conformance.toml", "", inspect.cleandoc(profile.__doc__ or ""))
+    yield from groups(found, "##")
+    asked = endpoint_requirements()
+    yield from ("", "## An endpoint", "")
+    yield f"`adapter conform --endpoint URL --role ROLE` asks {len(asked)} other requirements of a"
+    yield "FHIR server that carries referral Tasks, all roles the same where none is named:"
+    yield "[how to check one](../how-to/check-a-fhir-endpoint.md)."
+    yield from groups(asked, "###")
+
+
+def groups(found: tuple[Requirement, ...], head: str) -> Iterator[str]:
     for group, rows in groupby(found, key=lambda each: each.group):
-        yield from ("", f"## {group}")
+        yield from ("", f"{head} {group}")
         for each in rows:
             needs = f" Needs {', '.join(f'`{need}`' for need in each.needs)}." if each.needs else ""
+            roles = f" Only as {' or '.join(each.roles)}." if each.roles else ""
             yield from (
                 "",
-                f"### `{each.id}`",
+                f"{head}# `{each.id}`",
                 "",
-                f"{each.title}. {each.why} ({each.level}.){needs}",
+                f"{each.title}. {each.why} ({each.level}.){needs}{roles}",
             )
 
 

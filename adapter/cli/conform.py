@@ -42,6 +42,10 @@ def conform(
             help="The same for the second party, where one may not make both parties' moves.",
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Of an endpoint ask this alone. May be repeated."),
+    ] = None,
     waive: Annotated[
         list[str] | None,
         typer.Option(metavar="ID=REASON", help="Do not ask this. May be repeated."),
@@ -71,7 +75,7 @@ def conform(
     kit = _Kit()
     if endpoint is not None:
         who = {"role": role, "token": token, "auth": auth, "other_auth": other_auth}
-        outcome = _endpoint(kit, endpoint, who, _waived(waive))
+        outcome = _endpoint(kit, endpoint, who, {"only": only or (), "waived": _waived(waive)})
     else:
         outcome = _plugin(kit, str(name))
     for file in report or ():
@@ -115,7 +119,7 @@ def _plugin(kit: _Kit, name: str) -> Any:
     return outcome
 
 
-def _endpoint(kit: _Kit, url: str, who: dict[str, Any], waived: dict[str, str]) -> Any:
+def _endpoint(kit: _Kit, url: str, who: dict[str, Any], what: dict[str, Any]) -> Any:
     """The outcome of a live endpoint; progress goes to stderr.
 
     Raises:
@@ -124,7 +128,7 @@ def _endpoint(kit: _Kit, url: str, who: dict[str, Any], waived: dict[str, str]) 
     made = kit.module("endpoint.reach").reach(url, **who)
     say(f"{url} as {made.role}; everything written is tagged {made.run}")
     try:
-        outcome = kit.module("endpoint.run").examine_endpoint(made, waived=waived)
+        outcome = kit.module("endpoint.run").examine_endpoint(made, **what)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if made.left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets as randomness
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ PATHS: dict[str, tuple[str, ...]] = {
     "entered-in-error": ("entered-in-error",),
 }
 """How a new Task comes to each status by legal moves."""
+PASSES = 3
 REQUESTER_SETS = ("draft", "requested", "cancelled", "entered-in-error")
 
 
@@ -192,21 +194,27 @@ class Endpoint:
         """
         left = 0
         for client in {id(each): each for each in (self.source, self.target)}.values():
-            for path in reversed(list(dict.fromkeys(client.made))):
-                left += not await self._cleared(client, path)
+            held = list(dict.fromkeys(reversed(client.made)))
+            for _ in range(PASSES):  # what something points to goes after it
+                held = [path for path in held if not await self._deleted(client, path)]
+            for path in held:
+                await self._ended(client, path)
+            left += len(held)
             client.made.clear()
         return left
 
-    async def _cleared(self, client: Client, path: str) -> bool:
+    async def _deleted(self, client: Client, path: str) -> bool:
         try:
             answer = await client.ask("DELETE", path)
-            if answer.status in (200, 202, 204, 404, 410):
-                return True
-            kind = path.partition("/")[0]
-            if kind in ("Task", "ServiceRequest", "Procedure"):
-                held = await client.get(path)
-                if held.status == 200:
-                    await client.put({**held.resource, "status": "entered-in-error"})
         except Failed:
             return False
-        return False
+        return answer.status in (200, 202, 204, 404, 410)
+
+    async def _ended(self, client: Client, path: str) -> None:
+        """Enter it in error, where its kind can be."""
+        if path.partition("/")[0] not in ("Task", "ServiceRequest", "Procedure"):
+            return
+        with contextlib.suppress(Failed):
+            held = await client.get(path)
+            if held.status == 200:
+                await client.put({**held.resource, "status": "entered-in-error"})

@@ -32,6 +32,8 @@ def examine_endpoint(
 ) -> Outcome:
     """Run all requirements of its role (or `only` some, with what they need), and clear up.
 
+    No level comes of a part.
+
     Raises:
         ValueError: there is no requirement of an id in `only` or `waived`.
     """
@@ -58,7 +60,7 @@ def examine_endpoint(
         version=name,
         distribution="",
         results=ordered,
-        level=level_of(ordered),
+        level=None if wanted else level_of(ordered),
         role=endpoint.role,
     )
 
