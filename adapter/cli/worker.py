@@ -60,7 +60,7 @@ async def _run(config: Config, *, as_json: bool) -> None:
             say(f"Delivering from {facts['store']}; stop with Ctrl-C.")
         await stop.wait()
     finally:
-        await service.stop(GRACE)
+        await service.stop(GRACE / 2)
 
 
 def _prove_possible(config: Config) -> None:

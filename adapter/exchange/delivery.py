@@ -150,8 +150,10 @@ class Courier:
         """Take nothing new and finish what is in flight; what is left stays queued."""
         self._stopping = True
         self.wake.set()
-        if self._cluster is not None:
-            await self._cluster.stop(seconds)
+        taken_back = self._cluster.stop(seconds) if self._cluster is not None else asyncio.sleep(0)
+        await asyncio.gather(taken_back, self._finish(seconds))
+
+    async def _finish(self, seconds: float) -> None:
         if self._running:
             _, late = await asyncio.wait(self._running.values(), timeout=seconds)
             for task in late:

@@ -145,6 +145,19 @@ def test_a_stop_finishes_what_is_in_flight_and_leaves_the_rest(
     assert claimed(store) == []
 
 
+def test_a_stop_does_not_wait_for_what_takes_too_long_and_another_does_it(
+    store: Store, start: Start, effects: Path
+) -> None:
+    lanes = fill(store, 4, 1)
+    process = start(60.0)
+    until(lambda: len(claimed(store)) == 4)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=10) == 0
+    start(0.01)
+    until(lambda: settled(store))
+    assert {lane for lane, *_ in lines(effects)} == set(lanes)
+
+
 def test_every_way_in_which_a_lane_becomes_due_gives_it_one_job(store: Store) -> None:
     lane = new_id()
     first = store.write_now(lambda tx: add(tx, lane, 0))
