@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from adapter.exchange.audit_event import audit_event
+from adapter.api.metadata import capability_statement
+from adapter.exchange.audit_event import Action, audit_event
 from adapter.exchange.packs import formats_of, sound_packs
 from adapter.exchange.plugins import load_plugins
 from adapter.fhir.extraction import extract
@@ -126,8 +127,22 @@ def referral_bundle() -> dict[str, Any]:
 def _published() -> Iterator[Named]:
     """Give what the adapter says of itself: its code tables, the audit trail."""
     at = datetime(2025, 3, 1, 9, tzinfo=UTC)
-    event = audit_event("R", "Patient/synthetic", actor="Synthetic clerk", site="clinic", at=at)
-    yield "audit event", event
+    for auth in ("open", "smart"):
+        made = capability_statement("https://adapter.example", at, auth)
+        yield f"capability statement, {auth}", made
+    seen: tuple[tuple[str, Action, str], ...] = (
+        ("read", "R", "Patient/synthetic"),
+        ("search", "R", "Task"),
+        ("create", "C", "Task/synthetic"),
+        ("update", "U", "Task/synthetic"),
+    )
+    for name, action, entity in seen:
+        yield (
+            f"audit event, {name}",
+            audit_event(
+                action, entity, actor="Synthetic clerk", site="clinic", at=at, patient="synthetic"
+            ),
+        )
     for made in concept_maps(_packs()):
         yield f"code table {made['id']}", made
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -75,6 +76,7 @@ def main() -> int:
     options.add_argument("--serve", action="store_true", help="only start the server, and wait")
     options.add_argument("--only", action="append", choices=SECTIONS, help="one section alone")
     asked = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server ends with us
     build()
     with HapiServer() as server:
         if asked.serve:
