@@ -39,6 +39,9 @@ LOOPS: dict[str, Loop] = {
     "cancelled at the EMR: the agency's Task ends": lambda folder, hapi: (
         scenarios.declined_or_cancelled(folder, hapi, hapi, how="cancelled")
     ),
+    "referred again: after a decline a second Task on the same request": lambda folder, hapi: (
+        scenarios.referred_again(folder, hapi, hapi)
+    ),
     "claimed: of two adapters one has an open Task": lambda folder, hapi: scenarios.claimed(
         folder, hapi
     ),

@@ -59,7 +59,8 @@ class Door:
         self.app = Starlette(
             routes=[
                 Route("/", self._take, methods=methods),
-                Route("/{type}/{id}", self._take, methods=methods),
+                Route("/notify", self._take, methods=methods),
+                Route("/notify/{type}/{id}", self._take, methods=methods),
             ]
         )
 

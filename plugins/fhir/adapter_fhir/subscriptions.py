@@ -70,7 +70,7 @@ class Subscriptions:
     async def _create(self, criteria: str, offers: Offers) -> str:
         channel: Json = {
             "type": "rest-hook",
-            "endpoint": self._context.url("").rstrip("/"),
+            "endpoint": self._context.url("notify"),
             "header": [f"Authorization: Bearer {self.token}"],
         }
         resource: Json = {

@@ -127,15 +127,21 @@ def two_adapters(folder: Path, emr: Server, middle: Server, *, flow: str) -> Jso
         return {"emr": told, "agency": theirs[0], "made": made}
 
 
-def light_on_us(folder: Path) -> Json:
-    """Direct light: the Task is on our server; the agency's adapter reads it and writes back."""
+def light_on_us(folder: Path, *, told: bool = False) -> Json:
+    """Direct light: the Task is on our server; the agency's adapter reads it and writes back.
+
+    `told`: it asks hardly ever, and hears of the Task by a subscription on our server.
+    """
     host = Adapter(folder / "host", "Test clinic", {})
     clinic = host.fhir.ask("POST", "Organization", {"resourceType": "Organization", "name": "C"})
     them = host.fhir.ask("POST", "Organization", {"resourceType": "Organization", "name": "A"})
     us = f"Organization/{them['id']}"
-    sites = {"clinic": {"role": "requester", "base": host.fhir.base, "us": us}}
+    asking = {"poll": "3600", "subscribe": "backport"} if told else {}
+    sites = {"clinic": {"role": "requester", "base": host.fhir.base, "us": us, **asking}}
     agency = Adapter(folder / "agency", "Test agency", sites)
     with running(host, agency):
+        if told:
+            until("the subscription is active", lambda: _active(host.fhir))
         bundle = referral("L-1", requester=f"Organization/{clinic['id']}", owner=us)
         made = host.fhir.transaction(bundle)
         theirs = until("the agency's adapter has it", lambda: agency.fhir.found("Task"))[0]
@@ -144,11 +150,11 @@ def light_on_us(folder: Path) -> Json:
         becomes(host.fhir, made["Task"], "accepted")
         activity = agency.fhir.ask("POST", "Procedure", procedure(theirs["for"]["reference"]))
         agency.fhir.move(place, "completed", output=[done(f"Procedure/{activity['id']}")])
-        told = becomes(host.fhir, made["Task"], "completed")
+        ended = becomes(host.fhir, made["Task"], "completed")
         becomes(host.fhir, made["ServiceRequest"], "completed")
-        outcome = host.fhir.ask("GET", _activity(told))
+        outcome = host.fhir.ask("GET", _activity(ended))
         assert outcome["subject"]["reference"] == made["Patient"], "about the clinic's own patient"
-        return {"clinic": told, "agency": theirs}
+        return {"clinic": ended, "agency": theirs}
 
 
 def declined_or_cancelled(folder: Path, emr: Server, agency: Server, *, how: str) -> Json:
@@ -189,6 +195,10 @@ def claimed(folder: Path, emr: Server) -> Json:
         )
         assert len(winner) == 1
         return dict(task)
+
+
+def _active(server: Server) -> bool:
+    return any(each.get("status") == "active" for each in server.found("Subscription"))
 
 
 def _activity(task: Json) -> str:

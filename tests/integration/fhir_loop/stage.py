@@ -39,8 +39,7 @@ system = "fhir"
 role = "{role}"
 organization = "{organization}"
 test = true
-poll_seconds = 1
-{more}
+poll_seconds = {poll}
 [sites.{name}.settings]
 base_url = "{base}"
 """
@@ -117,13 +116,13 @@ class Adapter:
         (folder / "programs.toml").write_text(PROGRAM.format(site=routed) if routed else "")
         lines = HEAD.format(name=name)
         for site, said in sites.items():
-            known = ("role", "base", "organization", "site")
+            known = ("role", "base", "organization", "poll")
             lines += SITE.format(
                 name=site,
                 role=said["role"],
                 organization=said.get("organization", "Test organization"),
                 base=said["base"],
-                more=said.get("site", ""),
+                poll=said.get("poll", "1"),
             )
             lines += "".join(
                 f"{key} = {_toml(value)}\n" for key, value in said.items() if key not in known
@@ -168,7 +167,7 @@ def _toml(value: str) -> str:
     return value if value in ("true", "false") or value.isdigit() else json.dumps(value)
 
 
-def until(what: str, ask: Callable[[], Any], patience: float = 30.0) -> Any:
+def until(what: str, ask: Callable[[], Any], patience: float = 90.0) -> Any:
     """What `ask` gives, as soon as it gives anything; AssertionError if it never does."""
     end = time.monotonic() + patience
     while True:

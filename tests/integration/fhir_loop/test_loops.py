@@ -54,6 +54,12 @@ def test_a_task_that_is_hosted_here_is_carried_out_by_an_adapter_elsewhere(tmp_p
     assert found["clinic"]["status"] == "completed"
 
 
+def test_a_subscription_on_our_own_server_brings_the_task_without_asking(tmp_path: Path) -> None:
+    found = scenarios.light_on_us(tmp_path, told=True)
+
+    assert found["clinic"]["status"] == "completed"
+
+
 def test_a_decline_comes_back_in_words(tmp_path: Path, peer: Server) -> None:
     told = scenarios.declined_or_cancelled(tmp_path, peer, peer, how="declined")
 
