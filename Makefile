@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop scaffolds bench docs pins clean chromium
+.PHONY: help env demo test check interop scaffolds faults bench docs pins clean chromium
 SHELL := /bin/sh
 PY := .venv/bin/python
 
@@ -35,6 +35,9 @@ scaffolds: env ## make a plugin with every choice of adapter plugins new, and ex
 
 interop: env ## check our messages and resources with other makers' software
 	@$(PY) tests/interop/run_interop.py $(ARGS)
+
+faults: env ## break what can break (kills, disks, peers, clocks) and count; ARGS=--quick: 2 minutes
+	@$(PY) tests/faults/run_faults.py $(ARGS)
 
 bench: env ## measure speed against the machine's own limits; writes build/bench.json
 	@$(PY) bench/run_bench.py $(ARGS)

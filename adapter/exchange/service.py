@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapter.exchange.clock import Clock, SystemClock
+from adapter.exchange.clock_watch import ClockWatch
 from adapter.exchange.config import Config, store_url
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
@@ -96,6 +97,7 @@ class Service:
         self.courier = Courier(
             store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
         )
+        self.clock_watch = ClockWatch(store, clock, self.courier.wake.set)
         self.pollers = Pollers(
             store=store,
             fleet=self.fleet,
@@ -197,6 +199,7 @@ class Service:
         self._tasks = [
             asyncio.create_task(self._run_engine(), name="engine"),
             asyncio.create_task(self.courier.run(), name="courier"),
+            asyncio.create_task(self.clock_watch.run(), name="clock"),
             asyncio.create_task(self.table_watch.run(), name="tables"),
             asyncio.create_task(self.notifier.run(), name="subscriptions"),
         ]
@@ -209,6 +212,7 @@ class Service:
         await self.fleet.open()
         self._tasks = [
             asyncio.create_task(self.courier.run(), name="courier"),
+            asyncio.create_task(self.clock_watch.run(), name="clock"),
             asyncio.create_task(self.table_watch.run(), name="tables"),
         ]
 

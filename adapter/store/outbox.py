@@ -294,6 +294,14 @@ class Outbox:
         parameters = {"of_destination": destination, "now": to_micros(now)}
         return self._session.run(statements.HASTEN, parameters)
 
+    def recall(self, now: datetime, horizon: datetime) -> int:
+        """Make due now what waits for a time that a wrong clock gave; how many.
+
+        That is what was queued in the future, and a next try that is later than `horizon`.
+        """
+        times = {"now": to_micros(now), "horizon": to_micros(horizon)}
+        return self._session.run(statements.RECALL, times)
+
     def get(self, id: str) -> OutboxRow | None:
         """One delivery with its document, or None."""
         row = self._session.row(statements.GET, {"row": id})

@@ -175,6 +175,17 @@ HASTEN = Statement(
     .where(_t.c.destination == sa.bindparam("of_destination"), _t.c.due_at > sa.bindparam("now"))
     .values(next_at=sa.bindparam("now"), due_at=sa.bindparam("now"))
 )
+RECALL = Statement(
+    sa.update(_t)
+    .where(
+        _t.c.due_at > sa.bindparam("now"),
+        sa.or_(
+            sa.and_(_t.c.created_at > sa.bindparam("now"), _t.c.due_at == _t.c.created_at),
+            sa.and_(_t.c.attempts > 0, _t.c.due_at > sa.bindparam("horizon")),
+        ),
+    )
+    .values(next_at=sa.bindparam("now"), due_at=sa.bindparam("now"))
+)
 DUE = Statement(
     sa.select(_t.c.destination, sa.func.count(), sa.func.min(_t.c.due_at))
     .where(_t.c.due_at <= sa.bindparam("now"))

@@ -21,7 +21,18 @@ from tests.faults.results import Results
 from tests.faults.tour import Tour
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("audit", "backup", "canary", "database", "destination", "disk", "order", "load", "kill")
+KINDS = (
+    "audit",
+    "backup",
+    "canary",
+    "clock",
+    "database",
+    "destination",
+    "disk",
+    "order",
+    "load",
+    "kill",
+)
 
 
 async def tour(arguments: argparse.Namespace, results: Results) -> None:
