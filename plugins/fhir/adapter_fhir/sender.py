@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin
 
-from adapter.plugin import Context, DataError, Delivered, Outbound
+from adapter.plugin import AdapterError, Context, DataError, Delivered, Outbound
 from adapter_fhir import standing
 from adapter_fhir.config import FhirConfig
 from adapter_fhir.correlation import Correlation, Known
@@ -168,6 +168,27 @@ class Sender:
                 offers,
             )
         return _delivered(known)
+
+    async def settle(self, known: Known, offers: Offers) -> None:
+        """Set the request that we put there to completed, once all its Tasks ended and one did.
+
+        The source does that (SDOH-CC 3.0, direct referral, last step). Nothing waits for it: what
+        goes wrong is logged, and the request stays active.
+        """
+        if not LITERAL.fullmatch(known.request) or not offers.updates("ServiceRequest"):
+            return
+        try:
+            states = await self._writer.statuses(known.request, offers)
+            if states <= standing.ENDED and "completed" in states:
+                await self._writer.change(
+                    known.request,
+                    lambda each: (
+                        {**each, "status": "completed"} if each.get("status") == "active" else None
+                    ),
+                    offers,
+                )
+        except AdapterError as error:
+            self._context.log.warning("request.not-settled", code=error.code)
 
     # -- news to the server of who asked ------------------------------------------------------
 

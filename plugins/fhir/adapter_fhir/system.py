@@ -182,7 +182,7 @@ class Fhir(System):
                 newest = (await self._writer.read(place(task)))[0]
             for message in messages[:-1]:
                 yield message, at.write()
-            await self._follow(at, newest)
+            await self._follow(at, newest, offers)
             at.pass_by(place(newest), version_of(newest), updated(newest), keep=keep)
             for message in messages[-1:]:
                 yield message, at.write()
@@ -205,10 +205,14 @@ class Fhir(System):
             for message in messages:
                 yield message, at.write()
 
-    async def _follow(self, at: Cursor, task: dict[str, Any]) -> None:
-        """Keep an eye on the request of a Task that we carry out, until the Task ends."""
+    async def _follow(self, at: Cursor, task: dict[str, Any], offers: Offers) -> None:
+        """Keep an eye on the request of a Task that we carry out; end that of one that we made."""
         known = await self._reader.known(task)
-        if known is None or known.side != "taken" or not LITERAL.fullmatch(known.request):
+        if known is None or not LITERAL.fullmatch(known.request):
+            return
+        if known.side == "made":
+            if task.get("status") == "completed":
+                await self._sender.settle(known, offers)
             return
         if task.get("status") in ENDED:
             at.requests.pop(known.request, None)

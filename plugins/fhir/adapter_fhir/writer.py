@@ -165,6 +165,19 @@ class Writer:
         ]
         return f"{kind}/{found[0]['id']}" if found else None
 
+    async def statuses(self, request: str, offers: Offers) -> set[str]:
+        """The statuses of the Tasks that have a request as their focus; none if nobody can say."""
+        if not offers.searched_by("Task", "focus"):
+            return set()
+        found: set[str] = set()
+        pages = self._context.http.pages(
+            "Task", params={"focus": request}, headers=FHIR_JSON, route="/Task"
+        )
+        async for page in pages:
+            tasks = matches_of(resource_of(page, "Bundle"), "Task")
+            found |= {str(each.get("status")) for each in tasks}
+        return found
+
     # -- changing -----------------------------------------------------------------------------
 
     async def read(self, place: str) -> tuple[Json, str]:

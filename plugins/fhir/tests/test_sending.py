@@ -209,6 +209,22 @@ async def test_an_acceptance_that_no_poll_saw_is_stated_before_the_outcome(world
     assert await there.polled() == []
 
 
+async def test_the_request_that_we_put_there_ends_with_its_last_task(world) -> None:
+    there = performer(world, "hapi")
+    await there.system.deliver(sent("request"))
+    task = there.one("Task")
+    other = there.server.put({**task, "id": "another", "status": "accepted"})
+
+    there.move(task, "completed")
+    await there.polled()
+    assert there.one("ServiceRequest")["status"] == "active"
+    there.move(other, "failed")
+    there.move(there.server.store.get("Task", task["id"]), "completed")
+    await there.polled()
+
+    assert there.one("ServiceRequest")["status"] == "completed"
+
+
 async def test_a_server_where_nobody_may_create_tasks_is_told_as_configuration(world) -> None:
     there = performer(world, "epic", vendor="epic")
 
