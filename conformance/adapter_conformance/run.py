@@ -7,6 +7,7 @@ next check starts in a new one.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
 SECONDS = 4.0
+"""For one check, where the machine has nothing else to do."""
+MOST = 6.0
+"""How many times as long a check may take on a machine that is busy with other things."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +66,14 @@ def examine(
     subject: Subject,
     *,
     only: Sequence[str] = (),
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     said: Callable[[Result], None] = lambda result: None,
 ) -> Outcome:
-    """Run all requirements (or `only` some, with what they need) against a plugin."""
+    """Run all requirements (or `only` some, with what they need) against a plugin.
+
+    Each is held to `seconds`; without any, to what is fair on this machine now.
+    """
+    seconds = seconds or patience(SECONDS)
     known = {each.id: each for each in requirements()}
     wanted = with_needs(only, known)
     results: dict[str, Result] = {}
@@ -82,6 +90,12 @@ def examine(
         results=tuple(results.values()),
         level=level_of(tuple(results.values())),
     )
+
+
+def patience(seconds: float) -> float:
+    """The same time on a machine that others keep busy: longer by its load per processor."""
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return seconds * min(MOST, max(1.0, load))
 
 
 def level_of(results: Sequence[Result]) -> Level | None:
