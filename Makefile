@@ -39,6 +39,9 @@ interop: env ## check our messages and resources with other makers' software
 faults: env ## break what can break (kills, disks, peers, clocks) and count; ARGS=--quick: 2 minutes
 	@$(PY) tests/faults/run_faults.py $(ARGS)
 
+mutations: env ## bend every row of the mapping packs, one at a time; each must be noticed
+	@$(PY) tests/mutations/run_mutations.py $(ARGS)
+
 bench: env ## measure speed against the machine's own limits; writes build/bench.json
 	@$(PY) bench/run_bench.py $(ARGS)
 

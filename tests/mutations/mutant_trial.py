@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,18 @@ from adapter.mapping.laws import laws_of
 from adapter.mapping.packs import Packs, codes_for, core_packs, load_packs, read_pack, resolved
 from adapter.mapping.run import Map
 from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Format
 
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 SURVIVED = "survived"
 FEW = 6
+
+
+@cache
+def installed() -> tuple[Mapping[str, Format], Mapping[str, Any], Packs]:
+    """Formats, functions and packs of the installation: the same for every trial."""
+    formats, functions = installed_formats(), load_plugins(None).functions
+    return formats, functions, load_packs(formats, functions=functions, compiled=False)
 
 
 class Trial:
@@ -33,9 +42,7 @@ class Trial:
 
     def __init__(self, name: str, folder: Path, cases: int) -> None:
         self.cases = cases
-        self.formats = installed_formats()
-        self.functions = load_plugins(None).functions
-        self.all = load_packs(self.formats, functions=self.functions, compiled=False)
+        self.formats, self.functions, self.all = installed()
         self.name = name
         self.source = next(Path(str(root)) for root in core_packs() if Path(str(root)).name == name)
         self.root = folder / name

@@ -97,6 +97,7 @@ def main() -> int:
             word = "equivalent" if (file, mutant.was, mutant.now) in excused else "survived"
         if word == "survived":
             survivors.append(f"{pack}/{mutant}")
+            print(f"SURVIVED {survivors[-1]}", file=sys.stderr, flush=True)
         counts.setdefault(pack, Counter())[word] += 1
     _report(counts, how, survivors, monotonic() - started)
     return 1 if survivors else 0
