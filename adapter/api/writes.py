@@ -21,6 +21,7 @@ from adapter.api.query import Query, matches
 from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
 from adapter.api.subscriptions import resubscribed, subscribed
 from adapter.exchange.projection import written_by_client
+from adapter.fhir.bundles import references
 from adapter.store.ids import new_id
 from adapter.store.resources import ResourceRow
 
@@ -150,7 +151,8 @@ def _change(caller: Caller, row: ResourceRow, after: Json, coming: Iterable[str]
     if row.type != "Task" and not caller.compartment.owns(row):
         text = "this record is another organization's; it may be read here, not written"
         raise refused(403, text, row.type, rule="not-owner")
-    check_links(caller, after, coming)
+    held = (each["reference"] for each in references(before))
+    check_links(caller, after, (*coming, *held))  # what stood there may be another's to see
     if row.type == "Subscription":
         after = resubscribed(caller, before, after)
     blocked = None
