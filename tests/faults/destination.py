@@ -99,7 +99,8 @@ class Scene:
              + _HTTP.format(site="http", more="")),
             ("https", "reference", f'base_url = "https://127.0.0.1:{port["https"]}/api"\n'
              + _HTTP.format(site="https", more='ca = "file:authority.pem"\n')),
-            ("mllp", "hl7v2", f'deliver_to = "127.0.0.1:{port["mllp"]}"\nreply_timeout = 1.0\n'),
+            ("mllp", "hl7v2", f'deliver_to = "127.0.0.1:{port["mllp"]}"\nreply_timeout = 1.0\n'
+             "verify_outbound = false\n"),
             ("mail", "link", f'smtp_host = "127.0.0.1"\nsmtp_port = {port["mail"]}\n'
              'smtp_tls = "none"\nsender = "referrals@adapter.example"\n'
              'recipient = "intake@peer.example"\nsmtp_timeout = 2\n'),
