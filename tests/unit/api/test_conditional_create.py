@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import httpx
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from tests.unit.api import people
 
 pytestmark = pytest.mark.anyio
+ROUNDS = int(os.environ.get("ADAPTER_ROUNDS", "4"))
+"""ADAPTER_ROUNDS=100 is the whole count."""
 
 
 async def test_64_parallel_identical_creates_make_exactly_one(api: httpx.AsyncClient) -> None:
-    for round_ in range(4):
+    for round_ in range(ROUNDS):
         number = f"P-C{round_}"
         headers = {"If-None-Exist": f"identifier=urn:oid:2.999.1|{number}"}
         answers = await asyncio.gather(
