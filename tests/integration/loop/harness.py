@@ -179,7 +179,7 @@ class Loop:
             ["serve", "--config", str(self.config), "--json"],
             self.folder / "service.log",
         )
-        self.ready = await self.service.wait(lambda each: each.get("event") == "ready")
+        self.ready = await self.service.wait(lambda each: each.get("event") == "ready", patience=90)
 
     @property
     def config(self) -> Path:
