@@ -104,7 +104,14 @@ class LazyCommands(TyperGroup):
                 )
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The real command, imported now."""
+        """The real command, imported now; a word that is none of ours may be a plugin."""
+        word = args[0] if args else ""
+        if word not in COMMANDS and not word.startswith("-"):
+            from adapter.cli.plugin_commands import group_of
+
+            group = group_of(word)
+            if group is not None:
+                return word, group, args[1:]
         self.commands = {each: self.get_command(ctx, each) for each in COMMANDS}  # to suggest from
         name, found, rest = super().resolve_command(ctx, args)
         return name, load(name) if name and found else found, rest

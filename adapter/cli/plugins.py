@@ -39,7 +39,10 @@ def list_plugins(config: ConfigOption = DEFAULT, as_json: JsonOption = False) ->
 
 @app.command()
 def show(name: Name, config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """Show one plugin: its systems with abilities and settings, formats, functions, packs."""
+    """Show one plugin: its systems with abilities and settings, formats, packs, commands.
+
+    With --json also the JSON Schema of the settings of a site.
+    """
     document = _document(*_one(name, config))
     if as_json:
         emit(document)
@@ -47,7 +50,7 @@ def show(name: Name, config: ConfigOption = DEFAULT, as_json: JsonOption = False
     for key in ("name", "version", "distribution", "state", "reason", "fix", "level"):
         if document[key]:
             print(f"{key:14}{document[key]}")
-    for key in ("formats", "functions", "packs"):
+    for key in ("formats", "functions", "packs", "commands"):
         if document[key]:
             print(f"{key:14}{', '.join(document[key])}")
     for system in document["systems"]:
@@ -198,6 +201,7 @@ def _document(plugin: LoadedPlugin, plugins: Plugins) -> dict[str, Any]:
                     }
                     for key, field in fields.items()
                 ],
+                "schema": plugins.system(spec.name).Config.model_json_schema(),
             }
         )
     return {
@@ -207,6 +211,8 @@ def _document(plugin: LoadedPlugin, plugins: Plugins) -> dict[str, Any]:
         "formats": [each.name for each in plugin.formats],
         "functions": sorted(plugin.functions),
         "packs": [each.name for each in plugin.packs],
+        "commands": sorted(plugin.commands),
+        "secrets": plugin.resolver is not None,
     }
 
 

@@ -16,13 +16,14 @@ from pydantic import ValidationError
 from adapter.exchange import watch
 from adapter.exchange.config import Config
 from adapter.exchange.plugins import Plugins
+from adapter.exchange.secrets import Secrets
 from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
 from adapter.exchange.watch import interrupting, raised, stretched, watched
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
 from adapter.plugin.http import Http
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
-from adapter.security.known_secrets import remember, scrubbed
+from adapter.security.known_secrets import scrubbed
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
 
@@ -165,9 +166,10 @@ class Fleet:
         return self._settings(name, self.plugins.system(self.sites[name].system))
 
     def _settings(self, name: str, kind: type[System]) -> SystemConfig:
-        settings = _resolved(self.config.sites[name].settings, self.config)
+        secrets = Secrets(self.config, self.plugins)
+        settings = secrets.resolved(self.config.sites[name].settings)
         try:
-            return kind.Config.model_validate(settings)
+            made = kind.Config.model_validate(settings)
         except ValidationError as error:
             lines = "; ".join(
                 f"{'.'.join(str(part) for part in each['loc']) or 'settings'}: {each['msg']}"
@@ -178,6 +180,8 @@ class Fleet:
                 f"[sites.{name}.settings] is not right: {lines}",
                 fix="Correct these keys; see the plugin's README for each setting.",
             ) from error
+        secrets.refuse_inline(name, made)
+        return made
 
     async def reopen(self, name: str) -> None:
         """Open a site that stayed closed for its configuration, once that is mended."""
@@ -296,14 +300,3 @@ def _contained(app: ASGIApp) -> ASGIApp:
             raise PluginError("plugin.exits", "the plugin tried to end the process") from error
 
     return call
-
-
-def _resolved(value: Any, config: Config) -> Any:
-    """Settings with each secret reference replaced by what it stands for."""
-    if isinstance(value, dict):
-        return {key: _resolved(each, config) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_resolved(each, config) for each in value]
-    if isinstance(value, str) and value.startswith(("env:", "file:")):
-        return remember(config.secret(value))
-    return value

@@ -20,6 +20,7 @@ from oauthlib import oauth1
 from adapter.plugin.auth import OAuth1Auth
 from adapter.plugin.context import State
 from adapter.plugin.errors import AuthError, DataError
+from adapter.security.known_secrets import remember
 from adapter.security.outgoing.scheme import OutgoingAuth, Surroundings
 
 TOKEN = "oauth1/token"  # noqa: S105 - the key in the site's state, not a token
@@ -44,7 +45,7 @@ async def load_pair(state: State, key: str) -> TokenPair | None:
     if kept is None:
         return None
     found = orjson.loads(kept)
-    return TokenPair(found["token"], found["secret"])
+    return TokenPair(remember(found["token"]), remember(found["secret"]))
 
 
 def dump_pair(pair: TokenPair) -> bytes:

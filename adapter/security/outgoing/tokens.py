@@ -18,6 +18,7 @@ from adapter.plugin.errors import (
     GoneError,
     SystemFault,
 )
+from adapter.security.known_secrets import remember
 from adapter.security.outgoing.scheme import OutgoingAuth, Surroundings
 
 DEFAULT_LIFETIME = 300.0
@@ -80,6 +81,7 @@ class Tokens:
     async def _landed(self) -> Token:
         try:
             self._token = await self._fetch()
+            remember(self._token.value)
             return self._token
         finally:
             self._flight = None

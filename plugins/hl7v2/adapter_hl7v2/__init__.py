@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from adapter.plugin import SystemSpec, hookimpl
 
@@ -28,3 +29,11 @@ def register_formats() -> list[Format]:
     from adapter_hl7v2.format import Hl7v2Format
 
     return [Hl7v2Format()]
+
+
+@hookimpl
+def register_commands() -> dict[str, Callable[..., Any]]:
+    """``adapter hl7v2 send``: try a connection before a site is configured."""
+    from adapter_hl7v2.commands import send
+
+    return {"send": send}

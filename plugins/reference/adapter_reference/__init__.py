@@ -36,3 +36,14 @@ def register_formats() -> list[Format]:
 def register_mapping_packs() -> list[Traversable]:
     """The pack ``reference``: this JSON to the canonical referral and back."""
     return [files("adapter_reference") / "mappings" / "reference"]
+
+
+@hookimpl
+def resolve_secret(reference: str) -> str | None:
+    """``credential:NAME``: a credential that systemd gave to the service (LoadCredential=)."""
+    kind, _, name = reference.partition(":")
+    if kind != "credential":
+        return None
+    from adapter_reference.credentials import credential
+
+    return credential(name)

@@ -146,7 +146,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
 
 
@@ -155,13 +155,12 @@ async def test_strict_ends_the_start_with_3_and_so_does_a_strict_check(
 ) -> None:
     install(folder, "misspelt", AT_LOAD["misspelt"][0])
     file = str(configured(tmp_path, "http://127.0.0.1:9", ["misspelt"], ""))
-    served, checked, lenient = await asyncio.gather(
+    served, checked = await asyncio.gather(
         asyncio.to_thread(run, folder, "serve", "--strict", "--config", file, "--json"),
         asyncio.to_thread(run, folder, "plugins", "check", "--strict", "--config", file),
-        asyncio.to_thread(run, folder, "plugins", "check", "--config", file),
     )
 
-    assert (served.returncode, checked.returncode, lenient.returncode) == (3, 3, 1)
+    assert (served.returncode, checked.returncode) == (3, 3)
     assert "plugin.unknown-hook" in served.stderr
     assert served.stdout == ""
     assert "misspelt" in checked.stdout

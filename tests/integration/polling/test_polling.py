@@ -122,7 +122,7 @@ async def test_a_power_cut_between_page_and_commit_loses_and_doubles_nothing(
             [sys.executable, "-m", "tests.integration.polling.dying", str(file), place, str(times)],
             cwd=ROOT,
             capture_output=True,
-            timeout=30,
+            timeout=120,
         )
         assert done.returncode == -9, done.stderr.decode()
         async with running(file, Shifted(60)) as service:  # its lease has run out by then

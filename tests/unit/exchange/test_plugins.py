@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from adapter.exchange import plugins as loader
-from adapter.plugin import System, SystemSpec, hookimpl
+from adapter.plugin import System, SystemSpec, hookimpl, hookspecs
 from adapter.plugin.errors import PluginError
 
 
@@ -155,3 +155,93 @@ def test_a_plugin_that_is_enabled_but_missing_is_said_so(monkeypatch) -> None:
 
     assert [(each.name, each.state) for each in found.loaded] == [("ghost", "failed")]
     assert "not installed" in found.loaded[0].reason
+
+
+@pytest.mark.parametrize(
+    ("written_for", "ours", "state"),
+    [(1, 1, "enabled"), (1, 2, "enabled"), (2, 2, "enabled"), (1, 3, "failed"), (4, 3, "failed")],
+)
+def test_the_api_of_this_version_and_the_one_before_it_are_taken(
+    monkeypatch: pytest.MonkeyPatch, written_for: int, ours: int, state: str
+) -> None:
+    monkeypatch.setattr(hookspecs, "API_VERSION", ours)
+    spec = SystemSpec(name="x", system=Working, summary="", api_version=written_for)
+    (plugin,) = load(monkeypatch, None, Point("x", module("x", register_systems=[spec]))).loaded
+
+    assert plugin.state == state
+    if state == "failed":
+        assert plugin.code == "plugin.api-version"
+        assert f"plugin API {written_for}, this adapter has {ours}" in plugin.reason
+
+
+def ping(host: str) -> None:
+    """Say that it is there."""
+
+
+def silent(host: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("commands", "reason"),
+    [
+        ([ping], "functions by name"),
+        ({"ping": "no function"}, "functions by name"),
+        ({"Ping It": ping}, "named by a word"),
+        ({"ping": silent}, "no docstring"),
+    ],
+)
+def test_commands_that_cannot_be_called_are_refused(
+    monkeypatch: pytest.MonkeyPatch, commands: Any, reason: str
+) -> None:
+    point = Point("x", module("x", register_commands=commands))
+    (plugin,) = load(monkeypatch, None, point).loaded
+
+    assert (plugin.state, plugin.code) == ("failed", "plugin.wrong-type")
+    assert reason in plugin.reason
+
+
+def resolving(**known: Any) -> ModuleType:
+    made = ModuleType("resolving")
+
+    def resolve_secret(reference: str) -> Any:
+        found = known.get(reference.replace(":", "_"))
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    made.resolve_secret = hookimpl(resolve_secret)  # type: ignore[attr-defined]
+    return made
+
+
+def test_the_first_plugin_that_knows_a_secret_is_believed_and_only_enabled_ones_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = [
+        Point("a", resolving(other_x="no")),
+        Point("b", resolving(vault_x="from b")),
+        Point("c", resolving(vault_x="from c")),
+        Point("d", resolving(safe_x="from d")),
+    ]
+    found = load(monkeypatch, ["a", "b", "c"], *points)
+
+    assert found.secret("vault:x") == "from b"
+    assert found.secret("safe:x") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (RuntimeError("hunter2"), "plugin.raised"),
+        (SystemExit(1), "plugin.raised"),
+        (42, "plugin.wrong-type"),
+    ],
+)
+def test_a_resolver_that_fails_is_named_without_what_it_said(
+    monkeypatch: pytest.MonkeyPatch, given: Any, code: str
+) -> None:
+    found = load(monkeypatch, None, Point("bad", resolving(vault_x=given)))
+
+    with pytest.raises(PluginError, match="the plugin bad") as raised:
+        found.secret("vault:x")
+    assert raised.value.code == code
+    assert "hunter2" not in f"{raised.value}{raised.value.__cause__}"
