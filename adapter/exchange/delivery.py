@@ -207,6 +207,7 @@ class Courier:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin may raise anything; it is named
+            self._log.error("delivery.plugin-raised", site=row.destination, exc_info=error)
             await self._failed(row, _plugin_fault(row, error))
         else:
             await self._record(lambda tx: self._delivered(tx, row, delivered))
