@@ -25,7 +25,6 @@ SMART = {
     ]
 }
 TOPIC = f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical"
-OAUTH = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
 def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, Any]:
@@ -57,12 +56,12 @@ def _security(base_url: str, auth: str) -> dict[str, Any]:
     if auth != "smart":
         said = {"open": "Open to anyone, for trying it out.", "none": "Closed to everyone."}
         return {"cors": False, "description": said[auth]}
-    token = {"url": "token", "valueUri": f"{base_url}/token"}
+    # The extension oauth-uris asks for an authorize address, and Backend Services has none.
     return {
         "cors": False,
         "service": [SMART],
-        "description": "SMART Backend Services: client_credentials with private_key_jwt.",
-        "extension": [{"url": OAUTH, "extension": [token]}],
+        "description": "SMART Backend Services: client_credentials with private_key_jwt; "
+        f"see {base_url}/.well-known/smart-configuration.",
     }
 
 

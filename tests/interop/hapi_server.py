@@ -21,7 +21,7 @@ LOG = ROOT / "build" / "hapi.log"
 SAID = ROOT / "build" / "hapi.out"
 JVM = ["-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 READY = re.compile(r"^READY (\d+)$", re.MULTILINE)
-START_LIMIT = 180
+START_LIMIT = 420
 """Seconds until the server must answer."""
 
 sys.path.insert(0, str(ROOT / "scripts"))

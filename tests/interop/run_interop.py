@@ -113,6 +113,8 @@ def run(name: str, server: HapiServer) -> Section:
     say(f"{name}: {time.monotonic() - started:.0f} s")
     for line in section.explained:
         say(f"  explained  {line}")
+    for line in section.failed:
+        say(f"  NOT EXPLAINED  {line}")
     return section
 
 
