@@ -229,4 +229,4 @@ def referred_again(folder: Path, emr: Server, agency: Server) -> Json:
         agency.move(f"Task/{theirs['id']}", "accepted")
         becomes(emr, f"Task/{second['id']}", "accepted")
         assert status(emr, made["Task"])() == "rejected", "the first answer stands"
-        return {"first": first, "second": theirs}
+        return {"first": first, "second": theirs, "declined": declined}

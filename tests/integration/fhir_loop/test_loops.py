@@ -60,7 +60,10 @@ def test_a_subscription_on_our_own_server_brings_the_task_without_asking(tmp_pat
     assert found["clinic"]["status"] == "completed"
 
 
-def test_a_decline_comes_back_in_words(tmp_path: Path, peer: Server) -> None:
-    told = scenarios.declined_or_cancelled(tmp_path, peer, peer, how="declined")
+def test_a_decline_comes_back_in_words_and_a_second_task_is_a_second_try(
+    tmp_path: Path, peer: Server
+) -> None:
+    found = scenarios.referred_again(tmp_path, peer, peer)
 
-    assert told["statusReason"]["text"] == "no places left"
+    assert found["declined"]["statusReason"]["text"] == "no places left"
+    assert found["first"]["focus"] == found["second"]["focus"]
