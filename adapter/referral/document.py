@@ -7,6 +7,7 @@ fields would cost more than everything else that is done with it.
 
 from __future__ import annotations
 
+import threading
 import types
 from collections.abc import Callable
 from dataclasses import MISSING, fields
@@ -17,6 +18,9 @@ Function = Callable[[Any], Any]
 _kinds: dict[type[Any], dict[str, tuple[str, Any]]] = {}
 _writers: dict[type[Any], Function] = {}
 _readers: dict[type[Any], Function] = {}
+_made_writers: dict[type[Any], Function] = {}  # perhaps without those that they call
+_made_readers: dict[type[Any], Function] = {}
+_making = threading.RLock()
 
 
 class DocumentError(ValueError):
@@ -35,7 +39,7 @@ class DocumentError(ValueError):
 
 def to_document(value: Any) -> dict[str, Any]:
     """A model object as a JSON object, without empty parts."""
-    write = _writers.get(type(value)) or _writer(type(value))
+    write = _writers.get(type(value)) or _published(type(value), _writer, _made_writers, _writers)
     written: dict[str, Any] = write(value)
     return written
 
@@ -46,7 +50,7 @@ def from_document(cls: type[T], document: dict[str, Any]) -> T:
     Raises:
         DocumentError: an unknown key, or a value of the wrong JSON type.
     """
-    read = _readers.get(cls) or _reader(cls)
+    read = _readers.get(cls) or _published(cls, _reader, _made_readers, _readers)
     built: T = read(document)
     return built
 
@@ -74,9 +78,22 @@ def _kind(hint: Any) -> tuple[str, Any]:
     return "plain", (hint,)
 
 
+def _published(
+    cls: type[Any],
+    make: Callable[[type[Any]], Function],
+    made: dict[type[Any], Function],
+    published: dict[type[Any], Function],
+) -> Function:
+    """Make a class's function and those that it calls; others see them when all are whole."""
+    with _making:
+        make(cls)
+        published.update(made)
+        return published[cls]
+
+
 def _writer(cls: type[Any]) -> Function:
-    if cls in _writers:
-        return _writers[cls]
+    if cls in _made_writers:
+        return _made_writers[cls]
     names: dict[str, Any] = {}
     lines = ["def write(value):", " out = {}"]
     for name, (shape, _) in field_kinds(cls).items():
@@ -92,15 +109,15 @@ def _writer(cls: type[Any]) -> Function:
         else:
             lines += [" if part is not None:", f"  part = write_{name}(part)"]
             lines += ["  if part:", f"   out[{name!r}] = part"]
-    _writers[cls] = _compiled("write", [*lines, " return out"], names, cls)
+    _made_writers[cls] = _compiled("write", [*lines, " return out"], names, cls)
     for name, inner in _nested_classes(cls):  # after it: a class may hold itself
         names[f"write_{name}"] = _writer(inner)
-    return _writers[cls]
+    return _made_writers[cls]
 
 
 def _reader(cls: type[Any]) -> Function:
-    if cls in _readers:
-        return _readers[cls]
+    if cls in _made_readers:
+        return _made_readers[cls]
     kinds = field_kinds(cls)
     required = frozenset(each.name for each in fields(cls) if each.default is MISSING)
     names: dict[str, Any] = {
@@ -131,10 +148,10 @@ def _reader(cls: type[Any]) -> Function:
         lines += [" if not required <= document.keys():"]
         lines += ["  raise Wrong('', 'missing ' + ', '.join(sorted(required - document.keys())))"]
     lines += [f" return cls({', '.join(f'{name}=its_{name}' for name in kinds)})"]
-    _readers[cls] = _compiled("read", lines, names, cls)
+    _made_readers[cls] = _compiled("read", lines, names, cls)
     for name, inner in _nested_classes(cls):
         names[f"read_{name}"] = _reader(inner)
-    return _readers[cls]
+    return _made_readers[cls]
 
 
 def _nested_classes(cls: type[Any]) -> list[tuple[str, type[Any]]]:
