@@ -41,6 +41,13 @@ async def run(tour: Tour) -> None:
 async def _one(tour: Tour, source: str, target: str, place: Path) -> None:
     scene = Scene(place)
     await scene.open()
+    try:
+        await _moved(tour, source, target, place, scene)
+    finally:
+        await scene.close()
+
+
+async def _moved(tour: Tour, source: str, target: str, place: Path, scene: Scene) -> None:
     more = scene.configuration()
     async with tour.stage(source, more) as stage:
         (stage.folder / "authority.pem").write_bytes(scene.ca.read_bytes())

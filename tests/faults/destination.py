@@ -90,6 +90,11 @@ class Scene:
         for name, peer in self.peers.items():
             await peer.open(_tls(self.expired) if name == "https" else None)
 
+    async def close(self) -> None:
+        """Stop listening."""
+        for peer in self.peers.values():
+            await peer.close()
+
     def configuration(self) -> Configuration:
         """Sites and programs of the peers."""
         port = {name: peer.port for name, peer in self.peers.items()}
@@ -136,6 +141,7 @@ async def run(tour: Tour) -> None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             scene = Scene(folder)
             await scene.open()
+            stack.push_async_callback(scene.close)
             stage = await stack.enter_async_context(tour.stage(store, scene.configuration()))
             (stage.folder / "authority.pem").write_bytes(scene.ca.read_bytes())
             await stage.start()
