@@ -197,7 +197,14 @@ class JsonNotation:
     def absent(self, node: Node) -> str:
         """See `Notation.absent`."""
         up = _up(node)
-        return f"{node.step.key!r} not in {up}" if node.step.kind == "key" else f"not {up}"
+        if node.step.kind == "key":
+            return f"{node.step.key!r} not in {up}"
+        tests = [
+            f"e.get({match.path[0]!r}) in {match.values!r}"
+            for match in node.step.match
+            if len(match.path) == 1 and not match.negated
+        ]
+        return f"not any({' and '.join(tests)} for e in {up})" if tests else f"not {up}"
 
     def assign(self, node: Node, value: str) -> str:
         """See `Notation.assign`."""
