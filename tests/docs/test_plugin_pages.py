@@ -31,13 +31,14 @@ def test_the_tutorial_is_true_line_by_line(tmp_path: Path) -> None:
         if not language
         for line in block.splitlines()
     ]
-    assert len(commands) == 6
+    edits = [block for language, block in BLOCK.findall(text) if language == "diff"]
+    assert (len(commands), len(edits)) == (6, 1)
 
     site = tmp_path / "site"
     for number, command in enumerate(commands):
         last = number == len(commands) - 1
         if last:
-            break_find(tmp_path)
+            apply(edits[0], tmp_path)
         done = walk(command, tmp_path, site)
         assert done.returncode == (1 if last else 0), (command, done.stdout, done.stderr)
         if "--report" in command:
@@ -65,8 +66,18 @@ def walk(command: str, folder: Path, site: Path) -> subprocess.CompletedProcess[
     )
 
 
-def break_find(folder: Path) -> None:
-    file = folder / "acme" / "adapter_acme" / "system.py"
-    source = file.read_text("utf-8")
-    line = next(each for each in source.splitlines() if "return _delivered(items[0])" in each)
-    file.write_text(source.replace(line, "        return None"), "utf-8")
+def apply(edit: str, folder: Path) -> None:
+    """Make the edit that the page shows, as `patch -p1` does: exactly there, or not at all."""
+    old, new, where, *lines = edit.splitlines()
+    path, again = (line.split(maxsplit=1)[1].partition("/")[2] for line in (old, new))
+    first = re.fullmatch(r"@@ -(\d+),(\d+) \+\1,\2 @@", where)
+    assert first and path == again
+    before = [line[1:] for line in lines if line[0] in " -"]
+    after = [line[1:] for line in lines if line[0] in " +"]
+    assert before != after
+
+    source = (folder / path).read_text("utf-8").splitlines()
+    start = int(first.group(1)) - 1
+    assert source[start : start + int(first.group(2))] == before, "the page shows other lines"
+    source[start : start + len(before)] = after
+    (folder / path).write_text("\n".join(source) + "\n", "utf-8")
