@@ -171,8 +171,9 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
         caller.service.ledger.write(tx, kept, decision, cause)
         return _as_refusal(caller, held.status or "draft", decision.refused, roles)
     decision = replace(decision, case=with_facts(decision.case, own, said))
+    whole = caller.compartment.written(before, after)
     told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
-    caller.service.ledger.write(tx, kept, decision, cause, told, received={own: after})
+    caller.service.ledger.write(tx, kept, decision, cause, told, received={own: whole})
     _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
     share_answer(caller, kept.id, after)
     return None

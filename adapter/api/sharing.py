@@ -52,7 +52,7 @@ def performers(caller: Caller, task: Json) -> set[str]:
 
 
 def share_answer(caller: Caller, referral: str, task: Json) -> None:
-    """Let the requester see what a performer linked to a Task, such as its outputs."""
+    """Let the requester see what a performer linked to a Task, as far as it is shared back."""
     if caller.party is None:
         return
     ledger, tx = caller.service.ledger, caller.tx
@@ -64,7 +64,7 @@ def share_answer(caller: Caller, referral: str, task: Json) -> None:
             mine.append(each)
     for party, share in tx.parties.of("ServiceRequest", referral).items():
         if share.owns and party != caller.party:
-            ledger.grant(tx, party, mine)
+            ledger.grant(tx, party, mine, referral=referral)
     caller.compartment.forget()
 
 

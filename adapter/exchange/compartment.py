@@ -1,8 +1,9 @@
 """The compartment: what of the store an organization outside may see, and as what.
 
-Whoever sent a referral sees all of it. Whoever is asked to fulfil it sees the Task as it is, and
-the rest as the referral is disclosed to it. What a client wrote is its own; what it links to a
-referral is seen by those whose referral it is. All else is not there: not found, not counted.
+Whoever sent a referral sees all of it, and of the answer what the consent shares back. Whoever is
+asked to fulfil it sees the Task as it is, and the rest as the referral is disclosed to it. What a
+client wrote is its own; what it links to a referral is seen by those whose referral it is. All else
+is not there: not found, not counted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from adapter.exchange.answers import answered, answers, limited, unlimited
 from adapter.exchange.kept import Kept
 from adapter.exchange.ledger import Ledger
 from adapter.referral.consent import may_send
@@ -39,6 +41,7 @@ class Compartment:
         self._tx = tx
         self._ledger = ledger
         self._faces: dict[str, Face] = {}
+        self._answers: dict[str, Face | None] = {}
         self._shares: dict[tuple[str, str], Share | None] = {}
 
     def shown(self, row: ResourceRow | None, *, newest: bool = True) -> ResourceRow | None:
@@ -59,7 +62,10 @@ class Compartment:
             return None
         if row.type == "Task":
             asked = share.owns or row.content.get("status") != "draft"
-            return row if asked else None
+            return self._task(row, share, newest=newest) if asked else None
+        referral = share.referral or row.referral
+        if referral is not None and self._asked_for(referral):
+            return self._answer(referral, row, newest=newest)
         if share.referral is None:
             return row
         return self._disclosed(share.referral, row) if newest else None
@@ -76,6 +82,7 @@ class Compartment:
         """Ask again from now on: something was shared."""
         self._shares.clear()
         self._faces.clear()
+        self._answers.clear()
 
     def owns(self, row: ResourceRow) -> bool:
         """True if this party may write a record."""
@@ -83,6 +90,16 @@ class Compartment:
             return True
         share = self.share(row.type, row.id)
         return share is not None and share.owns
+
+    def written(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+        """A new version of a Task, with what this party does not see of it as it is stored."""
+        row = self._tx.resources.get("Task", after["id"])
+        share = self.share("Task", after["id"])
+        if share is None and row is not None and row.referral is not None:
+            share = self._through_referral(row, row.referral)
+        if row is None or share is None or row.content == self._task(row, share).content:
+            return after
+        return unlimited(before, after, row.content)
 
     def roles(self, referral: str, task: str) -> frozenset[Actor]:
         """As whom this party may move a fulfilment; as both if it is nobody in particular."""
@@ -102,6 +119,38 @@ class Compartment:
         if share is None or share.owns:
             return share
         return None if row.type == "Task" else share
+
+    def _asked_for(self, referral: str) -> bool:
+        """True if this party asked for a referral, and does not carry it out itself."""
+        share = self.share("ServiceRequest", referral)
+        return share is not None and share.owns and not share.performs
+
+    def _task(self, row: ResourceRow, share: Share, *, newest: bool = True) -> ResourceRow:
+        """A Task; for its requester with as much of the answer as is shared back."""
+        shared = None
+        if row.referral is not None and not share.performs:
+            shared = self._shared(row.referral)
+        if shared is None:
+            return row
+        return answered(row, shared.get((row.type, row.id)) if newest else None)
+
+    def _answer(self, referral: str, row: ResourceRow, *, newest: bool) -> ResourceRow | None:
+        """Another's part of what this party asked for, as far as it is shared back."""
+        if self.owns(row) or row.type in ABOUT_NO_CLIENT:
+            return row
+        shared = self._shared(referral)
+        if shared is None:
+            return row
+        content = shared.get((row.type, row.id))
+        return replace(row, content=content) if content is not None and newest else None
+
+    def _shared(self, referral: str) -> Face | None:
+        """A referral as it is shared back; None where everything is."""
+        if referral not in self._answers:
+            kept = self._ledger.load(self._tx, referral) if limited(self._tx, referral) else None
+            found = answers(kept, self._ledger.projector) if kept else None
+            self._answers[referral] = found
+        return self._answers[referral]
 
     def _disclosed(self, referral: str, row: ResourceRow) -> ResourceRow | None:
         if referral not in self._faces:
