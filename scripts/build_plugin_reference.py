@@ -1,4 +1,4 @@
-"""Write docs/reference/{hooks,capabilities,requirements}.md from the hooks, classes and the kit.
+"""Write docs/reference/{hooks,capabilities,requirements,plugins/*}.md from what they describe.
 
     python scripts/build_plugin_reference.py
 
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
+
+from plugin_pages import SHIPPED, plugin_page
 
 from adapter.exchange.plugins import ABILITIES
 from adapter.plugin import hookspecs
@@ -84,10 +87,15 @@ def groups(found: tuple[Requirement, ...], head: str) -> Iterator[str]:
             )
 
 
-PAGES = {
+def noted(name: str) -> Iterator[str]:
+    yield from (NOTE, "", *plugin_page(name))
+
+
+PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "hooks.md": hooks,
     "capabilities.md": capabilities,
     "requirements.md": requirement_page,
+    **{f"plugins/{name}.md": partial(noted, name) for name in SHIPPED},
 }
 
 
@@ -96,6 +104,7 @@ def page(name: str) -> str:
 
 
 def main() -> int:
+    (REFERENCE / "plugins").mkdir(exist_ok=True)
     for name in PAGES:
         (REFERENCE / name).write_text(page(name), "utf-8")
     return 0

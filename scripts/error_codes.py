@@ -42,8 +42,8 @@ class ErrorClass:
     own: bool = False
 
 
-def error_codes() -> dict[str, Found]:
-    """Every code of the source, by name."""
+def error_codes(inside: str = "") -> dict[str, Found]:
+    """Every code of the source, by name; with `inside` those that a folder raises."""
     trees = {
         path: ast.parse(path.read_text("utf-8"))
         for folder in FOLDERS
@@ -53,12 +53,16 @@ def error_codes() -> dict[str, Found]:
     classes = error_classes(trees.values())
     found: dict[str, Found] = {}
     for name, each in classes.items():
-        if each.fixed is not None:
+        if each.fixed is not None and not inside:
             keep(found, literal(each.fixed.args[0]), kind_of(name, classes), each.fixed)
-    for tree in trees.values():
+    for path, tree in trees.items():
+        if not path.is_relative_to(ROOT / inside):
+            continue
         for function, call in calls(tree):
             name = word(call.func)
             each = classes.get(name)
+            if inside and each and each.fixed is not None:
+                keep(found, literal(each.fixed.args[0]), kind_of(name, classes), each.fixed)
             if name in CARRIERS or (each and each.fixed is None):
                 prefix = each.prefix if each else ""
                 for code, said in given_codes(tree, function, call):

@@ -11,16 +11,39 @@ from pathlib import Path
 
 import pytest
 
+from adapter.exchange.plugins import load_plugins
+
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("name", ["hooks.md", "capabilities.md", "requirements.md"])
-def test_a_page_follows_from_the_program(name: str) -> None:
+SHIPPED = sorted(each.parent.name for each in ROOT.glob("plugins/*/pyproject.toml"))
+PAGES = ["hooks.md", "capabilities.md", "requirements.md"]
+
+
+@pytest.mark.parametrize("name", [*PAGES, *(f"plugins/{each}.md" for each in SHIPPED)])
+def test_a_page_follows_from_the_program(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     built = runpy.run_path(str(ROOT / "scripts" / "build_plugin_reference.py"))
     page = (ROOT / "docs" / "reference" / name).read_text("utf-8")
 
     assert page == built["page"](name), "run scripts/build_plugin_reference.py"
+
+
+@pytest.mark.parametrize("plugin", SHIPPED)
+def test_the_page_of_a_plugin_names_each_setting_and_each_error_of_its_own(plugin: str) -> None:
+    page = (ROOT / "docs" / "reference" / "plugins" / f"{plugin}.md").read_text("utf-8")
+    loaded = load_plugins({plugin})
+    for spec in loaded.loaded[0].systems:
+        for name, field in loaded.system(spec.name).Config.model_fields.items():
+            assert f"| `{name}` |" in page
+            assert field.description, f"{name} says not what it is"
+    known = (ROOT / "docs" / "reference" / "errors.md").read_text("utf-8")
+    codes = re.findall(r"^- \[`(.+)`\]", page, re.MULTILINE)
+    assert [each for each in codes if f"### {each}\n" not in known] == []
+    assert f"(../../docs/reference/plugins/{plugin}.md)" in (
+        ROOT / "plugins" / plugin / "README.md"
+    ).read_text("utf-8")
 
 
 def test_the_tutorial_is_true_line_by_line(tmp_path: Path) -> None:
@@ -71,7 +94,8 @@ def apply(edit: str, folder: Path) -> None:
     old, new, where, *lines = edit.splitlines()
     path, again = (line.split(maxsplit=1)[1].partition("/")[2] for line in (old, new))
     first = re.fullmatch(r"@@ -(\d+),(\d+) \+\1,\2 @@", where)
-    assert first and path == again
+    assert first
+    assert path == again
     before = [line[1:] for line in lines if line[0] in " -"]
     after = [line[1:] for line in lines if line[0] in " +"]
     assert before != after
