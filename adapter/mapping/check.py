@@ -65,6 +65,7 @@ def check_map(bound: BoundMap) -> list[Fault]:
             faults.extend(_codec(bound, entry))
         faults.extend(_losses(bound, entry))
     faults.extend(_reach(bound.rows, True, True))
+    faults.extend(_stand_ins(bound))
     for to_right in (True, False):
         faults.extend(_writers(bound, to_right))
         faults.extend(_required(bound, to_right))
@@ -237,6 +238,29 @@ def _writers(bound: BoundMap, to_right: bool) -> Iterator[Fault]:
             always.add(place)
         if row.source.default is not None and to_right:
             always.add(place)
+
+
+def _stand_ins(bound: BoundMap) -> Iterator[Fault]:
+    """Two-way rows that stand in for another on one side, and are in another's way on the other."""
+    second = [set(_seconds(bound, to_right)) for to_right in (True, False)]
+    for row, target, _ in _targets(bound.rows, False):
+        if row.source.fallback and all(row.number in rows for rows in second):
+            yield Fault(
+                row.source.where, "two-writers",
+                f"the row stands in for another, and {target.text} is written by another row too",
+                "turn it to -> or <-, whichever way it stands in for the other",
+            )  # fmt: skip
+
+
+def _seconds(bound: BoundMap, to_right: bool) -> Iterator[int]:
+    """Rows that may write a place that an earlier row may write too, by their number."""
+    seen: dict[tuple[Any, ...], BoundRow] = {}
+    for row, target, scope in _targets(bound.rows, to_right):
+        place = (scope, target.rel)
+        earlier = _same_place(seen, place)
+        if earlier is not None and not _apart(earlier, row, to_right):
+            yield row.number
+        seen.setdefault(place, row)
 
 
 def _same_place(

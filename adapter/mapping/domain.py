@@ -1,8 +1,8 @@
 """What a pack promises to carry, stated apart from its rows (`domain.yaml`).
 
 A path of the canonical model and what may stand there; lists with `[]` (any number) or `[n]`; a
-name with `!` is there whenever its parent is. Tables are stated a second time, so that a code that
-is swapped in a CSV file does not go unseen.
+name with `!` is there whenever its parent is. Tables are stated a second time, and so are the words
+of their rows, so that a code that is swapped in a CSV file does not go unseen.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Domain:
 
     maps: Mapping[str, MapDomain]
     tables: Mapping[str, Mapping[str, str]]
+    meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Of a table, each row: ``left = right`` to its relationship and its words, EN / FR."""
 
 
 def read_domain(pack: Pack) -> Domain:
@@ -52,17 +54,20 @@ def read_domain(pack: Pack) -> Domain:
             name: MapDomain(name, _kinds(spec.get("kind")), _nested(spec.get("carries", {})))
             for name, spec in text.get("maps", {}).items()
         }
-        tables = {
-            name: {str(left): str(right) for left, right in pairs.items()}
-            for name, pairs in text.get("tables", {}).items()
-        }
+        tables, meanings = (
+            {
+                name: {str(left): str(right) for left, right in pairs.items()}
+                for name, pairs in text.get(part, {}).items()
+            }
+            for part in ("tables", "meanings")
+        )
     except (yaml.YAMLError, AttributeError, TypeError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
         fault = Fault(
             Where(str(file), line, 1), "yaml", "this is no domain", "see mapping-tables.md"
         )
         raise TableError([fault]) from None
-    return Domain(maps, tables)
+    return Domain(maps, tables, meanings)
 
 
 def _kinds(given: Any) -> tuple[str, ...]:

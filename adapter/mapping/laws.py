@@ -8,7 +8,7 @@
 ``well-formed``       references resolve, ids are unique, nothing is empty
 ``checks``            what is written passes its format's own checks
 ``expected``          cases give what cases/expected/ holds, both ways
-``tables``            code tables say what the domain says
+``tables``            code tables say what the domain says, and some row uses each
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from adapter.mapping.cases import WRITTEN, Case, Written, read_cases, read_docum
 from adapter.mapping.check import written_places
 from adapter.mapping.codes import CodeTable
 from adapter.mapping.compare import difference, ill_formed
-from adapter.mapping.domain import MapDomain, projected, read_domain
+from adapter.mapping.domain import Domain, MapDomain, projected, read_domain
 from adapter.mapping.explain import trace
-from adapter.mapping.packs import Pack, Packs, codes_of
+from adapter.mapping.packs import Pack, Packs, codes_of, codes_used
 from adapter.mapping.run import Map
 from adapter.mapping.samples import document
 from adapter.plugin.errors import DataError
@@ -98,7 +98,7 @@ def laws_of(
     own = packs.preferring(name)
     files = list(read_cases(pack, own))
     documents = list(read_documents(pack, own))
-    for result in _tables(pack, packs, domain.tables):
+    for result in _tables(pack, packs, domain):
         yield result
         if fail_fast and result.failed:
             return
@@ -344,11 +344,12 @@ def _write(pack: Pack, files: dict[str, bytes]) -> None:
         target.write_bytes(content)
 
 
-def _tables(pack: Pack, packs: Packs, stated: Any) -> Iterator[LawResult]:
+def _tables(pack: Pack, packs: Packs, domain: Domain) -> Iterator[LawResult]:
     """Each code table against what the domain says of it."""
     tables = codes_of(pack, packs.packs)
-    for name in sorted({*pack.codes, *stated}):
-        said = stated.get(name)
+    used = codes_used(packs.packs.values())
+    for name in sorted({*pack.codes, *domain.tables, *domain.meanings}):
+        said = domain.tables.get(name)
         wrong = None
         if said is None:
             wrong = "domain.yaml does not state this table"
@@ -357,6 +358,10 @@ def _tables(pack: Pack, packs: Packs, stated: Any) -> Iterator[LawResult]:
         else:
             found = {**tables[name].to_right, **_ways_back(tables[name])}
             wrong = difference(said, found) if tables[name].rows else None
+        if wrong is None and name in domain.meanings:
+            wrong = difference(domain.meanings[name], _meanings(tables[name]))
+        if wrong is None and name not in used:
+            wrong = "no row of any map uses this table"
         yield LawResult(pack.name, name, "tables", 1, int(wrong is not None), wrong)
 
 
@@ -367,6 +372,16 @@ def _ways_back(table: CodeTable) -> dict[str, str]:
         f"<{right}": left
         for right, left in table.to_left.items()
         if table.to_right.get(left) != right or several[right] > 1
+    }
+
+
+def _meanings(table: CodeTable) -> dict[str, str]:
+    """What each row says besides its codes; a row without a left code is ``= right``."""
+    return {
+        f"{row.left_code} = {row.right_code}".strip(): (
+            f"{row.relationship}: {row.display_en} / {row.display_fr}"
+        )
+        for row in table.rows
     }
 
 

@@ -19,7 +19,7 @@ from adapter.mapping.codes import CodeTable, read_codes
 from adapter.mapping.errors import NoMapError, PackError
 from adapter.mapping.reader import read_tables
 from adapter.mapping.run import Map
-from adapter.mapping.table import Fault, MapTable, TableError, Where, inherit
+from adapter.mapping.table import Block, Fault, MapTable, TableError, Where, inherit
 from adapter.plugin.formats import Format
 
 CORE = "adapter_mappings"
@@ -273,6 +273,19 @@ def codes_of(pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:
             found.update(codes_of(packs[name], packs))
     found.update(pack.codes)
     return found
+
+
+def codes_used(packs: Iterable[Pack]) -> set[str]:
+    """The names that the codecs of the packs' rows give, code tables among them."""
+    entries = [each for pack in packs for table in pack.tables.values() for each in table.rows]
+    names: set[str] = set()
+    while entries:
+        entry = entries.pop()
+        _, _, arguments = (entry.codec or "").partition("(")
+        names.update(name.strip() for name in arguments.rstrip(")").split(","))
+        if isinstance(entry, Block):
+            entries.extend(entry.rows)
+    return names
 
 
 def codes_for(table: MapTable, pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:

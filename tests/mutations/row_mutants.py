@@ -155,10 +155,13 @@ def _of_table(name: str, text: str) -> Iterator[Mutant]:
 def _swapped(
     name: str, rows: list[list[str]], lines: list[str], number: int, column: int
 ) -> Mutant:
-    """The code of a row and of the next one that has another change places."""
+    """The code of a row and of the next one that has another change places.
+
+    Rows that are alike but for this code would only stand in another order: those are passed over.
+    """
     mine = rows[number][column]
     order = [*range(number + 1, len(rows)), *range(1, number)]
-    other = next((each for each in order if rows[each][column] != mine), None)
+    other = next((each for each in order if _tells(rows[number], rows[each], column)), None)
     changed = [list(row) for row in rows]
     changed[number][column] = rows[other][column] if other is not None else mine + "X"
     if other is not None:
@@ -167,3 +170,9 @@ def _swapped(
     csv.writer(out, lineterminator="\n").writerows(changed)
     now = out.getvalue().split("\n")[number]
     return Mutant(name, number + 1, "code", lines[number], now, out.getvalue())
+
+
+def _tells(row: list[str], other: list[str], column: int) -> bool:
+    """Whether two rows say other things when their codes in a column change places."""
+    rest, others = ([*each[:column], *each[column + 1 :]] for each in (row, other))
+    return row[column] != other[column] and rest != others

@@ -13,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mutant_trial import SURVIVED, Trial, equivalents
 from row_mutants import KINDS, Mutant, mutants
 
-from adapter.mapping.packs import core_packs
+from adapter.mapping.domain import read_domain
+from adapter.mapping.packs import core_packs, read_pack
 
 PACKS = {Path(str(root)).name: Path(str(root)) for root in core_packs()}
 SAMPLE = 3
@@ -73,3 +74,43 @@ def test_what_is_excused_is_still_there_and_says_why() -> None:
     }
     assert set(equivalents()) <= known
     assert all(len(reason) > 20 for reason in equivalents().values())
+
+
+BENDS = [
+    ("codes/v2-0280.csv", "drop", "urgent"),  # a row without a left code
+    ("codes/v2-0283-answer.csv", "code", "received"),  # only the words of two rows move
+    ("ref-i12.map.yaml", "codec", "code(share-back)"),  # every code is the same on both sides
+    ("ref-i12.map.yaml", "arrow", "that RF1-9 was empty"),  # a row that stands in for another
+    ("ref-i14.map.yaml", "codec", "status_reason"),  # text where there are lines
+]
+
+
+@pytest.mark.parametrize(("file", "kind", "row"), BENDS)
+def test_what_only_words_or_order_would_show_is_noticed(
+    file: str, kind: str, row: str, tmp_path: Path
+) -> None:
+    trial = Trial("hl7v2_ref", tmp_path, cases=6)
+    bent = [
+        each
+        for each in mutants(PACKS["hl7v2_ref"])
+        if (each.file, each.kind) == (file, kind) and row in each.was
+    ]
+    assert bent
+    assert [str(each) for each in bent if trial.verdict(each) == SURVIVED] == []
+
+
+@pytest.mark.parametrize("pack", sorted(PACKS))
+def test_the_words_of_every_code_table_are_stated(pack: str) -> None:
+    found = read_pack(PACKS[pack])
+    assert set(read_domain(found).meanings) == set(found.codes)
+
+
+def test_rows_in_another_order_are_no_mutant() -> None:
+    alike = [
+        each
+        for each in mutants(PACKS["hl7v2_ref"])
+        if each.kind == "code"
+        and sorted(each.text.splitlines())
+        == sorted((PACKS["hl7v2_ref"] / each.file).read_text("utf-8").splitlines())
+    ]
+    assert alike == []

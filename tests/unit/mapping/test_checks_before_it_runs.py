@@ -39,6 +39,7 @@ FAULTS = [
     ("const-value", "  - [Patient.gender, <-, {const: banana}]\n", 26),
     ("two-writers", NAME + NAME, 5),
     ("two-writers", NAME + '  - ["Patient.name[0]", <->, referral.subject.name, name]\n', 5),
+    ("two-writers", NAME + NAME.replace("]\n", ", fallback: true]\n"), 5),
     ("unreachable", "  - [{const: female}, ->, referral.subject.gender]\n"
      "  - [Patient.gender, ->, referral.subject.gender, fallback: true, loses: x]\n", 5),
     ("unreachable", "  - with: [Patient, ->, referral.subject]\n    loses: x\n    rows:\n"
