@@ -33,10 +33,13 @@ def upgrade(
 ) -> None:
     """Bring the tables of the store up to this version of the adapter.
 
-    `adapter serve` does the same when it starts. It is one transaction: if it is interrupted, the
-    store is as it was before, and the command can be run again. Make a backup first.
+    Referrals of a version without API clients become visible to the clients of their organizations,
+    as the sites of the configuration say. `adapter serve` does the same when it starts. The tables
+    change in one transaction: if it is interrupted, the store is as it was before, and the command
+    can be run again. Make a backup first.
     """
     from adapter.exchange.config import store_url
+    from adapter.exchange.earlier import share_earlier
     from adapter.store import migrations
     from adapter.store.dialect import dialect_of
     from adapter.store.schema import HEAD
@@ -45,8 +48,10 @@ def upgrade(
     dialect = dialect_of(store_url(settings))
     before = migrations.standing(dialect)
     if not dry_run:
-        with opened(settings):  # opening proves the key, and upgrades
+        with opened(settings) as store:  # opening proves the key, and upgrades
             before = before or "none"
+            organizations = {name: each.organization for name, each in settings.sites.items()}
+            share_earlier(store, settings.organization, organizations)
     facts = {"from": before, "to": HEAD, "upgraded": not dry_run and before != HEAD}
     if as_json:
         emit(facts)

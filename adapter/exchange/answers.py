@@ -26,7 +26,7 @@ ANSWERED = (
 def limited(tx: Transaction, referral: str) -> bool:
     """True if the consent of a referral shares less than everything back."""
     row = tx.cases.get(referral)
-    consent = row.document["referral"].get("consent") if row else None
+    consent = row.document.get("referral", {}).get("consent") if row else None
     return (consent or {}).get("share_back") in ("codes", "summary")
 
 

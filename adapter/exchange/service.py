@@ -21,6 +21,7 @@ from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
 from adapter.exchange.desk import Desk
 from adapter.exchange.directory import load_programs
+from adapter.exchange.earlier import share_earlier
 from adapter.exchange.engine import Engine
 from adapter.exchange.fleet import Fleet
 from adapter.exchange.ledger import Ledger
@@ -194,6 +195,8 @@ class Service:
             StoreError: another process delivers from this store, and a second one may not.
         """
         self.store.hold()
+        organizations = {name: each.organization for name, each in self.sites.items()}
+        await asyncio.to_thread(share_earlier, self.store, self.organization, organizations)
         self.guard.start()
         await self.fleet.open()
         self._tasks = [

@@ -18,7 +18,7 @@ from adapter.store.dialect import Dialect
 from adapter.store.session import Session
 from adapter.store.statement import Statement
 
-_t = schema.parties
+_t, _c, _f = schema.parties, schema.cases, schema.fulfilments
 
 
 def _upsert(dialect: Dialect) -> Any:
@@ -50,6 +50,25 @@ _OF = Statement(
     sa.select(_t.c.party, _t.c.owns, _t.c.performs, _t.c.referral).where(
         _t.c.id == sa.bindparam("of_id"), _t.c.type == sa.bindparam("of_type")
     )
+)
+_WITHOUT_OWNER = Statement(
+    sa.select(_c.c.id, _c.c.site)
+    .where(
+        _c.c.id > sa.bindparam("after"),
+        ~sa.exists().where(_t.c.id == _c.c.id, _t.c.type == "ServiceRequest", _t.c.owns),
+    )
+    .order_by(_c.c.id)
+    .limit(sa.bindparam("most"))
+)
+_WITHOUT_PERFORMER = Statement(
+    sa.select(_f.c.id, _f.c.referral, _f.c.destination)
+    .where(
+        _f.c.id > sa.bindparam("after"),
+        _f.c.destination.is_not(None),
+        ~sa.exists().where(_t.c.id == _f.c.id, _t.c.type == "Task", _t.c.performs),
+    )
+    .order_by(_f.c.id)
+    .limit(sa.bindparam("most"))
 )
 
 
@@ -115,3 +134,13 @@ class Parties:
         return {
             row[0]: Share(owns=bool(row[1]), performs=bool(row[2]), referral=row[3]) for row in rows
         }
+
+    def without_owner(self, after: str, limit: int) -> list[tuple[str, str]]:
+        """Referrals that no organization owns, by id: the id, and the site that it came from."""
+        rows = self._session.rows(_WITHOUT_OWNER, {"after": after, "most": limit})
+        return [(row[0], row[1]) for row in rows]
+
+    def without_performer(self, after: str, limit: int) -> list[tuple[str, str, str]]:
+        """Fulfilments for a site that no organization performs: id, referral, and the site."""
+        rows = self._session.rows(_WITHOUT_PERFORMER, {"after": after, "most": limit})
+        return [(row[0], row[1], row[2]) for row in rows]
