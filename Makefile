@@ -3,6 +3,8 @@
 .PHONY: help env demo test check interop scaffolds faults bench docs pins clean chromium
 SHELL := /bin/sh
 PY := .venv/bin/python
+# Many short processes start here; without compiled modules each would spend seconds on reading ours.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@echo "Social prescribing adapter: from a clinic's EMR to a community program and back."
@@ -22,7 +24,7 @@ demo: env ## run the whole loop: EMR, adapter, e-mail, agency, and the answer ba
 	@.venv/bin/adapter demo $(ARGS)
 
 test: env chromium ## run every test
-	@$(PY) -m pytest -q $(ARGS)
+	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
 
 check: env ## formatting, lint, types and import direction
 	@echo "== format"  && $(PY) -m ruff format --check .

@@ -69,6 +69,7 @@ def script(
     ] = None,
     on: DayOption = None,
     schedule: ScheduleOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Print what is due for one referral as text to read out on the telephone.
 
@@ -89,12 +90,23 @@ def script(
             fix="See what is due with: adapter referrals due",
         )
     names = [asking["instrument"] for asking in rows[0]["asking"]]
+    spoken = language or rows[0]["language"]
     try:
-        text = phone_script([instrument(name) for name in names], language or rows[0]["language"])
+        text = phone_script([instrument(name) for name in names], spoken)
     except NoWordsError as error:
         raise DataError(
             "referral.no-words", str(error), fix="Ask it with the copy that your licence allows."
         ) from None
+    if as_json:
+        emit(
+            {
+                "referral": rows[0]["referral"],
+                "language": spoken,
+                "instruments": names,
+                "text": text,
+            }
+        )
+        return
     typer.echo(text, nl=False)
 
 

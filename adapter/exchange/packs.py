@@ -31,7 +31,7 @@ def packs_of(config: Config | None, plugins: Plugins, formats: Mapping[str, Form
     folders: list[Path] = []
     if config:
         folders = [config.path(each) for each in config.mappings.folders]
-    return sound_packs(plugins, formats, overrides=folders, checked=True)
+    return sound_packs(plugins, formats, overrides=folders, compiled=False, checked=True)
 
 
 def sound_packs(
@@ -44,8 +44,9 @@ def sound_packs(
 ) -> Packs:
     """All packs but those of plugins that have faults: these are told and left out.
 
-    With `checked`, every row of what does not ship with the core is held against the definitions,
-    as `adapter mappings check` does.
+    Without `compiled` each map is compiled at its first message: a service uses few of them. With
+    `checked` what does not ship with the core is compiled now all the same, and every row of it is
+    held against the definitions, as `adapter mappings check` does.
 
     Raises:
         PackError: a site's own pack or one of the core's has a fault.
@@ -61,7 +62,9 @@ def sound_packs(
                 compiled=compiled,
             )
             if checked:
-                _check([*pack_folders(overrides), *kept], packs, plugins)
+                own = [*pack_folders(overrides), *kept]
+                _check(own, packs, plugins)
+                _compile(own, packs)
             return packs
         except PackError as error:
             faulty = [root for root in kept if faults_of(error, root)]
@@ -73,6 +76,14 @@ def sound_packs(
                     "plugin.pack-left-out", pack=root.name, fault=first.code, line=first.where.line
                 )
             kept = [root for root in kept if root not in faulty]
+
+
+def _compile(roots: Iterable[Traversable], packs: Packs) -> None:
+    """Compile the maps of these folders: nobody else has tried them."""
+    places = tuple(f"{root}/" for root in roots)
+    for each in packs.maps:
+        if each.table.where.file.startswith(places):
+            each.compile()
 
 
 def _check(roots: Iterable[Traversable], packs: Packs, plugins: Plugins) -> None:

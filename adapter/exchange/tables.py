@@ -94,7 +94,9 @@ class Tables:
                 roots = [root for root in roots if root not in faulty]
 
     def _load(self, overrides: list[Path]) -> Packs:
-        return sound_packs(self._plugins, self._formats, overrides=overrides, checked=True)
+        return sound_packs(
+            self._plugins, self._formats, overrides=overrides, compiled=False, checked=True
+        )
 
     def _signature(self) -> Signature:
         found = set()

@@ -95,6 +95,10 @@ class Pages:
         if "outcome" in action.asks and not problems and result is None:
             name = self._questions(visit).controls[-1].name
             problems = (Problem(name, in_words("nothing-said", spoken)),)
+        if problems and action not in offered(
+            view.choices
+        ):  # what to correct is gone with the form
+            return await self._refused(visit, site, desk, action, draft, True)
         if problems:
             return await self._again(
                 visit, site, desk, chosen=action, draft=draft, problems=problems, status=422

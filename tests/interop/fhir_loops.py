@@ -16,8 +16,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "integration" / "fhir_loop"))
 
 import scenarios
+from fhir_stage import Server
 from section import Section
-from stage import Server
 
 Loop = Callable[[Path, Server], Any]
 LOOPS: dict[str, Loop] = {

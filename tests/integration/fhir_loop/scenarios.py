@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fhir_stage import Adapter, Server, until
 from people import done, organization, procedure, referral
-from stage import Adapter, Server, until
 
 Json = dict[str, Any]
 

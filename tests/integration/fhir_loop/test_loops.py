@@ -11,7 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import scenarios
-from stage import Server
+from fhir_stage import Server
 
 from adapter_conformance.fakes.fhir_server import FhirServer
 from adapter_conformance.fakes.serving import on_loopback

@@ -260,5 +260,13 @@ def test_only_the_status_may_be_shared_is_said_where_the_rest_is_asked(show, des
 def test_a_form_that_is_done_is_no_view_and_one_that_is_shown_again_is_one(send, desk):
     send({"do": "accept", "key": "k-1"})
     assert desk.views == []
-    send({"do": "decline", "key": "k-2"})
+    send({"do": "complete", "key": "k-2"})
     assert desk.views == ["link:0123456789abcdef"]
+
+
+def test_a_faulty_form_for_what_is_not_offered_any_more_says_that_it_changed(send, desk):
+    send({"do": "accept", "key": "k-1"})
+    shown = send({"do": "decline", "key": "k-2"})
+    assert shown.status == 409
+    assert b"Please correct this first" not in shown.body
+    assert len(desk.moves) == 1
