@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Literal
 from adapter.api.faults import refused
 from adapter.exchange.audit_event import audit_event
 from adapter.exchange.compartment import NOBODYS, SHARED, Compartment
+from adapter.exchange.concerned import one_patient, patient_of
 from adapter.exchange.kept import Cause
 from adapter.exchange.service import Service
 from adapter.referral.lifecycle import ACTORS, Actor, Lifecycle, lifecycle
@@ -94,20 +95,25 @@ class Caller:
             self.service.ledger.grant(self.tx, self.party, [(kind, identity)], owns=True)
             self.compartment.forget()
 
-    def saw(self, what: str, referral: str | None = None) -> None:
-        """Write into the audit that it looked, in the transaction that shows it."""
-        self._audit("R", what, referral)
+    def saw(self, row: ResourceRow) -> None:
+        """Write into the audit that it looked at one, in the transaction that shows it."""
+        self._audit("R", f"{row.type}/{row.id}", row.referral, patient_of(row))
 
-    def wrote(self, what: str, *, created: bool, referral: str | None = None) -> None:
-        """Write into the audit that it changed something."""
-        self._audit("C" if created else "U", what, referral)
+    def found(self, kind: str, rows: Iterable[ResourceRow]) -> None:
+        """Write into the audit that it searched, and of whom, where all are about one patient."""
+        self._audit("R", kind, None, one_patient(rows))
 
-    def _audit(self, action: Literal["C", "R", "U"], what: str, referral: str | None) -> None:
-        self.tx.audit.append(
-            audit_event(action, what, actor=self.name, site=SITE, at=self.at),
-            organization=self.service.organization,
-            referral=referral,
-        )
+    def wrote(self, what: str, row: ResourceRow | None, *, created: bool) -> None:
+        """Write into the audit that it changed something; `row` is what it sees of it."""
+        action: Literal["C", "U"] = "C" if created else "U"
+        about = (row.referral, patient_of(row)) if row else (None, None)
+        self._audit(action, what, *about)
+
+    def _audit(
+        self, action: Literal["C", "R", "U"], what: str, referral: str | None, patient: str | None
+    ) -> None:
+        event = audit_event(action, what, actor=self.name, site=SITE, at=self.at, patient=patient)
+        self.tx.audit.append(event, organization=self.service.organization, referral=referral)
 
     def cause(self, inbox: str | None = None) -> Cause:
         """For the journal."""

@@ -67,7 +67,6 @@ def _changes(caller: Caller, kind: str, asked: Pairs) -> dict[str, Any]:
     if kind not in TYPES:
         raise _unknown(kind)
     caller.must("search", kind)
-    caller.saw(kind)
     service, before = caller.service, 0
     self_url = f"{caller.base}/{kind}/_history" + (f"?{urlencode(asked)}" if asked else "")
     token = next((value for name, value in asked if name == "_page"), None)
@@ -90,11 +89,13 @@ def _changes(caller: Caller, kind: str, asked: Pairs) -> dict[str, Any]:
                 token = page_token(service.keyring, caller.party, place, asked, before)
                 url = f"{caller.base}/{place}?_page={token}"
                 links.append({"relation": "next", "url": url})
+                caller.found(kind, found)
                 return _history_bundle(found, links, caller.base)
             before = sequence
             if shown is not None:
                 found.append(shown)
         if len(rows) < CHUNK:
+            caller.found(kind, found)
             return _history_bundle(found, links, caller.base)
 
 
@@ -128,7 +129,7 @@ def versions(caller: Caller, kind: str, identity: str) -> list[ResourceRow]:
     rows = [row for row in shown if row is not None]
     if not rows:
         raise _unknown(kind)
-    caller.saw(f"{kind}/{identity}", rows[0].referral)
+    caller.saw(rows[0])
     return rows
 
 
@@ -148,7 +149,7 @@ def looked_up(caller: Caller, kind: str, identity: str, version: int | None = No
     row = caller.get(kind, identity, version) if kind in TYPES else None
     if row is None:
         raise _unknown(kind)
-    caller.saw(f"{kind}/{identity}", row.referral)
+    caller.saw(row)
     return row
 
 

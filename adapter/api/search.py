@@ -31,8 +31,8 @@ def answer(caller: Caller, query: Query, asked: Pairs, after: int) -> dict[str, 
     base = caller.base
     self_url = f"{base}/{query.kind}" + (f"?{urlencode(asked)}" if asked else "")
     links = {"self": self_url}
-    caller.saw(query.kind)
     if query.summary == "count":
+        caller.found(query.kind, ())
         return searchset([], total=sum(1 for _ in walk(caller, query, 0)), links=links)
     found = list(islice(walk(caller, query, after), query.count + 1))
     shown = found[: query.count]
@@ -47,6 +47,7 @@ def answer(caller: Caller, query: Query, asked: Pairs, after: int) -> dict[str, 
         total = sum(1 for _ in walk(caller, query, 0))
     rows = [row for _, row in shown]
     others = included(caller, rows, query.include, query.revinclude)
+    caller.found(query.kind, (*rows, *others))
     told = None
     if query.ignored:
         names = ", ".join(plain_word(each) for each in query.ignored)

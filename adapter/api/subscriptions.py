@@ -137,7 +137,8 @@ def _events(caller: Caller, own: str, low: int, high: int, content: str) -> Json
     asked = _terms(caller, stored)
     caller.must("read", asked.kind)
     events = caller.tx.subscriptions.events(own, low, high, limit=MOST)
-    caller.saw(asked.kind)
+    rows = (caller.get(each.type, each.id) for each in events)
+    caller.found(asked.kind, [row for row in rows if row is not None])
 
     def shown(event: EventRow) -> ResourceRow | None:
         return caller.get(event.type, event.id)

@@ -187,7 +187,7 @@ def _put(caller: Caller, resource: Json, referral: str | None = None) -> None:
 def _written(caller: Caller, resource: Json, *, created: bool) -> Written:
     kind, own = resource["resourceType"], resource["id"]
     row = caller.get(kind, own)
-    caller.wrote(f"{kind}/{own}", created=created, referral=row.referral if row else None)
+    caller.wrote(f"{kind}/{own}", row, created=created)
     return Written(row=row, created=created)
 
 
