@@ -207,12 +207,19 @@ class Client:
         Raises:
             Failed: it did not take it.
         """
-        answer = await self.create(resource)
+        return await self.made_of(await self.create(resource), resource["resourceType"])
+
+    async def made_of(self, answer: Answer, kind: str) -> Json:
+        """The resource that an answer to a create made, as the server has it.
+
+        Raises:
+            Failed: it did not take it.
+        """
         if answer.status not in (200, 201):
-            raise Failed(f"POST of a {resource['resourceType']} gave {answer.status}, not 201")
+            raise Failed(f"POST of a {kind} gave {answer.status}, not 201")
         if answer.raw:
             found = answer.resource
-            if found["resourceType"] == resource["resourceType"] and "id" in found:
+            if found["resourceType"] == kind and "id" in found:
                 return found
         where = answer.headers.get("Location", "").partition("/_history")[0]
         return (await self.get(where)).resource

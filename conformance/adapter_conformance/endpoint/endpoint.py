@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from adapter_conformance.endpoint.client import Answer, Client
-from adapter_conformance.endpoint.people import People, activity, because
+from adapter_conformance.endpoint.people import People, activity, because, parties
 from adapter_conformance.requirement import Failed
 
 Json = dict[str, Any]
@@ -77,6 +77,15 @@ class Endpoint:
         """The party that the kit is for: the target against a source, else the source."""
         return self.target if self.role == "source" else self.source
 
+    @property
+    def apart(self) -> bool:
+        """True if each party has a client of its own, so that each sees its own Tasks alone."""
+        return self.target is not self.source
+
+    def parties(self, *, claimed: bool = True) -> Json:
+        """What a Task says of its parties, where they are apart."""
+        return parties(claimed=claimed) if self.apart else {}
+
     async def capability(self) -> Json:
         """The CapabilityStatement, asked for once."""
         if "capability" not in self._kept:
@@ -121,9 +130,17 @@ class Endpoint:
         return f"ServiceRequest/{made['id']}"
 
     async def referral(
-        self, status: str = "requested", request: str | None = None, **more: Any
+        self,
+        status: str = "requested",
+        request: str | None = None,
+        *,
+        open_to_all: bool = False,
+        **more: Any,
     ) -> Made:
         """A new referral whose Task has come to `status` by legal moves.
+
+        Between two clients it names both parties, so that each sees it; `open_to_all` leaves out
+        the owner, and names who may claim it.
 
         Raises:
             Failed: a step of it was refused.
@@ -131,6 +148,7 @@ class Endpoint:
         patient = await self.patient()
         request = request or await self.asked()
         start = "draft" if status == "draft" else "requested"
+        more = self.parties(claimed=not open_to_all) | more
         task = await self.source.made_one(self.people.task(request, patient, start, **more))
         made = Made(patient, request, task)
         for step in PATHS[status]:

@@ -16,6 +16,8 @@ NUMBERS = "urn:oid:2.999.7.2"
 TASK_CODE = "http://hl7.org/fhir/CodeSystem/task-code"
 SDOH = "http://hl7.org/fhir/us/sdoh-clinicalcare/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"
 SNOMED = "http://snomed.info/sct"
+NAMED = {"clinic": "Synthetic clinic", "agency": "Synthetic agency"}
+"""The organizations that the two parties speak for, as an endpoint may have registered them."""
 ACT_REASON = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 
 
@@ -55,7 +57,7 @@ class People:
 
     def organization(self, name: str) -> Json:
         """A clinic or an agency."""
-        return self._of("Organization", name=f"Synthetic {name}", active=True)
+        return self._of("Organization", name=NAMED[name], active=True)
 
     def request(self, subject: str, **more: Any) -> Json:
         """A social prescription."""
@@ -95,6 +97,13 @@ class People:
             subject={"reference": subject},
             performedDateTime="2026-01-20",
         )
+
+
+def parties(*, claimed: bool) -> Json:
+    """Who asks and who is asked, by name; unclaimed: who may claim it."""
+    agency = {"display": NAMED["agency"]}
+    asked: Json = {"owner": agency} if claimed else {"restriction": {"recipient": [agency]}}
+    return {"requester": {"display": NAMED["clinic"]}, **asked}
 
 
 def activity(reference: str) -> Json:

@@ -70,10 +70,10 @@ async def transaction_links(endpoint: Endpoint) -> None:
         raise Failed(f"a transaction of a referral gave {answer.status}, {len(found)} entries")
     where = [str(each.get("response", {}).get("location", "")) for each in found]
     paths = ["/".join(each.partition("/_history")[0].split("/")[-2:]) for each in where]
-    task = await endpoint.client.read(paths[0])
+    task = await endpoint.source.read(paths[0])
     if task.get("focus", {}).get("reference") != paths[1]:
         raise Failed("Task.focus does not lead to the ServiceRequest of the same transaction")
-    asked = await endpoint.client.read(paths[1])
+    asked = await endpoint.source.read(paths[1])
     if asked.get("subject", {}).get("reference") != paths[2]:
         raise Failed("ServiceRequest.subject does not lead to the Patient of the transaction")
 

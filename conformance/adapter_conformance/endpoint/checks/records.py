@@ -16,7 +16,7 @@ AT_ONCE = 8
 @check("read.fhir-json")
 async def fhir_json(endpoint: Endpoint) -> None:
     """Resources come as FHIR JSON."""
-    answer = await endpoint.client.get(await endpoint.patient())
+    answer = await endpoint.source.get(await endpoint.patient())
     kind = answer.headers.get("Content-Type", "")
     if answer.status != 200 or not kind.startswith("application/fhir+json"):
         raise Failed(f"a read gave {answer.status} with Content-Type {kind.partition(';')[0]!r}")
@@ -27,7 +27,7 @@ async def what_was_written(endpoint: Endpoint) -> None:
     """A resource comes back as it was given."""
     given = endpoint.people.patient()
     made = await endpoint.source.made_one(given)
-    now = await endpoint.client.read(f"Patient/{made['id']}")
+    now = await endpoint.source.read(f"Patient/{made['id']}")
     for name in ("name", "birthDate", "gender", "identifier"):
         if now.get(name) != given[name]:
             raise Failed(f"Patient.{name} came back otherwise than it was given")
@@ -44,7 +44,7 @@ async def unknown_is_404(endpoint: Endpoint) -> None:
 @check("read.version")
 async def version(endpoint: Endpoint) -> None:
     """ETag and meta agree on the version."""
-    answer = await endpoint.client.get(await endpoint.patient())
+    answer = await endpoint.source.get(await endpoint.patient())
     meta = answer.resource.get("meta", {})
     if not meta.get("versionId") or not meta.get("lastUpdated"):
         raise Failed("meta has no versionId or no lastUpdated")

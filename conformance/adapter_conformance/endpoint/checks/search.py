@@ -78,7 +78,7 @@ async def by_focus(endpoint: Endpoint) -> None:
 @check("search.unclaimed")
 async def unclaimed(endpoint: Endpoint) -> None:
     """Tasks that nobody owns yet."""
-    one = await endpoint.referral()
+    one = await endpoint.referral(open_to_all=True)
     other = await endpoint.referral(owner={"reference": await endpoint.agency()})
     query = f"Task?owner:missing=true&status=requested&patient={one.patient}"
     _holds(await _ids(endpoint, query), one.task["id"], other.task["id"], "owner:missing")
