@@ -18,6 +18,7 @@ from adapter.api.caller import SITE, Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import gathered, local
 from adapter.api.sharing import check_claim, share_answer, share_request
+from adapter.api.task_kinds import is_patients, table_of
 from adapter.exchange.kept import Kept
 from adapter.exchange.news import Told
 from adapter.fhir.outcome import ERROR, Issue
@@ -29,21 +30,14 @@ from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import DocumentError, from_document
 from adapter.referral.facts import with_facts
 from adapter.referral.identity import assign_ids
-from adapter.referral.lifecycle import Actor
+from adapter.referral.lifecycle import ACTORS, Actor
 from adapter.referral.model import Fulfilment, Reason, Referral, ReferralEvent
 from adapter.referral.room import Case, Decision, Entry, Move
 from adapter.store.ids import new_id
 
 Json = dict[str, Any]
-FULFILL = "fulfill"
 FIXED = ("focus", "for", "requester", "owner", "intent")
 OUTPUT_NOT_KEPT = "an output of this kind is not kept here, or only once"
-
-
-def is_referral_task(task: Json) -> bool:
-    """True for a Task that asks to fulfil a request; other Tasks are records with a lifecycle."""
-    codes = {each.get("code") for each in task.get("code", {}).get("coding", ())}
-    return FULFILL in codes or (not codes and "focus" in task)
 
 
 def new_task(caller: Caller, task: Json) -> None:
@@ -237,18 +231,24 @@ def _as_refusal(
 
 
 def _plain_move(caller: Caller, before: Json, after: Json) -> Refused | None:
-    """A Task that is no referral: its statuses move by the same table."""
+    """A Task that is no referral: a patient's moves by its own table, others by that of referrals.
+
+    Which table it is, is decided when it is made: who owns a patient's Task stays.
+    """
     if caller.party is not None:
         share = caller.compartment.share("Task", before["id"])
         if share is None or not share.owns:
             text = "this Task is another organization's; it may be read here, not written"
             raise refused(403, text, "Task", rule="not-owner")
+    if is_patients(before) != is_patients(after):
+        text = "a Task does not become a patient's, or cease to be one, by an update"
+        raise refused(422, text, "Task.owner", code="business-rule", rule="fixed")
     was, now = str(before.get("status")), str(after.get("status"))
-    if was == now or any(
-        caller.table.allows(was, now, actor) for actor in ("requester", "performer")
-    ):
+    table = table_of(caller, before)
+    if was == now or any(table.allows(was, now, actor) for actor in ACTORS):
         return None
-    allowed = ", ".join(caller.allowed(was)) or "nothing more"
+    choices = (each for actor in ACTORS for each in table.choices(was, actor))
+    allowed = ", ".join(dict.fromkeys(choices)) or "nothing more"
     text = f"the status may not be set; from {was} it may be: {allowed}"
     return refused(409, text, "Task.status", rule="lifecycle.not-allowed")
 

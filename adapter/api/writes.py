@@ -18,8 +18,9 @@ from adapter.api.links import check_links, relative
 from adapter.api.offered import ROOM, TYPES
 from adapter.api.patches import Patch
 from adapter.api.query import Query, matches
-from adapter.api.referrals import change_request, change_task, is_referral_task, new_task
+from adapter.api.referrals import change_request, change_task, new_task
 from adapter.api.subscriptions import resubscribed, subscribed
+from adapter.api.task_kinds import check_patients, is_referral_task
 from adapter.exchange.projection import written_by_client
 from adapter.fhir.bundles import references
 from adapter.store.ids import new_id
@@ -64,6 +65,8 @@ def create(
     elif kind == "Subscription":
         _put(caller, subscribed(caller, made))
     else:
+        if kind == "Task":
+            check_patients(made)
         _put(caller, made)
     return _written(caller, made, created=True)
 

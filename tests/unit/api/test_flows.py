@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from adapter.exchange.service import Service
+from adapter.referral.lifecycle import ACTORS, STATUSES, lifecycle
 from tests.unit.api import backend, people, records
 
 pytestmark = pytest.mark.anyio
@@ -117,7 +118,7 @@ async def test_several_outputs_and_an_enrolment_come_back(
         assert (await wire.get(each, headers=who["Flow clinic"])).status_code == 200
 
 
-async def test_a_patients_own_task_is_no_referral_and_moves_by_the_table(
+async def test_a_patients_own_task_is_no_referral_and_moves_by_a_table_of_its_own(
     wire: httpx.AsyncClient, who: Headers
 ) -> None:
     clinic = who["Flow clinic"]
@@ -125,7 +126,7 @@ async def test_a_patients_own_task_is_no_referral_and_moves_by_the_table(
     code = {"coding": [{"system": people.GRAVITY, "code": "make-contact"}]}
     body = {
         "resourceType": "Task",
-        "status": "requested",
+        "status": "ready",
         "intent": "order",
         "priority": "routine",
         "code": code,
@@ -134,8 +135,21 @@ async def test_a_patients_own_task_is_no_referral_and_moves_by_the_table(
         "owner": {"reference": subject},
     }
     task = await made(wire, clinic, body)
-    assert (await moved(wire, clinic, task, "accepted"))["status"] == "accepted"
     assert (await wire.get(f"/Task/{task['id']}", headers=who["Flow club"])).status_code == 404
+    born = await wire.post("/Task", json=body | {"status": "requested"}, headers=clinic)
+    assert born.status_code == 409
+    own, place = lifecycle("sdohcc-patient"), f"/Task/{task['id']}"
+    for status in STATUSES:
+        if status == "ready" or any(own.allows("ready", status, each) for each in ACTORS):
+            continue
+        refused = await wire.put(place, json=task | {"status": status}, headers=clinic)
+        assert refused.status_code == 409, status
+        assert "in-progress" in refused.text
+    whose = {"owner": {"display": "Flow club"}}
+    refused = await wire.put(place, json=task | whose, headers=clinic)
+    assert refused.status_code == 422
+    for step in ("in-progress", "on-hold", "completed", "entered-in-error"):
+        assert (await moved(wire, clinic, task, step))["status"] == step
 
 
 async def test_a_self_referral_is_its_platforms_and_the_patient_asks(

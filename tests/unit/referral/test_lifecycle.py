@@ -73,3 +73,18 @@ def test_every_shipped_table_loads() -> None:
     assert "sdohcc" in lifecycles()
     for name in lifecycles():
         assert lifecycle(name).name == name
+
+
+def test_a_patients_task_moves_as_the_guide_says_and_no_further() -> None:
+    table = lifecycle("sdohcc-patient")
+    ends = {"cancelled", "completed", "failed"}
+    drawn = {("ready", to) for to in ends | {"in-progress", "on-hold"}}
+    drawn |= {("in-progress", to) for to in ends | {"on-hold"}}
+    drawn |= {("on-hold", to) for to in ends | {"in-progress"}}
+    errors = {(status, "entered-in-error") for status in ends | {"ready", "in-progress", "on-hold"}}
+    for before in STATUSES:
+        for after in STATUSES:
+            move = (before, after)
+            assert table.allows(before, after, "performer") is (move in drawn), move
+            mine = move in errors or (move in drawn and after == "cancelled")
+            assert table.allows(before, after, "requester") is mine, move
