@@ -152,6 +152,7 @@ def own(resources: list[tuple[str, dict[str, Any]]], server: HapiServer) -> list
     known = Known(shipped())
     for _, resource in resources:
         # The first of a canonical is the one in its own language; a translation is not stored.
-        if not known.resource(str(resource.get("url", ""))) and known.add(resource):
+        new = not known.resource(str(resource.get("url", ""))) and known.add(resource)
+        if new and "id" in resource:  # what has none is nobody's to refer to
             server.put(resource)
     return [Input(name, each, validate_resource(each, known=known)) for name, each in resources]
