@@ -85,9 +85,10 @@ class FhirFormat:
 
     def made_again(self, leaf: Leaf) -> str:
         """Types, addresses and requests of entries follow from the resources."""
-        name = leaf.path.rpartition(".")[2]
-        if name == "resourceType" or leaf.path.startswith("Bundle.entry"):
-            return "the Bundle's own address or request, made again from the resource"
+        if leaf.path.rpartition(".")[2] == "resourceType":
+            return "the kind of resource, made again with whatever of it is carried"
+        if leaf.path.startswith("Bundle.entry"):
+            return "an entry's address or request, made again for a resource that is carried"
         return "the kind of Bundle, made again" if leaf.path == "Bundle.type" else ""
 
     def notation(self, side: Mapping[str, Any]) -> FhirNotation:
