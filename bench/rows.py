@@ -111,4 +111,4 @@ class Road:
     async def _process(self, row: InboxRow) -> None:
         done = await self.service.store.write(lambda tx: self.service.engine.process(tx, row))
         if done.state != "processed":
-            raise RuntimeError(f"the message was not processed: {done.error}")
+            raise RuntimeError(f"the message was {done.state}, not processed")

@@ -21,10 +21,13 @@ TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def health_routes() -> list[BaseRoute]:
-    """Their addresses."""
+    """Their addresses; ``/health`` and ``/ready`` are short for the two."""
+    ready = Ready()
     return [
+        Route("/health", live),
         Route("/health/live", live),
-        Route("/health/ready", Ready()),
+        Route("/ready", ready),
+        Route("/health/ready", ready),
         Route("/metrics", metrics),
     ]
 

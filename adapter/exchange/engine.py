@@ -17,7 +17,7 @@ from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper, Read
 from adapter.exchange.news import Told
 from adapter.exchange.sites import SiteFacts
-from adapter.plugin.errors import DataError
+from adapter.plugin.errors import AdapterError, DataError
 from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import to_document
 from adapter.referral.facts import answered
@@ -40,11 +40,10 @@ from adapter.store.transaction import Transaction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Processed:
     """What became of a message: ``processed``, ``quarantined``, or ``taken`` by another service;
-    its referral, and the error."""
+    and its referral."""
 
     state: str
     referral: str | None = None
-    error: DataError | None = None
 
 
 class Engine:
@@ -71,37 +70,45 @@ class Engine:
         """Read one accepted message and do what it asks; to be run inside one transaction.
 
         Another service on the same store may have been faster; then nothing is left to do.
+
+        Raises:
+            AdapterError: it cannot be used. The transaction must be undone, for some of what it
+                asks may be written already; then `set_aside` in another one.
         """
         if not tx.inbox.take(row.id):
             return Processed(state="taken")
         site = self.sites.get(row.site)
         if site is None:
             return self._homeless(tx, row)
-        try:
-            read = self.mapper.read(
-                row.raw,
-                format=row.format,
-                dialect=row.dialect or site.dialect,
-                site=row.site,
-                timezone=site.timezone.key,
-            )
-            referral = self._apply(tx, row, site, read)
-        except DataError as error:
-            tx.inbox.mark(
-                row.id, "quarantined", code=error.code, error=error.message, fix=error.fix
-            )
-            tx.journal.append(
-                organization=row.organization,
-                inbox=row.id,
-                actor=row.site,
-                site=row.site,
-                kind="message.quarantined",
-                data={"code": error.code, "kind": row.kind},
-            )
-            self._tell_sender(tx, row, site, error)
-            return Processed(state="quarantined", error=error)
+        read = self.mapper.read(
+            row.raw,
+            format=row.format,
+            dialect=row.dialect or site.dialect,
+            site=row.site,
+            timezone=site.timezone.key,
+        )
+        referral = self._apply(tx, row, site, read)
         tx.inbox.mark(row.id, "processed", referral=referral)
         return Processed(state="processed", referral=referral)
+
+    def set_aside(
+        self, tx: Transaction, row: InboxRow, error: AdapterError, *, tell: bool = True
+    ) -> Processed:
+        """Quarantine a message that `process` could not use, and tell its sender."""
+        if not tx.inbox.take(row.id):
+            return Processed(state="taken")
+        tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
+        tx.journal.append(
+            organization=row.organization,
+            inbox=row.id,
+            actor=row.site,
+            site=row.site,
+            kind="message.quarantined",
+            data={"code": error.code, "kind": row.kind},
+        )
+        if tell:
+            self._tell_sender(tx, row, self.sites[row.site], error)
+        return Processed(state="quarantined")
 
     def _homeless(self, tx: Transaction, row: InboxRow) -> Processed:
         """A message of a site that was taken out of the configuration before it was worked on."""
@@ -111,10 +118,10 @@ class Engine:
             fix=f"Add [sites.{row.site}] to adapter.toml again and replay it, or discard it.",
         )
         tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
-        return Processed(state="quarantined", error=error)
+        return Processed(state="quarantined")
 
     def _tell_sender(
-        self, tx: Transaction, row: InboxRow, site: SiteFacts, error: DataError
+        self, tx: Transaction, row: InboxRow, site: SiteFacts, error: AdapterError
     ) -> None:
         """An application reply AE for a message that was accepted and then could not be used.
 

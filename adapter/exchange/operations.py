@@ -70,10 +70,14 @@ def discard_message(tx: Transaction, identity: str, reason: str) -> InboxRow:
 def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:
     """Try a delivery that failed again at once: dead, quarantined, or waiting for its next try.
 
+    One that is due is about to be tried, and is left as it is.
+
     Raises:
         DataError: there is no such delivery, it is done, or it stands behind another in its lane.
     """
     row = _delivery(tx, identity)
+    if row.state == "due":
+        return row
     if row.state == "waiting" and row.attempts:
         # It failed before, so that it heads its lane and may go first.
         tx.outbox.fail(row.id, "quarantined", code="delivery.retried", error="", fix="")

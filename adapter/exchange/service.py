@@ -38,10 +38,10 @@ from adapter.exchange.sites import SiteFacts, site_facts
 from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
 from adapter.exchange.tables import Tables, TableWatch
-from adapter.plugin.errors import AdapterError, PluginError
+from adapter.plugin.errors import AdapterError, DataError, PluginError
 from adapter.security.keyring import Keyring
+from adapter.store.errors import RaceError, StoreFault
 from adapter.store.store import Store
-from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
     from adapter.mapping.packs import Packs
@@ -273,14 +273,25 @@ class Service:
         return await self.store.read(lambda tx: tx.inbox.next_pending(site, limit=BATCH))
 
     async def _one(self, row: InboxRow) -> None:
+        """Work on one message. What fails is undone as a whole, and then set aside."""
         try:
             await self.store.write(lambda tx: self.engine.process(tx, row))
-        except AdapterError:
+        except (StoreFault, RaceError):
             raise
+        except AdapterError as error:
+            await self._set_aside(row, error)
         except Exception as error:  # noqa: BLE001 - it is quarantined with its class, and kept
-            fault = type(error).__name__
-            self._log.error("engine.fault", id=row.id, error=fault)
-            await self.store.write(lambda tx: _quarantine(tx, row, fault))
+            self._log.error("engine.fault", id=row.id, error=type(error).__name__)
+            await self._set_aside(row, _engine_fault(error))
+
+    async def _set_aside(self, row: InboxRow, error: AdapterError) -> None:
+        try:
+            await self.store.write(lambda tx: self.engine.set_aside(tx, row, error))
+        except (StoreFault, RaceError):
+            raise
+        except Exception as fault:  # noqa: BLE001 - no reply can be made; set aside all the same
+            self._log.error("engine.no-reply", id=row.id, error=type(fault).__name__)
+            await self.store.write(lambda tx: self.engine.set_aside(tx, row, error, tell=False))
 
 
 def _mailer(config: Config) -> SmtpMailer | None:
@@ -290,11 +301,9 @@ def _mailer(config: Config) -> SmtpMailer | None:
     return SmtpMailer(config.smtp, password)
 
 
-def _quarantine(tx: Transaction, row: InboxRow, fault: str) -> None:
-    tx.inbox.mark(
-        row.id,
-        "quarantined",
-        code="engine.fault",
-        error=f"the engine failed on it: {fault}",
+def _engine_fault(error: Exception) -> DataError:
+    return DataError(
+        "engine.fault",
+        f"the engine failed on it: {type(error).__name__}",
         fix="Report the fault; replay the message after an update.",
     )

@@ -136,7 +136,7 @@ def _open(tx: Transaction, service: Service) -> tuple[str, str]:
         kind="REF^I12", raw=referral(number).encode(), test=True,
     )  # fmt: skip
     done = service.engine.process(tx, row)
-    assert done.referral is not None, done.error
+    assert done.referral is not None, done.state
     (fulfilment,) = tx.cases.fulfilments(done.referral)
     return done.referral, fulfilment.id
 

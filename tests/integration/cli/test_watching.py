@@ -150,6 +150,8 @@ def test_it_is_not_ready_while_the_store_cannot_be_written_and_heals_by_itself(
     running: Running,
 ) -> None:
     assert running.get("/health/live").json() == {"status": "live"}
+    assert running.get("/health").json() == {"status": "live"}
+    assert running.get("/ready").status_code == 200
     assert running.get("/health/ready").status_code == 200
     holder = sqlite3.connect(running.folder / "adapter.sqlite3", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

@@ -52,7 +52,7 @@ def processed(service: Service) -> str:
         )
     )  # fmt: skip
     done = service.store.write_now(lambda tx: service.engine.process(tx, row))
-    assert done.state == "processed", done.error
+    assert done.state == "processed"
     return done.referral or ""
 
 

@@ -126,6 +126,30 @@ def test_a_message_that_cannot_be_mapped_is_told_and_kept(tmp_path: Path) -> Non
     with_loop(work, tmp_path)
 
 
+def test_a_message_that_is_refused_when_half_of_it_is_written_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    async def work(loop: Loop) -> None:
+        # The text maps, and is no FHIR string: the projection refuses what the case has already.
+        (answer,) = await exchange(loop.mllp, referral("R-9", text="lonely\0since moving"))
+        assert str(answer.segment("MSA")[1]) == "AA"
+
+        (told,) = await loop.emr.wait_for(1)
+        assert field(told, "MSA", 1) == "AE"
+        (listed,) = await _command(loop, "inbox", "list")
+        assert (listed["state"], listed["code"]) == ("quarantined", "fhir.not-conformant")
+        assert await _command(loop, "referrals", "list") == []
+        assert loop.mailbox.letters == []
+
+        (answer,) = await exchange(loop.mllp, referral("R-9", control="R-9 corrected"))
+        assert str(answer.segment("MSA")[1]) == "AA"
+        await link_from(loop.mailbox, 0)
+        (kept,) = await _command(loop, "referrals", "list")
+        assert kept["status"] == "active"
+
+    with_loop(work, tmp_path)
+
+
 async def _command(loop: Loop, *words: str) -> Any:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "adapter.cli", *words, "--config", str(loop.config), "--json",

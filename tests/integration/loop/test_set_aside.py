@@ -1,0 +1,119 @@
+"""A message that the engine cannot use leaves nothing but its place in the quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from adapter.exchange.config import load_config
+from adapter.exchange.service import Service
+from adapter.plugin.errors import PluginError
+from adapter.portal.pages import Pages
+from adapter.security.keyring import Keyring
+from adapter.store.errors import ErasedError, StoreFault
+from adapter.store.inbox import InboxRow
+from adapter.store.transaction import Transaction
+from tests.integration.loop.harness import CONFIG, PROGRAMS, referral
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Service:
+    text = CONFIG.format(http=0, mllp=0, emr=9, smtp=9, language="en")
+    (tmp_path / "adapter.toml").write_text(text)
+    (tmp_path / "programs.toml").write_text(PROGRAMS)
+    (tmp_path / "adapter.key").write_text(Keyring.generate().to_text())
+    return Service.open(load_config(tmp_path / "adapter.toml"), pages=Pages())
+
+
+def received(service: Service) -> InboxRow:
+    return service.store.write_now(
+        lambda tx: tx.inbox.add(
+            organization=service.organization, site="clinic", key="1", format="hl7v2",
+            kind="REF^I12", raw=referral("R-1").encode(),
+        )
+    )  # fmt: skip
+
+
+def worked_on(service: Service, row: InboxRow) -> None:
+    async def work() -> None:
+        try:
+            await service._one(row)
+        finally:
+            await service.stop(1.0)
+
+    asyncio.run(work())
+
+
+def reopened(service: Service) -> Service:
+    return Service.open(service.config, pages=Pages())
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RuntimeError("a fault of ours"), "engine.fault"),
+        (PluginError("plugin.blocks", "the plugin took too long"), "plugin.blocks"),
+        (ErasedError("store.erased", "This person was erased."), "store.erased"),
+    ],
+    ids=["fault of ours", "fault of a plugin", "an erased person"],
+)
+def test_what_was_written_before_the_failure_is_undone_and_the_sender_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+) -> None:
+    whole = service.engine._apply
+
+    def halfway(*given: object) -> str:
+        whole(*given)  # type: ignore[arg-type]
+        raise error
+
+    monkeypatch.setattr(service.engine, "_apply", halfway)
+    worked_on(service, received(service))
+
+    again = reopened(service)
+
+    def look(tx: Transaction) -> None:
+        (row,) = tx.inbox.list()
+        assert (row.state, row.code) == ("quarantined", code)
+        assert tx.cases.list() == []
+        assert [(each.destination, each.event) for each in tx.outbox.list()] == [
+            ("clinic", "error-answer")
+        ]
+        kinds = [each.kind for each in tx.journal.after(0, 100)]
+        assert kinds == ["message.quarantined"]
+
+    again.store.read_now(look)
+    asyncio.run(again.stop(1.0))
+
+
+def test_a_reply_that_cannot_be_made_does_not_bring_the_message_round_for_ever(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(service.engine, "_apply", broken)
+    monkeypatch.setattr(service.engine, "_tell_sender", broken)
+    worked_on(service, received(service))
+
+    again = reopened(service)
+    (row,) = again.store.read_now(lambda tx: tx.inbox.list())
+    assert (row.state, row.code) == ("quarantined", "engine.fault")
+    asyncio.run(again.stop(1.0))
+
+
+def test_trouble_of_the_store_quarantines_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(_: Transaction, __: InboxRow) -> None:
+        raise StoreFault("store.full", "The disk is full.")
+
+    monkeypatch.setattr(service.engine, "process", down)
+    row = received(service)
+    with pytest.raises(StoreFault):
+        worked_on(service, row)
+
+    again = reopened(service)
+    assert again.store.read_now(lambda tx: tx.inbox.pending_sites()) == ["clinic"]
+    asyncio.run(again.stop(1.0))
