@@ -28,7 +28,7 @@ def _identity_fault(entry: Any, resource: Any, bundle_type: Any) -> tuple[str, s
         if bundle_type in tuple(UNNAMED):
             return None
         return "fullUrl", "full-url", "an entry needs a fullUrl, the identity of its resource"
-    if bundle_type == "searchset" and name is None and not _is_outcome(entry):
+    if bundle_type == "searchset" and name is None and kind != "OperationOutcome":
         return "resource.id", "search-id", "a resource that a search found needs its id"
     if type(url) is not str or url.startswith("urn:"):
         return None
@@ -41,14 +41,11 @@ def _identity_fault(entry: Any, resource: Any, bundle_type: Any) -> tuple[str, s
         return None
     request = entry.get("request")
     verb = request.get("method") if type(request) is dict else None
-    if verb != "POST" and not url.endswith(f"/{kind}/{name}"):
+    if verb == "POST" or url.endswith(f"/{kind}/{name}"):
+        return None
+    if _REST.search(url):
         return "fullUrl", "full-url", "must end with the type and id of the entry's resource"
-    return None
-
-
-def _is_outcome(entry: Any) -> bool:
-    search = entry.get("search")
-    return type(search) is dict and search.get("mode") == "outcome"
+    return None  # an address that is not RESTful names no id that could disagree (bdl-8 is apart)
 
 
 def _request_fault(entry: Any) -> tuple[str, str, str] | None:

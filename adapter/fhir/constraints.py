@@ -148,9 +148,14 @@ def _fill(node: Constraint, row: Json) -> None:
     if type(slicing := row.get("slicing")) is dict:
         found = slicing.get("discriminator") or ()
         node.slicing = Slicing(
-            tuple((str(one.get("type")), str(one.get("path"))) for one in found),
+            tuple((str(one.get("type")), _from_item(str(one.get("path")))) for one in found),
             slicing.get("rules") == "closed",
         )
+
+
+def _from_item(path: str) -> str:
+    """Return a discriminator's path from the item itself: `$this.name` is `name`."""
+    return path.removeprefix("$this.")
 
 
 def matches(value: Any, pattern: Any) -> bool:

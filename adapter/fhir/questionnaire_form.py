@@ -1,7 +1,7 @@
 """A Questionnaire read once into the facts that checking, extraction and scoring ask for.
 
 Sources: FHIR R4 4.0.1 Questionnaire; the Questionnaire extensions of R4 (minValue, maxValue,
-minLength, regex, maxDecimalPlaces, questionnaire-minOccurs, questionnaire-maxOccurs,
+minLength, regex, maxDecimalPlaces, mimeType, questionnaire-minOccurs, questionnaire-maxOccurs,
 questionnaire-hidden, questionnaire-optionExclusive, questionnaire-unitOption,
 questionnaire-referenceResource) and SDC's enableWhenExpression.
 """
@@ -66,6 +66,7 @@ class Limits:
     decimal_places: int | None = None
     units: tuple[Mapping[str, Any], ...] = ()
     targets: frozenset[str] = frozenset()
+    mime_types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +316,7 @@ def _limits(item: Mapping[str, Any], extensions: _Extensions) -> Limits:
         decimal_places=extensions.integer("maxDecimalPlaces"),
         units=tuple(extensions.all_of("questionnaire-unitOption", dict)),
         targets=frozenset(extensions.all_of("questionnaire-referenceResource", str)),
+        mime_types=frozenset(extensions.all_of("mimeType", str)),
     )
 
 

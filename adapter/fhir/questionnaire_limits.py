@@ -1,8 +1,9 @@
 """Checks the answers to one question: type, options, and the limits that the question sets.
 
 Sources: FHIR R4 4.0.1 Questionnaire.item (type, maxLength, answerOption, answerValueSet) and the
-extensions minValue, maxValue, minLength, regex, maxDecimalPlaces, questionnaire-optionExclusive,
-questionnaire-unitOption and questionnaire-referenceResource.
+extensions minValue, maxValue, minLength, regex, maxDecimalPlaces, mimeType,
+questionnaire-optionExclusive, questionnaire-unitOption and questionnaire-referenceResource. Not
+maxSize, for R4 does not say in what unit it counts.
 """
 
 from __future__ import annotations
@@ -73,16 +74,16 @@ class AnswerCheck:
     def _check_choice(
         self, question: Question, kind: str, value: Any, here: str
     ) -> Iterator[Issue]:
-        if question.type not in ("choice", "open-choice"):
-            return
+        """Check the answer against those offered, whatever the type of the question (que-5)."""
         if question.type == "open-choice" and kind == "string":
             return  # the person's own words
         if question.options and not offered(question, kind, value):
             yield Issue(
                 "error", "code-invalid", here, f"{question.link_id} does not offer this answer"
             )
-        elif question.value_set is not None and kind == "Coding":
-            found = in_value_set(question.value_set, value, self.resolve)
+        elif question.value_set is not None:
+            coded = kind == "Coding"
+            found = in_value_set(question.value_set, value, self.resolve) if coded else None
             if found is False:
                 yield Issue(
                     "error", "code-invalid", here, f"this is not in ValueSet {question.value_set}"
@@ -137,6 +138,8 @@ def _check_limits(limits: Limits, kind: str, value: Any, here: str) -> Iterator[
         yield from _check_unit(limits, value, here)
     if kind == "Reference" and limits.targets:
         yield from _check_target(limits, value, here)
+    if kind == "Attachment":
+        yield from _check_attachment(limits, value, here)
     number = value.get("value") if kind == "Quantity" else value if kind == "decimal" else None
     if limits.decimal_places is not None and number is not None:
         yield from _check_places(limits.decimal_places, number, here)
@@ -154,6 +157,13 @@ def _check_unit(limits: Limits, quantity: Mapping[str, Any], here: str) -> Itera
     given = {key: quantity[key] for key in ("system", "code") if key in quantity}
     if limits.units and not any(same_coding(given, unit) for unit in limits.units):
         yield Issue("error", "code-invalid", here, "the unit is not one of those offered")
+
+
+def _check_attachment(limits: Limits, attachment: Mapping[str, Any], here: str) -> Iterator[Issue]:
+    kind = attachment.get("contentType")
+    if limits.mime_types and isinstance(kind, str) and kind not in limits.mime_types:
+        wanted = " or ".join(sorted(limits.mime_types))
+        yield Issue("error", "value", here, f"the attachment must be {wanted}")
 
 
 def _check_target(limits: Limits, reference: Mapping[str, Any], here: str) -> Iterator[Issue]:

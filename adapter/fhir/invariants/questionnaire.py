@@ -97,9 +97,10 @@ QUESTIONNAIRE = (
         at="initial",
     ),
     Invariant(
+        # The words of the rule say "more than one"; R4's FHIRPath for it counts from three.
         "que-12",
         "with several enableWhen, enableBehavior must say all or any",
-        lambda d: len(d.get("enableWhen", ())) <= 2 or has(d, "enableBehavior"),
+        lambda d: len(d.get("enableWhen", ())) <= 1 or has(d, "enableBehavior"),
         on=("enableWhen",),
         at="enableBehavior",
     ),
