@@ -7,9 +7,9 @@ next check starts in a new one.
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from adapter.plugin import AdapterError
 from adapter_conformance.exchanges import HEARD, Exchange, Heard, last, listening
+from adapter_conformance.fair_time import FairClock
 from adapter_conformance.requirement import (
     LEVELS,
     Failed,
@@ -30,9 +31,11 @@ from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
 SECONDS = 4.0
-"""For one check, where the machine has nothing else to do."""
-MOST = 6.0
-"""How many times as long a check may take on a machine that is busy with other things."""
+"""For one check, of time that this process could use (`adapter_conformance.fair_time`)."""
+LOOK = 0.1
+"""Seconds between two looks whether a check's time is over."""
+GRACE = 1.0
+"""Seconds that a check has to end after it was told to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +69,13 @@ def examine(
     subject: Subject,
     *,
     only: Sequence[str] = (),
-    seconds: float | None = None,
+    seconds: float = SECONDS,
     said: Callable[[Result], None] = lambda result: None,
 ) -> Outcome:
     """Run all requirements (or `only` some, with what they need) against a plugin.
 
-    Each is held to `seconds`; without any, to what is fair on this machine now.
+    Each is held to `seconds`; what others keep the machine busy with does not count.
     """
-    seconds = seconds or patience(SECONDS)
     known = {each.id: each for each in requirements()}
     wanted = with_needs(only, known)
     results: dict[str, Result] = {}
@@ -90,12 +92,6 @@ def examine(
         results=tuple(results.values()),
         level=level_of(tuple(results.values())),
     )
-
-
-def patience(seconds: float) -> float:
-    """The same time on a machine that others keep busy: longer by its load per processor."""
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return seconds * min(MOST, max(1.0, load))
 
 
 def level_of(results: Sequence[Result]) -> Level | None:
@@ -210,26 +206,48 @@ def _held(requirement: Requirement, subject: Subject, seconds: float, heard: Hea
     """Run one check in a thread; whatever it raises is raised here.
 
     Raises:
-        TimeoutError: it was not done in time; its thread is left behind.
+        TimeoutError: it was not done in time; its thread is left behind if it does not end.
     """
-    raised: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            asyncio.run(_look(requirement, subject, seconds, heard))
-        except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
-            raised.append(error)
-
-    thread = threading.Thread(target=work, name=f"check {requirement.id}", daemon=True)
-    thread.start()
-    thread.join(seconds + 1.0)
-    if thread.is_alive():
+    check = _Check(requirement, subject, heard)
+    clock = FairClock()
+    check.start()
+    while check.is_alive() and clock.elapsed() < seconds:
+        check.join(LOOK)
+    if check.is_alive():
+        check.tell()
+        while check.is_alive() and clock.elapsed() < seconds + GRACE:
+            check.join(LOOK)
         raise TimeoutError
-    if raised:
-        raise raised[0]
+    if check.raised is not None:
+        raise check.raised
 
 
-async def _look(requirement: Requirement, subject: Subject, seconds: float, heard: Heard) -> None:
-    HEARD.set(heard)
-    async with asyncio.timeout(seconds):
-        await requirement.look(subject)
+class _Check(threading.Thread):
+    """One check, in an event loop of its own."""
+
+    def __init__(self, requirement: Requirement, subject: Subject, heard: Heard) -> None:
+        super().__init__(name=f"check {requirement.id}", daemon=True)
+        self._requirement = requirement
+        self._subject = subject
+        self._heard = heard
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.raised: BaseException | None = None
+
+    def run(self) -> None:
+        """Look; whatever is raised is kept."""
+        try:
+            asyncio.run(self._look())
+        except BaseException as error:  # noqa: BLE001 - it is raised again by the caller
+            self.raised = error
+
+    def tell(self) -> None:
+        """Its time is over: end it, if its event loop still turns."""
+        if self._loop is not None and self._task is not None:
+            with suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def _look(self) -> None:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        HEARD.set(self._heard)
+        await self._requirement.look(self._subject)

@@ -49,7 +49,7 @@ import json
 from adapter_conformance.run import examine
 from adapter_conformance.subject import installed
 for name in sys.argv[1:]:
-    outcome = examine(installed(name), seconds=30)  # the machine may be busy with others
+    outcome = examine(installed(name))
     failed = [f"{e.requirement.id}: {e.detail}" for e in outcome.results if e.word == "fail"]
     print(json.dumps({"name": name, "level": outcome.level, "failed": failed}), flush=True)
 """

@@ -18,7 +18,7 @@ README = (Path(adapter_fhir.__file__).parent.parent / "README.md").read_text("ut
 
 @pytest.mark.network
 def test_fhir_is_at_least_reliable() -> None:
-    outcome = examine(installed("fhir"), seconds=30.0)
+    outcome = examine(installed("fhir"))
 
     assert [each for each in outcome.results if each.word == "fail"] == []
     assert outcome.level in ("Reliable", "Complete")

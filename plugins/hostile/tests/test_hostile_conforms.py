@@ -11,7 +11,7 @@ pytestmark = pytest.mark.network
 
 
 def test_hostile_is_at_least_reliable() -> None:
-    outcome = examine(installed("hostile"), seconds=30.0)
+    outcome = examine(installed("hostile"))
 
     assert [each for each in outcome.results if each.word == "fail"] == []
     assert outcome.level in ("Reliable", "Complete")
