@@ -13,8 +13,10 @@ from adapter.fhir.graph import Graph, anchor_of
 from adapter.fhir.paths import FhirNotation
 from adapter.fhir.safe_json import UnsafeJson, loads
 from adapter.plugin.errors import DataError
-from adapter.plugin.formats import CodecMaker, Finding, Leaf, Settings
+from adapter.plugin.formats import CodecMaker, Finding, Leaf, PathError, Settings
 from adapter.plugin.json_paths import json_leaves
+
+R4 = "4.0.1"
 
 
 class FhirFormat:
@@ -92,7 +94,15 @@ class FhirFormat:
         return "the kind of Bundle, made again" if leaf.path == "Bundle.type" else ""
 
     def notation(self, side: Mapping[str, Any]) -> FhirNotation:
-        """R4 paths."""
+        """R4 paths.
+
+        Raises:
+            PathError: ``version-unknown``: the map is for another version of FHIR.
+        """
+        version = str(side.get("version", R4))
+        if version not in (R4, "4.0"):
+            said = f"the definitions are those of FHIR {R4}, not of {version}"
+            raise PathError(said, fix=f'write version: "{R4}"', code="version-unknown")
         return FhirNotation()
 
     def reading(self, tree: Any, settings: Settings) -> Graph:

@@ -124,8 +124,8 @@ def bind(
         raise TableError(faults)
     left, right = sides["left"], sides["right"]
     binder = _Binder(
-        left.notation(table.left),
-        right.notation(table.right),
+        _notation(left, table.left, table),
+        _notation(right, table.right, table),
         left.codecs,
         codes,
         functions or {},
@@ -135,6 +135,19 @@ def bind(
     if faults:
         raise TableError(faults)
     return BoundMap(table, left, right, binder.left, binder.right, rows, binder.by_number)
+
+
+def _notation(side: Format, spec: Mapping[str, Any], table: MapTable) -> Notation:
+    """The paths of one side, as what the map says of it makes them."""
+    where = table.left_where or table.where if spec is table.left else table.where
+    try:
+        return side.notation(spec)
+    except PathError as error:
+        raise TableError([Fault(where, error.code, error.message, error.fix)]) from None
+    except (AttributeError, TypeError, ValueError):
+        said = f"{side.name} cannot read what is said of this side"
+        fix = "write each key as docs/reference/mapping-tables.md shows it"
+        raise TableError([Fault(where, "yaml", said, fix)]) from None
 
 
 class _Binder:
@@ -247,8 +260,9 @@ class _Binder:
             if isinstance(found, Codec):
                 return found
             self.faults.append(
-                Fault(where, "codec-unknown", f"no function {rest}", "register it in a plugin")
-            )
+                Fault(where, "codec-unknown", f"no function {', '.join(arguments)}",
+                      "register it in a plugin")
+            )  # fmt: skip
             return None
         maker = self.codecs.get(name)
         if maker is None:

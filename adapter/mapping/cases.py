@@ -9,25 +9,28 @@ from typing import Any
 from adapter.mapping.errors import NoMapError
 from adapter.mapping.packs import Pack, Packs
 from adapter.mapping.run import Map
+from adapter.plugin.errors import DataError
 
 WRITTEN = ".referral.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A case file, read."""
+    """A case file, read; or why it cannot be."""
 
     name: str
     raw: bytes
     tree: Any
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A canonical document among the cases: what it writes is expected."""
+    """A canonical document among the cases: what it writes is expected; or why it cannot be."""
 
     name: str
     document: dict[str, Any]
+    fault: str = ""
 
 
 def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
@@ -46,10 +49,14 @@ def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
         if not entry.is_file() or suffix not in formats:
             continue
         source = formats[suffix]
-        if not entry.is_file() or entry.name.endswith(WRITTEN):
+        if entry.name.endswith(WRITTEN):
             continue
         raw = entry.read_bytes()
-        tree = source.parse(raw)
+        try:
+            tree = source.parse(raw)
+        except DataError as error:
+            yield Case(entry.name, raw, None, error.message), None
+            continue
         named = _named(packs, pack, entry.name)
         if named is not None:
             yield Case(entry.name, raw, tree), named
@@ -68,7 +75,11 @@ def read_documents(pack: Pack, packs: Packs) -> Iterator[tuple[Written, Map]]:
     for entry in sorted(folder.iterdir(), key=lambda e: e.name) if folder.is_dir() else ():
         mapping = _named(packs, pack, entry.name) if entry.name.endswith(WRITTEN) else None
         if mapping is not None:
-            yield Written(entry.name, orjson.loads(entry.read_bytes())), mapping
+            try:
+                document, fault = orjson.loads(entry.read_bytes()), ""
+            except orjson.JSONDecodeError:
+                document, fault = {}, "this is no JSON"
+            yield Written(entry.name, document, fault), mapping
 
 
 def _named(packs: Packs, pack: Pack, name: str) -> Map | None:

@@ -15,7 +15,9 @@ from adapter.mapping.bound import (
     Path,
     bind,
 )
+from adapter.mapping.domain_check import check_domain
 from adapter.mapping.emit import Emitter
+from adapter.mapping.pack_files import place_in_toml
 from adapter.mapping.packs import Pack, codes_for, read_pack, resolved
 from adapter.mapping.table import Const, Fault, Lost, TableError, Where
 from adapter.plugin.formats import Element, Format, Notation, PathError
@@ -38,7 +40,7 @@ def check_pack(
     except TableError as error:
         return _sorted(error.faults)
     known = {**packs, pack.name: pack}
-    faults: list[Fault] = []
+    faults: list[Fault] = list(_ancestors(pack, known))
     for table in pack.tables.values():
         try:
             whole = resolved(table, known)
@@ -48,7 +50,24 @@ def check_pack(
             faults.extend(check_map(bind(whole, formats, codes, functions)))
         except TableError as error:
             faults.extend(error.faults)
+    faults.extend(check_domain(pack, known, formats))
     return _sorted(faults)
+
+
+def _ancestors(pack: Pack, known: Mapping[str, Pack]) -> Iterator[Fault]:
+    """Packs that this one extends and that are not there, or that lead back to it."""
+    for name in pack.extends:
+        seen, waiting = {name}, [name]
+        while waiting:
+            ancestor = known.get(waiting.pop())
+            further = ancestor.extends if ancestor else ()
+            waiting += [each for each in further if each not in seen]
+            seen.update(further)
+        if name in known and pack.name not in seen:
+            continue
+        said = f"there is no pack {name}" if name not in known else "the pack extends itself"
+        fix = f"name one of {_or(sorted(each for each in known if each != pack.name))}"
+        yield Fault(place_in_toml(pack.root, "extends"), "extends-unknown", said, fix)
 
 
 def _sorted(faults: Iterable[Fault]) -> list[Fault]:
@@ -58,7 +77,9 @@ def _sorted(faults: Iterable[Fault]) -> list[Fault]:
 
 def check_map(bound: BoundMap) -> list[Fault]:
     """Every fault of one bound map."""
-    faults: list[Fault] = []
+    faults: list[Fault] = list(_sides(bound))
+    if faults:
+        return faults
     for entry in _entries(bound.rows):
         faults.extend(_paths(bound, entry))
         if isinstance(entry, BoundRow):
@@ -72,6 +93,20 @@ def check_map(bound: BoundMap) -> list[Fault]:
     if not faults:
         faults.extend(_emitted(bound))
     return faults
+
+
+def _sides(bound: BoundMap) -> Iterator[Fault]:
+    """What the map says of its sides: versions and structures that there are."""
+    table = bound.table
+    for notation, where in ((bound.left, table.left_where), (bound.right, None)):
+        try:
+            notation.element(())
+        except PathError as error:
+            yield Fault(where or table.where, error.code, error.message, error.fix)
+        except (AttributeError, TypeError, ValueError):
+            said = "what is said of this side cannot be read"
+            fix = "write each key as docs/reference/mapping-tables.md shows it"
+            yield Fault(where or table.where, "yaml", said, fix)
 
 
 def _entries(rows: Iterable[Entry]) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from adapter.mapping.table import Fault, TableError, Where
 
@@ -48,7 +49,7 @@ def read_codes(text: str, file: str, name: str) -> CodeTable:
     Raises:
         TableError: with every fault (`codes-columns`, `codes-ambiguous`, `codes-relationship`).
     """
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != COLUMNS:
         fault = Fault(
             Where(file, 1, 1),
@@ -57,25 +58,36 @@ def read_codes(text: str, file: str, name: str) -> CodeTable:
             f"write {','.join(COLUMNS)}",
         )
         raise TableError([fault])
-    rows = [
-        CodeRow(**{key: each[key] or "" for key in COLUMNS}, line=number)
-        for number, each in enumerate(reader, 2)
-    ]
-    faults = [
-        Fault(
-            Where(file, row.line, 1),
-            "codes-relationship",
-            "the relationship is not a word of this language",
-            f"use one of {', '.join(RELATIONSHIPS)}",
-        )
-        for row in rows
-        if row.relationship not in RELATIONSHIPS
-    ]
+    rows: list[CodeRow] = []
+    faults: list[Fault] = []
+    try:
+        for each in reader:
+            where = Where(file, reader.line_num, 1)
+            wrong = _row_fault(each, where)
+            if wrong is not None:
+                faults.append(wrong)
+            else:
+                rows.append(CodeRow(**{key: each[key] for key in COLUMNS}, line=where.line))
+    except csv.Error as error:
+        where = Where(file, reader.line_num + 1, 1)  # the line after the last good one
+        faults.append(Fault(where, "codes-columns", f"not CSV: {error}", "mend the line"))
     to_right = _chosen(rows, "left_code", "right_code", file, faults)
     to_left = _chosen(rows, "right_code", "left_code", file, faults)
     if faults:
         raise TableError(faults)
     return CodeTable(name, file, tuple(rows), to_right, to_left)
+
+
+def _row_fault(row: Mapping[Any, Any], where: Where) -> Fault | None:
+    if None in row or None in row.values():
+        said = f"the line does not have {len(COLUMNS)} cells"
+        return Fault(where, "codes-columns", said, "give each column its cell, empty or not")
+    if not row["left_code"] and not row["right_code"]:
+        return Fault(where, "codes-columns", "the line names no code", "name one, or both")
+    if row["relationship"] not in RELATIONSHIPS:
+        said, fix = "the relationship is not a word of this language", ", ".join(RELATIONSHIPS)
+        return Fault(where, "codes-relationship", said, f"use one of {fix}")
+    return None
 
 
 def _chosen(

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from adapter.mapping.pack_files import text_of
 from adapter.mapping.packs import Pack
 from adapter.mapping.table import Fault, TableError, Where
 
@@ -49,7 +50,7 @@ def read_domain(pack: Pack) -> Domain:
     if not file.is_file():
         return Domain({}, {})
     try:
-        text = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = yaml.safe_load(text_of(file)) or {}
         maps = {
             name: MapDomain(name, _kinds(spec.get("kind")), _nested(spec.get("carries", {})))
             for name, spec in text.get("maps", {}).items()
@@ -61,11 +62,11 @@ def read_domain(pack: Pack) -> Domain:
             }
             for part in ("tables", "meanings")
         )
-    except (yaml.YAMLError, AttributeError, TypeError) as error:
-        line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-        fault = Fault(
-            Where(str(file), line, 1), "yaml", "this is no domain", "see mapping-tables.md"
-        )
+    except (yaml.YAMLError, AttributeError, RecursionError, TypeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = Where(str(file), mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
+        said = getattr(error, "problem", None) or "this is no domain"
+        fault = Fault(where, "yaml", said, "write it as docs/reference/mapping-tables.md shows")
         raise TableError([fault]) from None
     return Domain(maps, tables, meanings)
 

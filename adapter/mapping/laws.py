@@ -104,7 +104,10 @@ def laws_of(
             return
     for case, picked in files:
         if picked is None:
-            yield LawResult(name, "", "expected", 1, 1, f"{case.name}: no map takes it")
+            why = case.fault or "no map takes it"
+            yield LawResult(name, "", "expected", 1, 1, f"{case.name}: {why}")
+            if fail_fast:
+                return
     for mapping in own.maps:
         if mapping.pack != name or (only is not None and mapping.name not in only):
             continue
@@ -279,6 +282,8 @@ class _MapLaws:
         for each in self.documents:
 
             def writes(each: Written = each) -> str | None:
+                if each.fault:
+                    return each.fault
                 (file, content), *_ = self.given_document(each).items()
                 wanted = self.pack.file("cases", "expected", file)
                 if not wanted.is_file():
@@ -332,6 +337,8 @@ def accept(packs: Packs, name: str) -> int:
         _write(pack, work.given(case))
         count += 1
     for each, mapping in read_documents(pack, own):
+        if each.fault:
+            continue
         _write(pack, _MapLaws(mapping, None, (), own, pack, 0, 0).given_document(each))
         count += 1
     return count

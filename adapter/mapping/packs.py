@@ -17,9 +17,10 @@ from typing import Any
 from adapter.mapping.bound import bind, split_condition
 from adapter.mapping.codes import CodeTable, read_codes
 from adapter.mapping.errors import NoMapError, PackError
+from adapter.mapping.pack_files import about_of, text_of
 from adapter.mapping.reader import read_tables
 from adapter.mapping.run import Map
-from adapter.mapping.table import Block, Fault, MapTable, TableError, Where, inherit
+from adapter.mapping.table import Block, Fault, MapTable, TableError, inherit
 from adapter.plugin.formats import Format
 
 CORE = "adapter_mappings"
@@ -226,38 +227,26 @@ def read_pack(root: Traversable) -> Pack:
     Raises:
         TableError: with the faults of its files.
     """
-    file = root.joinpath("pack.toml")
-    name = root.name
-    try:
-        about = tomllib.loads(file.read_text(encoding="utf-8")).get("pack", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        where = Where(str(file), 1, 1)
-        raise TableError(
-            [Fault(where, "pack", f"pack.toml: {error}", "write [pack] name = …")]
-        ) from None
+    about = about_of(root)
     faults: list[Fault] = []
     tables: dict[str, MapTable] = {}
     codes: dict[str, CodeTable] = {}
-    pack = str(about.get("name", name))
-    for entry in sorted(root.iterdir(), key=lambda e: e.name):
-        if not entry.name.endswith(".map.yaml"):
-            continue
+    pack = str(about.get("name", root.name))
+    for entry in _entries(root, ".map.yaml"):
         try:
-            for table in read_tables(entry.read_text(encoding="utf-8"), str(entry), pack):
+            for table in read_tables(text_of(entry), str(entry), pack):
                 if table.dialect is None and about.get("dialect"):
                     table = replace(table, dialect=str(about["dialect"]))
+                if table.name in tables:
+                    faults.append(_twice(table, tables[table.name]))
                 tables[table.name] = table
         except TableError as error:
             faults.extend(error.faults)
-    folder = root.joinpath("codes")
-    if folder.is_dir():
-        for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-            if entry.name.endswith(".csv"):
-                try:
-                    text = entry.read_text(encoding="utf-8")
-                    codes[entry.name[:-4]] = read_codes(text, str(entry), entry.name[:-4])
-                except TableError as error:
-                    faults.extend(error.faults)
+    for entry in _entries(root.joinpath("codes"), ".csv"):
+        try:
+            codes[entry.name[:-4]] = read_codes(text_of(entry), str(entry), entry.name[:-4])
+        except TableError as error:
+            faults.extend(error.faults)
     if faults:
         raise TableError(faults)
     extends = about.get("extends", ())
@@ -265,12 +254,27 @@ def read_pack(root: Traversable) -> Pack:
     return Pack(pack, str(about.get("version", "0")), root, about, tables, codes, extends)
 
 
-def codes_of(pack: Pack, packs: Mapping[str, Pack]) -> dict[str, CodeTable]:
-    """A pack's code tables and those that it inherits."""
+def _entries(folder: Traversable, suffix: str) -> list[Traversable]:
+    """The files of a folder that end so, by name."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted((each for each in found if each.name.endswith(suffix)), key=lambda e: e.name)
+
+
+def _twice(table: MapTable, other: MapTable) -> Fault:
+    file = other.where.file.rpartition("/")[2]
+    said = f"the map {table.name} stands at {file}:{other.where.line} too"
+    return Fault(table.where, "map-twice", said, "give one of them another name")
+
+
+def codes_of(
+    pack: Pack, packs: Mapping[str, Pack], seen: frozenset[str] = frozenset()
+) -> dict[str, CodeTable]:
+    """A pack's code tables and those that it inherits; a circle is followed once."""
     found: dict[str, CodeTable] = {}
+    seen |= {pack.name}
     for name in pack.extends:
-        if name in packs:
-            found.update(codes_of(packs[name], packs))
+        if name in packs and name not in seen:
+            found.update(codes_of(packs[name], packs, seen))
     found.update(pack.codes)
     return found
 

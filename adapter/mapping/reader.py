@@ -28,8 +28,8 @@ from adapter.mapping.table import (
     When,
     Where,
 )
+from adapter.mapping.yaml_nodes import nodes_of
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is at hand: 10 x faster
 _ROW_FIX = "write - [left, arrow, right], then a codec, then options, on one line"
 _OPTIONS = ("loses", "default", "fallback", "when", "else", "absent")
 _BLOCK_KEYS = ("rows", "when", "loses", "inherits")
@@ -89,6 +89,7 @@ class _Reader:
             pack=self.pack,
             where=self.where(name),
             left=self._side(keys.get("left")),
+            left_where=self.where(keys["left"]) if "left" in keys else None,
             right=self._side(keys.get("right")),
             rows=self._entries(rows) if rows is not None else (),
             dialect=_text(keys.get("dialect")),
@@ -321,17 +322,11 @@ def read_tables(text: str, file: str, pack: str) -> list[MapTable]:
         TableError: with every fault of the file.
     """
     reader = _Reader(file, pack)
-    tables = []
-    try:
-        for node in yaml.compose_all(text, Loader=_Loader):
-            table = reader.map(node)
-            if table is not None:
-                tables.append(table)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = Where(file, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1)
-        fix = "put paths with [ ] or , in quotes" if "flow" in str(error) else "mend the YAML"
-        raise TableError([Fault(where, "yaml", error.problem or "not YAML", fix)]) from None
+    nodes = nodes_of(text, file)
+    tables = [table for node in nodes if (table := reader.map(node)) is not None]
+    if not nodes:
+        where = Where(file, 1, 1)
+        reader.faults.append(Fault(where, "yaml", "the file holds no map", "begin with map: name"))
     if reader.faults:
         raise TableError(reader.faults)
     return tables

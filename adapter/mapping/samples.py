@@ -319,4 +319,7 @@ _MAKERS: Mapping[str, Callable[[Random], Any]] = {
     "period": _period,
     "item": _item,
 }
+
+VALUE_KINDS = frozenset(_MAKERS)
+"""The kinds of values that a domain may name."""
 KINDS = tuple(_MAKERS)

@@ -142,6 +142,7 @@ class MapTable:
     drop: tuple[Place, ...] = ()
     title: str = ""
     carries: Mapping[str, Any] = field(default_factory=dict)
+    left_where: Where | None = None
 
     @property
     def left_kinds(self) -> tuple[str, ...]:
@@ -178,6 +179,7 @@ def inherit(child: MapTable, parent: MapTable) -> MapTable:
     return replace(
         child,
         left={**parent.left, **child.left},
+        left_where=child.left_where or parent.left_where,
         right={**parent.right, **child.right},
         rows=_laid_over(rows, child.rows),
         dialect=child.dialect or parent.dialect,

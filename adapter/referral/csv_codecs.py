@@ -36,6 +36,11 @@ class CellEnvironment:
         self.reported.append((number, error.why, where))
 
 
+def _lines(value: str, env: CellEnvironment) -> str:
+    """Text with line ends of one kind, whichever a spreadsheet made of them."""
+    return value.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _same(value: Any, env: CellEnvironment) -> Any:
     return value
 
@@ -204,7 +209,7 @@ _TEXT = Codec(
 
 CODECS: Mapping[str, CodecMaker] = {
     "text": lambda arguments, tables: _TEXT,
-    "lines": _fixed("lines", _same, lambda v, e: v.replace("\r\n", "\n").replace("\r", "\n")),
+    "lines": _fixed("lines", _lines, _lines),
     "date": _fixed("date", _date),
     "dateTime": _fixed("dateTime", _date_time),
     "boolean": _fixed("boolean", _truth, lambda v, e: "yes" if v else "no", "boolean"),

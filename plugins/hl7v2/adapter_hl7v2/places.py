@@ -21,14 +21,25 @@ from adapter_hl7v2.structure.definitions import (
 
 
 def versions_of(text: str) -> tuple[str, ...]:
-    """The versions that ``2.5.1`` or ``2.3-2.9`` names; all of them for an empty text."""
+    """The versions that ``2.5.1`` or ``2.3-2.9`` names; all of them for an empty text.
+
+    Raises:
+        PathError: ``version-unknown``.
+    """
     first, dash, last = text.partition("-")
     if not text:
         return VERSIONS
     if first not in VERSIONS or (dash and last not in VERSIONS):
-        raise ValueError(f"{text} is no HL7 v2 version; there are {', '.join(VERSIONS)}")
-    start = VERSIONS.index(first)
-    return VERSIONS[start : VERSIONS.index(last) + 1] if dash else (first,)
+        raise PathError(
+            f"{text} is no HL7 v2 version",
+            fix=f"write one of {', '.join(VERSIONS)}, or two of them with a dash",
+            code="version-unknown",
+        )
+    start, end = VERSIONS.index(first), VERSIONS.index(last if dash else first) + 1
+    if end <= start:
+        fix = "write the older version first"
+        raise PathError(f"{text} names no version", fix=fix, code="version-unknown")
+    return VERSIONS[start:end]
 
 
 class Places:
@@ -38,6 +49,20 @@ class Places:
         self.versions = versions_of(str(side.get("version", "")))
         self.structure = str(side.get("structure", ""))
         self.also = frozenset(side.get("also", ()))
+        self.structures = self._structures()
+        if self.structure and not self.structures:
+            raise PathError(
+                f"{self.structure} is no message structure of any version",
+                fix="write a structure such as REF_I12, or leave it out",
+                code="structure-unknown",
+            )
+
+    def _structures(self) -> list[StructureNode]:
+        """The structure in the map's versions; in any, for a map that takes it before its time."""
+        for versions in (self.versions, VERSIONS):
+            if found := [s for v in versions if (s := message_structure(v, self.structure))]:
+                return found
+        return []
 
     def element(self, steps: tuple[Step, ...]) -> Element:
         """The field, component or subcomponent at an absolute path.
@@ -84,8 +109,7 @@ class Places:
             )
 
     def _placed(self, name: str) -> bool:
-        known = [s for v in self.versions if (s := message_structure(v, self.structure))]
-        return not known or any(name in _names(structure) for structure in known)
+        return any(name in _names(structure) for structure in self.structures)
 
     def _parts(self, segment: str, path: tuple[int, ...]) -> None:
         if segment.startswith("Z"):
@@ -101,7 +125,7 @@ class Places:
                 (f.number for v in self.versions for f in segment_fields(v, segment)), default=0
             )
             raise PathError(
-                f"{segment} has no field {number} in version {self._said()}",
+                f"{segment} has no field {number} in {self._said()}",
                 fix=f"its fields are 1 to {most}",
             )
         return found
@@ -119,13 +143,14 @@ class Places:
             kind = fields[0].datatype
             count = len(components(self.versions[-1], kind)) or 1
             raise PathError(
-                f"{kind} has no component {number} in version {self._said()}",
+                f"{kind} has no component {number} in {self._said()}",
                 fix=f"it has {count}",
             )
         return found
 
     def _said(self) -> str:
-        return self.versions[0] if len(self.versions) == 1 else "any of its versions"
+        one = len(self.versions) == 1
+        return f"version {self.versions[0]}" if one else "any of its versions"
 
     def required(self, paths: Sequence[tuple[Step, ...]]) -> Sequence[str]:
         """Required fields of the segments that are written, and required segments, not written."""

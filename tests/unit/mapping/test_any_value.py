@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapter.cli.convert import _Work
@@ -124,6 +124,7 @@ def test_a_v2_value_is_read_right_or_refused(text: str, raw: str) -> None:
 @pytest.mark.parametrize("text", sorted(codecs("csv")))
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=V2 | WORDS)
+@example(raw="a\r\nb\rc")
 def test_a_cell_is_read_right_or_refused(text: str, raw: str) -> None:
     codec = codecs("csv")[text]
     holds(codec, [raw] if codec.many else raw, "csv", (DomainError, *SHAPE))
