@@ -2,9 +2,9 @@
 
 A job is one lane that is due; its lock is the lane, so that no two workers are ever in one lane. A
 trigger of the store makes the job in the transaction that makes the lane due. Each worker shows by
-a heartbeat that it lives; the jobs of one that does not are taken up by the others. The heartbeat
-runs in a thread of its own: a plugin that holds up the event loop does not make its worker look
-dead.
+a lock and a heartbeat that it lives (`adapter.exchange.worker_life`); the jobs of one that does not
+are taken up by the others. All this runs in a thread of its own: a plugin that holds up the event
+loop does not make its worker look dead.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ConnectorException, ProcrastinateException, UniqueViolation
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
+from procrastinate.exceptions import ProcrastinateException
 from psycopg import Error as DatabaseError
 
 from adapter.exchange.clock import Clock
+from adapter.exchange.worker_life import LivingJobs, living
 from adapter.plugin.errors import AdapterError
 from adapter.store import lane_jobs
 from adapter.store.store import Store
@@ -33,6 +32,7 @@ STALLED_SECONDS = 5.0
 SWEEP_SECONDS = 1.0
 POLL_SECONDS = 1.0
 FRESH = timedelta(seconds=STALLED_SECONDS)
+GONE = timedelta(seconds=1.5 * HEARTBEAT_SECONDS)
 MOST_WORKERS = 12
 """Each holds one connection for news of jobs; more sites than this share workers."""
 
@@ -114,10 +114,13 @@ class Cluster:
     async def _share(self) -> None:
         """Procrastinate's workers, each for some of the sites, so that no site starves another."""
         count = min(MOST_WORKERS, len(self._sites)) or 1
-        app = App(connector=_connector(self._store, count))
+        address = _address(self._store)
+        app = App(connector=_connector(address, count))
         app.task(name="deliver")(self._deliver)
-        async with app.open_async(), asyncio.TaskGroup() as group:
-            group.create_task(self._take_over(app))
+        async with app.open_async(), living(address) as life, asyncio.TaskGroup() as group:
+            app.job_manager = jobs = LivingJobs(app.connector)
+            jobs.life = life
+            group.create_task(life.look_after(GONE, FRESH))
             for number in range(count):
                 queues = self._sites[number::count]
                 if queues:
@@ -145,35 +148,19 @@ class Cluster:
         )
         await asyncio.wrap_future(carried)
 
-    async def _take_over(self, app: App) -> None:
-        """Requeue the jobs of workers whose heartbeat has stopped."""
-        while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
-            for job in await app.job_manager.get_stalled_jobs(
-                seconds_since_heartbeat=STALLED_SECONDS
-            ):
-                await self._requeue(app.job_manager, job)
-
-    async def _requeue(self, jobs: JobManager, job: Job) -> None:
-        """Let a job run again; where its lane has another one already, only let go of its lock."""
-        assert job.id is not None
-        try:
-            await jobs.retry_job(job)
-        except UniqueViolation:
-            await jobs.finish_job_by_id_async(job.id, status=Status.FAILED, delete_job=True)
-        except ConnectorException:
-            return  # another process was faster; if not, the next round finds it again
-        self._log.warning("cluster.job-taken-over", site=job.queue)
-
 
 async def _done(carry: Carry, referral: str, destination: str) -> None:
     await carry(referral, destination)
 
 
-def _connector(store: Store, workers: int) -> Any:
+def _address(store: Store) -> str:
     url = store.dialect.url.set(drivername="postgresql")
+    return str(url.render_as_string(hide_password=False))
+
+
+def _connector(address: str, workers: int) -> Any:
     return PsycopgConnector(
-        conninfo=url.render_as_string(hide_password=False),
+        conninfo=address,
         min_size=1,
         max_size=workers + 4,
         kwargs={"application_name": "adapter lanes"},

@@ -32,7 +32,7 @@ from adapter.referral.document import from_document
 from adapter.referral.model import Referral
 from adapter.store.errors import StoreFault
 from adapter.store.failpoints import point
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox import Lane, OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
@@ -66,6 +66,7 @@ class Courier:
         self.clock = clock
         self.wake = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
         self._cluster: Cluster | None = None
         self._log = structlog.get_logger("delivery")
@@ -125,6 +126,9 @@ class Courier:
     async def carry_lane(self, referral: str, destination: str) -> None:
         """Carry what is due in one lane; only for the one job that works on this lane."""
         lane = (referral, destination)
+        if lane in self._lanes:
+            # What follows in the lane; or the database lost sight of us, and it is what we are at.
+            await asyncio.wait([self._lanes[lane]])
         try:
             row = await self.store.write(lambda tx: self._claim_lane(tx, lane))
         except AdapterError as error:
@@ -143,7 +147,9 @@ class Courier:
 
     def _begin(self, row: OutboxRow) -> asyncio.Task[None]:
         self._busy[row.destination] += 1
-        task = self._running[row.id] = asyncio.create_task(self._carry_and_leave(row))
+        task = self._running[row.id] = self._lanes[row.lane] = asyncio.create_task(
+            self._carry_and_leave(row)
+        )
         return task
 
     async def stop(self, seconds: float) -> None:
@@ -166,6 +172,7 @@ class Courier:
             self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
         finally:
             self._running.pop(row.id, None)
+            self._lanes.pop(row.lane, None)
             self._busy[row.destination] -= 1
             self.wake.set()
 

@@ -65,6 +65,39 @@ _ALONE = Statement(
     sa.select(sa.func.pg_try_advisory_xact_lock(sa.bindparam("key", type_=sa.BigInteger)))
 )
 
+# What follows is not run in a transaction of the store, but on the connection that shows that a
+# worker lives (`adapter.exchange.worker_life`), so that it is text for the driver.
+HOLD = "SELECT pg_advisory_lock(7263947, (%(worker)s::bigint & 2147483647)::int)"
+"""Hold the lock of one of Procrastinate's workers while this connection lasts."""
+TAKE_OVER = """
+WITH locked AS (
+  SELECT objid::bigint AS worker FROM pg_locks
+  WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = 7263947
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+), stale AS (
+  SELECT job.id, job.queueing_lock FROM procrastinate_jobs AS job
+  LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
+  WHERE job.status = 'doing' AND (
+    worker.id IS NULL
+    OR worker.last_heartbeat < now() - %(stalled)s::interval
+    OR (worker.last_heartbeat < now() - %(gone)s::interval
+        AND NOT EXISTS (SELECT FROM locked WHERE locked.worker = worker.id & 2147483647)))
+  FOR UPDATE OF job SKIP LOCKED
+), waits AS (
+  SELECT stale.id FROM stale JOIN procrastinate_jobs AS other
+    ON other.queueing_lock = stale.queueing_lock AND other.status = 'todo'
+), dropped AS (
+  DELETE FROM procrastinate_jobs WHERE id IN (SELECT id FROM waits) RETURNING queue_name
+), again AS (
+  UPDATE procrastinate_jobs
+  SET status = 'todo', attempts = attempts + 1, scheduled_at = now(), worker_id = NULL
+  WHERE id IN (SELECT id FROM stale) AND id NOT IN (SELECT id FROM waits) RETURNING queue_name
+)
+SELECT queue_name FROM dropped UNION ALL SELECT queue_name FROM again
+"""
+"""Let the jobs of workers that are gone run again, each once however many processes look; where a
+lane has another job waiting, only let go of its lock. Gives the queue of each."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:

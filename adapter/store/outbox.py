@@ -95,7 +95,7 @@ class Outbox:
         """
         row_id, now = new_id(), to_micros(self._session.now())
         lane = {"of_referral": referral, "of_destination": destination}
-        last, open_rows = self._session.row(statements.TAIL, lane) or (0, 0)
+        last, open_rows = self._tail(lane)
         at = now if not_before is None else to_micros(not_before)
         added = self._session.row(
             statements.ADD,
@@ -285,6 +285,9 @@ class Outbox:
             StoreError: the row is being sent, or is done.
         """
         at = to_micros(self._session.now())
+        row = self._session.row(statements.GET, {"row": id})
+        if row is not None:
+            self._lock_head({"of_referral": row[3], "of_destination": row[5]})
         self._close(
             statements.DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent"
         )
@@ -352,6 +355,21 @@ class Outbox:
             if row.lane in exclude:
                 self._session.run(statements.UNCLAIM, {"row": row.id})
         return kept
+
+    def _tail(self, lane: dict[str, str]) -> tuple[int, int]:
+        """The last place in a lane, and how many rows before a new one are open.
+
+        Where others write at the same time, the head stays open until this transaction ends: else
+        it might be closed meanwhile by one who does not see the new row, and nobody would go on.
+        """
+        while True:
+            last, open_rows = self._session.row(statements.TAIL, lane) or (0, 0)
+            if not open_rows or self._lock_head(lane):
+                return last, open_rows
+
+    def _lock_head(self, lane: dict[str, str]) -> bool:
+        """Wait for who closes the lane's first open row; False if none was open any more then."""
+        return not self._session.shared or bool(self._session.row(statements.LOCK_HEAD, lane))
 
     def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> None:
         row = self._session.row(statement, parameters)

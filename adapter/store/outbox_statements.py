@@ -31,6 +31,13 @@ TAIL = Statement(
         sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, OPEN), 1), else_=0)), 0),
     ).where(_lane)
 )
+LOCK_HEAD = Statement(
+    sa.select(_t.c.id)
+    .where(_lane, one_of(_t.c.state, OPEN))
+    .order_by(_t.c.lane_sequence)
+    .limit(sa.literal_column("1"))
+    .with_for_update()
+)
 _next = _t.alias()
 PROMOTE = Statement(
     sa.update(_t)

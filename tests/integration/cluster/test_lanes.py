@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from adapter.exchange import operations
+from adapter.exchange.cluster import STALLED_SECONDS
+from adapter.security.keyring import Keyring
 from adapter.store.check import check, open_lanes
 from adapter.store.ids import new_id
-from adapter.store.lane_jobs import lacking, sweep
+from adapter.store.lane_jobs import TAKE_OVER, lacking, sweep
+from adapter.store.outbox import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.integration.cluster.conftest import Start
@@ -92,6 +98,41 @@ def test_the_lanes_of_a_killed_worker_go_on_within_the_heartbeat(
     assert_each_lane_once_and_in_order(effects, lanes, 4)
     twice = sum(Counter(each[2] for each in lines(effects)).values()) - 64
     assert twice <= 8  # what it was sending when it died may have arrived: the same id tells
+
+
+def test_who_looks_after_the_jobs_takes_those_of_a_dead_worker_at_once_and_no_others(
+    store: Store, start: Start, effects: Path
+) -> None:
+    fill(store, 4, 1)
+    doomed = start(60.0)
+    until(lambda: len(claimed(store)) == 4)
+    address = store.dialect.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as watching:
+
+        def taken_over(gone: float) -> int:
+            ages = {"gone": timedelta(seconds=gone), "stalled": timedelta(hours=1)}
+            return len(watching.execute(TAKE_OVER, ages).fetchall())
+
+        time.sleep(0.2)
+        assert taken_over(0.0) == 0  # it lives, however old its heartbeat is
+        os.kill(doomed.pid, signal.SIGKILL)
+        doomed.wait()
+        until(lambda: taken_over(0.0) == 4, patience=5.0)
+        assert taken_over(0.0) == 0
+    assert len(jobs(store)) == 4
+
+
+def test_a_worker_that_hangs_is_taken_for_dead_by_its_heartbeat(
+    store: Store, start: Start, effects: Path
+) -> None:
+    lanes = fill(store, 4, 1)
+    hung = start(2.0)
+    until(lambda: len(claimed(store)) == 4)
+    hung.send_signal(signal.SIGSTOP)
+    start(0.01)
+    assert until(lambda: settled(store)) < 10 + STALLED_SECONDS
+    assert {lane for lane, *_ in lines(effects)} == set(lanes)
+    hung.send_signal(signal.SIGCONT)
 
 
 def test_a_worker_that_starts_leaves_the_claims_of_others_alone(
@@ -213,6 +254,68 @@ def test_the_sweep_frees_what_no_job_is_sending(store: Store) -> None:
     swept = store.write_now(lambda tx: sweep(tx, now, now + timedelta(seconds=1)))
     assert swept.released == 1
     assert len(jobs(store)) == 1
+
+
+def close_head(tx: Transaction, lane: str, first: str) -> None:
+    tx.outbox.delivered(first, {}, datetime.now(UTC))
+
+
+def discard_second(tx: Transaction, lane: str, second: str) -> None:
+    tx.outbox.discard(second, "test")
+
+
+def one_more(tx: Transaction, lane: str, _: str) -> None:
+    add(tx, lane, 9)
+
+
+RACES = {
+    "a new row while the head is delivered": (1, close_head, one_more),
+    "the head is delivered while a row is new": (1, one_more, close_head),
+    "a row behind is discarded while the head is delivered": (3, close_head, discard_second),
+    "the head is delivered while a row behind is discarded": (3, discard_second, close_head),
+    "a new row while the last but the head is discarded": (2, discard_second, one_more),
+}
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_a_lane_goes_on_whatever_two_writers_do_to_it_at_once(
+    store: Store, address: str, keyring: Keyring, race: str
+) -> None:
+    deep, one, two = RACES[race]
+    (lane,) = fill(store, 1, deep)
+    rows = [row.id for row in store.read_now(lambda tx: tx.outbox.list())]
+    store.write_now(lambda tx: tx.outbox.claim_lane((lane, "agency"), datetime.now(UTC)))
+    given = {close_head: rows[0], discard_second: rows[min(1, deep - 1)], one_more: ""}
+    begun, may_end = threading.Event(), threading.Event()
+
+    def slowly(tx: Transaction) -> None:
+        one(tx, lane, given[one])
+        begun.set()
+        assert may_end.wait(10)
+
+    other = Store.open(address, keyring)
+    try:
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(store.write_now, slowly)
+            assert begun.wait(10)
+            second = pool.submit(other.write_now, lambda tx: two(tx, lane, given[two]))
+            time.sleep(0.2)  # the second has asked, and waits for the first or is done
+            may_end.set()
+            first.result(10)
+            second.result(10)
+        while any(row.state in ("due", "sending", "waiting") for row in listed(store)):
+            row = store.write_now(
+                lambda tx: tx.outbox.claim_lane((lane, "agency"), datetime.now(UTC))
+            )
+            assert row is not None, f"the lane has stopped: {listed(store)}"
+            store.write_now(lambda tx, head=row.id: close_head(tx, lane, head))  # type: ignore[misc]
+    finally:
+        other.close()
+    assert {row.state for row in listed(store)} <= {"delivered", "discarded"}
+
+
+def listed(store: Store) -> list[OutboxRow]:
+    return store.read_now(lambda tx: tx.outbox.list())
 
 
 def jobs(store: Store) -> list[str]:
