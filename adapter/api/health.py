@@ -90,7 +90,8 @@ def _may_read(request: Request, service: Service) -> bool:
     reference = service.config.server.metrics_token
     if reference is not None:
         given = request.headers.get("authorization", "")
-        wanted = f"Bearer {service.config.secret(reference)}"
+        token = service.config.secret(reference, "server.metrics_token")
+        wanted = f"Bearer {token}"
         return hmac.compare_digest(given.encode(), wanted.encode())
     # Behind a proxy everybody comes from this machine; the proxy says so, and then a token is due.
     forwarded = {"x-forwarded-for", "forwarded", "x-real-ip"} & set(request.headers)

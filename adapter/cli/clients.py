@@ -98,11 +98,10 @@ def disable(
 
 def _write(config: Config, work: Callable[[Transaction], T]) -> T:
     """Write to the store; made if it is not there, for clients may come before the first start."""
-    from adapter.exchange.config import store_url
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.store_settings import store_keyring, store_url
     from adapter.store.store import Store
 
-    keyring = Keyring.load(config.store.key, base=config.folder)
+    keyring = store_keyring(config)
     store = Store.open(store_url(config), keyring)
     try:
         return store.write_now(work)

@@ -38,8 +38,8 @@ def upgrade(
     change in one transaction: if it is interrupted, the store is as it was before, and the command
     can be run again. Make a backup first.
     """
-    from adapter.exchange.config import store_url
     from adapter.exchange.earlier import share_earlier
+    from adapter.exchange.store_settings import store_url
     from adapter.store import migrations
     from adapter.store.dialect import dialect_of
     from adapter.store.schema import HEAD
@@ -107,13 +107,12 @@ def restore(
     overwritten. The file may come from SQLite and go into PostgreSQL, and the other way round.
     What was being sent when the backup was made is sent again; receivers see the same message id.
     """
-    from adapter.exchange.config import store_url
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.store_settings import store_keyring, store_url
     from adapter.store.backup import restore as make
     from adapter.store.backup import verify
 
     settings = read(config)
-    keyring = Keyring.load(settings.store.key, base=settings.folder)
+    keyring = store_keyring(settings)
     if dry_run:
         manifest = verify(file, keyring)
         _tell(manifest, file, "The file is whole, and opens with this key.", as_json=as_json)

@@ -107,13 +107,10 @@ def _plugins(config: Config) -> Findings:
         elif each.state == "failed":
             yield Check(name=f"plugin {each.name}", state="fail", detail=each.reason, fix=each.fix)
     for site, table in config.sites.items():
-        if table.system not in loaded.systems:
-            yield Check(
-                name=f"plugin of {site}",
-                state="fail",
-                detail=f"no enabled plugin brings the system {table.system}",
-                fix="See: adapter plugins list, and [plugins] enabled in adapter.toml.",
-            )
+        try:
+            loaded.system(table.system)
+        except AdapterError as error:
+            yield _failed(f"plugin of {site}", error)
 
 
 def _tables(config: Config) -> Findings:
@@ -144,9 +141,10 @@ def _programs(config: Config) -> Findings:
 
 
 def _keys(config: Config) -> Findings:
-    from adapter.security.keyring import Keyring
 
-    keyring = Keyring.load(config.store.key, base=config.folder)
+    from adapter.exchange.store_settings import store_keyring
+
+    keyring = store_keyring(config)
     detail = f"{len(keyring.ids)} keys, active {keyring.active}"
     if config.store.key.startswith("file:"):
         file = config.folder / config.store.key.partition(":")[2]
@@ -163,7 +161,7 @@ def _keys(config: Config) -> Findings:
 
 def _store(config: Config) -> Findings:
     from adapter.cli.reading import opened
-    from adapter.exchange.config import store_url
+    from adapter.exchange.store_settings import store_url
     from adapter.store import migrations
     from adapter.store.check import check
     from adapter.store.dialect import dialect_of
@@ -203,7 +201,7 @@ def _clock(store: Store) -> Check:
 
 
 def _disk(config: Config) -> Findings:
-    from adapter.exchange.config import store_url
+    from adapter.exchange.store_settings import store_url
 
     if not store_url(config).startswith("sqlite"):
         return

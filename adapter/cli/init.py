@@ -66,12 +66,12 @@ def make_store(config: Path) -> None:
     Raises:
         StoreError: it cannot be made.
     """
-    from adapter.exchange.config import load_config, store_url
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.config import load_config
+    from adapter.exchange.store_settings import store_keyring, store_url
     from adapter.store.store import Store
 
     settings = load_config(config)
-    keyring = Keyring.parse(settings.secret(settings.store.key))
+    keyring = store_keyring(settings)
     Store.open(store_url(settings), keyring).close()
 
 

@@ -34,11 +34,11 @@ def list_keys(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> No
     Never shows a key. Each referral has a data key of its own; a key that wraps none can be
     forgotten: `adapter keys rotate --forget`.
     """
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.store_settings import store_keyring
     from adapter.store.rotation import uses
 
     settings = read(config)
-    keyring = Keyring.load(settings.store.key, base=settings.folder)
+    keyring = store_keyring(settings)
     with opened(settings) as store:
         used = store.read_now(uses)
     rows = _rows(keyring, used)
@@ -73,11 +73,11 @@ def rotate(
     from the file. A key that is forgotten makes older backups unreadable: keep a copy of the old
     key file with them for as long as you keep them.
     """
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.store_settings import store_keyring
     from adapter.store.rotation import uses
 
     settings = read(config)
-    keyring = Keyring.load(settings.store.key, base=settings.folder)
+    keyring = store_keyring(settings)
     with opened(settings) as store:
         used = store.read_now(uses)
     waiting = sum(number for name, number in used.items() if name != keyring.active)
@@ -96,9 +96,9 @@ def rotate(
 
 
 def _with_new_key(config: Config, keyring: Keyring) -> Keyring:
+    from adapter.exchange.store_settings import store_keyring
     from adapter.plugin.errors import ConfigError
     from adapter.security.key_file import replace
-    from adapter.security.keyring import Keyring
 
     if not config.store.key.startswith("file:"):
         raise ConfigError(
@@ -109,7 +109,7 @@ def _with_new_key(config: Config, keyring: Keyring) -> Keyring:
         )
     new = keyring.rotated()
     replace(_file(config), new)
-    return Keyring.load(config.store.key, base=config.folder)
+    return store_keyring(config)
 
 
 def _rewrap(store: Store) -> int:

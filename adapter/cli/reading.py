@@ -41,11 +41,10 @@ def opened(config: Config) -> Iterator[Store]:
     Raises:
         ConfigError, StoreError: as `ask`.
     """
-    from adapter.exchange.config import store_url
-    from adapter.security.keyring import Keyring
+    from adapter.exchange.store_settings import store_keyring, store_url
     from adapter.store.store import Store
 
-    keyring = Keyring.load(config.store.key, base=config.folder)
+    keyring = store_keyring(config)
     store = Store.open(store_url(config), keyring, create=False)
     try:
         yield store

@@ -141,7 +141,7 @@ def address(listening: socket.socket) -> str:
 
 def ready(service: Service, config: Config) -> dict[str, Any]:
     """The facts of the ready line."""
-    from adapter.exchange.config import store_url
+    from adapter.exchange.store_settings import store_url
 
     base = service.base_url()
     return {

@@ -38,8 +38,8 @@ def worker(
 
 async def _run(config: Config, *, as_json: bool) -> None:
     from adapter.cli.serve import GRACE, stop_on_signals, without_password
-    from adapter.exchange.config import store_url
     from adapter.exchange.service import Service
+    from adapter.exchange.store_settings import store_url
     from adapter.portal.pages import Pages
 
     _prove_possible(config)
@@ -69,7 +69,7 @@ def _prove_possible(config: Config) -> None:
     Raises:
         ConfigError: it has not.
     """
-    from adapter.exchange.config import store_url
+    from adapter.exchange.store_settings import store_url
     from adapter.plugin.errors import ConfigError
     from adapter.store.dialect import dialect_of
 

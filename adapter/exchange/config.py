@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
+import shlex
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,10 +21,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationError,
     model_validator,
 )
 
+from adapter.exchange.store_settings import StoreAddress
+from adapter.exchange.wrong_keys import wrong_keys
 from adapter.plugin.errors import ConfigError
 
 
@@ -39,9 +45,16 @@ def _reference(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not _NAMES.fullmatch(value):
+        raise ValueError("expected a name of lower-case letters, digits and hyphens")
+    return value
+
+
+_NAMES = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 Timezone = Annotated[str, AfterValidator(_timezone)]
 SecretReference = Annotated[str, AfterValidator(_reference)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class _Table(BaseModel):
@@ -51,9 +64,10 @@ class _Table(BaseModel):
 class StoreTable(_Table):
     """`[store]`: where everything durable lives."""
 
-    url: str = Field(
+    url: StoreAddress = Field(
         default="sqlite:///adapter.sqlite3",
-        description="sqlite:///FILE (one process) or postgresql://HOST/DATABASE (a cluster)",
+        description="sqlite:///FILE (one process) or postgresql://HOST/DATABASE (a cluster); an "
+        "address that holds a password is a reference, env:NAME or file:PATH",
     )
     key: SecretReference = Field(
         description="reference to the key file that encrypts what is stored"
@@ -172,7 +186,27 @@ class Config(_Table):
     mappings: MappingsTable = MappingsTable()
     routing: RoutingTable = RoutingTable()
     sites: dict[Name, SiteTable] = Field(default_factory=dict)
-    folder: Path = Field(default=Path(), exclude=True)
+    _file: Path = PrivateAttr(default=Path("adapter.toml"))
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the file that it was read from, given as context `{"file": Path}`."""
+        if isinstance(context, Mapping):
+            self._file = context["file"]
+
+    @property
+    def file(self) -> Path:
+        """The file that this was read from, as it was named."""
+        return self._file
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the file, absolute."""
+        return self._file.resolve().parent
+
+    @property
+    def checked_by(self) -> str:
+        """The command that checks the file, for a shell."""
+        return checking(self._file)
 
     @model_validator(mode="after")
     def _open_is_for_trying_out(self) -> Config:
@@ -196,13 +230,13 @@ class Config(_Table):
         if not target.is_relative_to(self.folder.resolve()):
             raise ConfigError(
                 "config.path-outside",
-                "a path leads out of the folder of adapter.toml",
-                fix="Use a path below the folder of adapter.toml.",
+                f"{self.file}: a path leads out of the folder of the file",
+                fix=f"Use a path below it, then check with: {self.checked_by}",
             )
         return target
 
-    def secret(self, reference: str) -> str:
-        """What a reference stands for, without surrounding white space.
+    def secret(self, reference: str, key: str) -> str:
+        """What a reference stands for, without surrounding white space; `key` is where it stands.
 
         Raises:
             ConfigError: the variable is not set, or the file cannot be read.
@@ -213,17 +247,25 @@ class Config(_Table):
             if value is None:
                 raise ConfigError(
                     "config.secret-missing",
-                    f"the environment variable {name} is not set",
-                    fix=f"Set {name}, or refer to a file: instead.",
+                    f"{self.file}: {key}: the environment variable {name} is not set",
+                    fix=f"Set {name}, or refer to a file: instead; then check with: "
+                    f"{self.checked_by}",
                 )
             return value.strip()
         try:
             return (self.folder / name).read_text("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                "config.secret-missing",
+                f"{self.file}: {key}: the file of {reference} is not UTF-8 text",
+                fix=f"Write it as text; then check with: {self.checked_by}",
+            ) from error
         except OSError as error:
             raise ConfigError(
                 "config.secret-missing",
-                f"the file of {reference} cannot be read",
-                fix="Create it with the right content, readable by this user alone.",
+                f"{self.file}: {key}: the file of {reference} cannot be read ({error.strerror})",
+                fix="Create it with the right content, readable by this user alone; then check "
+                f"with: {self.checked_by}",
                 detail=type(error).__name__,
             ) from error
 
@@ -238,13 +280,9 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def store_url(config: Config) -> str:
-    """The store's URL with a relative SQLite file put beside adapter.toml."""
-    url = config.store.url
-    prefix = "sqlite:///"
-    if url.startswith(prefix):
-        return prefix + str(config.path(url.removeprefix(prefix)))
-    return url
+def checking(file: Path) -> str:
+    """The command that checks a configuration, for a shell."""
+    return f"adapter sites check --config {shlex.quote(str(file))}"
 
 
 def load_config(file: Path) -> Config:
@@ -254,27 +292,33 @@ def load_config(file: Path) -> Config:
         ConfigError: with the file, the key, what was expected, and the command that checks it.
     """
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
+        table = tomllib.loads(file.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             "config.not-found",
-            f"{file} cannot be read",
-            fix="Make one with: adapter init DIR --example loop",
+            f"{file} cannot be read ({error.strerror})",
+            fix="Name another with --config FILE, or make one with: adapter init DIR --example "
+            "loop",
             detail=type(error).__name__,
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            "config.not-toml", f"{file} is not TOML: {error}", fix="Correct the line it names."
+            "config.not-toml",
+            f"{file} is not TOML: line {line} is not UTF-8 text",
+            fix=f"Save it as UTF-8, then check with: {checking(file)}",
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            "config.not-toml",
+            f"{file} is not TOML: {error}",
+            fix=f"Correct the line it names, then check with: {checking(file)}",
         ) from error
     try:
-        return Config.model_validate({**table, "folder": file.resolve().parent})
+        return Config.model_validate(table, context={"file": file})
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(part) for part in each['loc']) or 'file'}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False)
-        ]
         raise ConfigError(
             "config.invalid",
-            f"{file} is not right: " + "; ".join(lines),
-            fix=f"Correct these keys, then check with: adapter sites check --config {file}",
+            f"{file}: {wrong_keys(error, Config)}",
+            fix=f"Correct what is named, then check with: {checking(file)}",
         ) from error

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from adapter.exchange.wrong_keys import wrong_keys
 from adapter.plugin.errors import ConfigError
 from adapter.referral.programs import Program
 
@@ -43,30 +44,33 @@ def load_programs(file: Path) -> tuple[Program, ...]:
         ConfigError: the file cannot be read, or a row is not right; it names the row and the key.
     """
     try:
-        table = _File.model_validate(tomllib.loads(file.read_text("utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = _File.model_validate(tomllib.loads(file.read_bytes().decode("utf-8-sig")))
+    except OSError as error:
         raise ConfigError(
             "config.programs-unreadable",
-            f"the directory of programs {file.name} cannot be read",
-            fix="Correct [routing] programs in adapter.toml, or the file.",
-            detail=str(error),
+            f"routing.programs: {file} cannot be read ({error.strerror})",
+            fix="Correct [routing] programs in adapter.toml, or put the file there; then check "
+            "with: adapter doctor",
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        said = error if isinstance(error, tomllib.TOMLDecodeError) else "it is not UTF-8 text"
+        raise ConfigError(
+            "config.programs-unreadable",
+            f"routing.programs: {file} is not TOML: {said}",
+            fix="Correct the file, then check with: adapter doctor",
         ) from error
     except ValidationError as error:
-        where = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-            for each in error.errors(include_input=False, include_url=False)
-        )
         raise ConfigError(
             "config.programs-invalid",
-            f"{file.name} is not right: {where}",
-            fix="Correct these rows.",
+            f"{file}: {wrong_keys(error, _File)}",
+            fix="Correct these rows, then check with: adapter doctor",
         ) from error
     ids = [row.id for row in table.program]
     doubles = sorted({each for each in ids if ids.count(each) > 1})
     if doubles:
         raise ConfigError(
             "config.programs-invalid",
-            f"{file.name}: the program {doubles[0]} stands twice",
+            f"{file}: the program {doubles[0]} stands twice",
             fix="Give each program an id of its own.",
         )
     return tuple(_program(row) for row in table.program)

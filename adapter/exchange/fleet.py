@@ -20,6 +20,7 @@ from adapter.exchange.secrets import Secrets
 from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts
 from adapter.exchange.watch import interrupting, raised, stretched, watched
+from adapter.exchange.wrong_keys import wrong_keys
 from adapter.plugin.errors import AdapterError, ConfigError, PluginError, TransientError
 from adapter.plugin.http import Http
 from adapter.plugin.system import ASGIApp, HttpEndpoint, Listener, Receives, System, SystemConfig
@@ -144,7 +145,7 @@ class Fleet:
             ConfigError: its settings are not right. PluginError: its plugin is not.
         """
         site = self.sites[name]
-        kind = self.plugins.system(site.system)
+        kind = self._kind(name)
         settings = self._settings(name, kind)
         context = self._contexts[name] = self._context(site, settings)
         try:
@@ -163,22 +164,32 @@ class Fleet:
         Raises:
             ConfigError: they are not right. PluginError: its plugin is not.
         """
-        return self._settings(name, self.plugins.system(self.sites[name].system))
+        return self._settings(name, self._kind(name))
+
+    def _kind(self, name: str) -> type[System]:
+        """The class of a site's system; where there is none, the error names the key."""
+        try:
+            return self.plugins.system(self.sites[name].system)
+        except PluginError as error:
+            raise PluginError(
+                error.code,
+                f"{self.config.file}: sites.{name}.system: {error.message}",
+                fix=error.fix,
+                detail=error.detail,
+            ) from error
 
     def _settings(self, name: str, kind: type[System]) -> SystemConfig:
         secrets = Secrets(self.config, self.plugins)
-        settings = secrets.resolved(self.config.sites[name].settings)
+        settings = secrets.resolved(self.config.sites[name].settings, f"sites.{name}.settings")
         try:
             made = kind.Config.model_validate(settings)
         except ValidationError as error:
-            lines = "; ".join(
-                f"{'.'.join(str(part) for part in each['loc']) or 'settings'}: {each['msg']}"
-                for each in error.errors(include_input=False, include_url=False)
-            )
+            within = f"sites.{name}.settings"
             raise ConfigError(
                 "config.site-settings",
-                f"[sites.{name}.settings] is not right: {lines}",
-                fix="Correct these keys; see the plugin's README for each setting.",
+                f"{self.config.file}: {wrong_keys(error, kind.Config, within=within)}",
+                fix="Correct what is named (each setting is explained by: adapter plugins show "
+                f"{self.sites[name].system}), then check with: {self.config.checked_by}",
             ) from error
         secrets.refuse_inline(name, made)
         return made
@@ -223,7 +234,9 @@ class Fleet:
 
     async def _not_open(self, name: str, error: AdapterError, tries: int) -> None:
         scrubbed(error)
-        self._log.error("site.not-open", site=name, code=error.code, message=error.message)
+        self._log.error(
+            "site.not-open", site=name, code=error.code, message=error.message, fix=error.fix
+        )
         if isinstance(error, ConfigError | PluginError):
             self.faults[name] = error
         if isinstance(error, ConfigError):

@@ -28,19 +28,19 @@ class Secrets:
         self._plugins = plugins
         self._found: set[str] = set()
 
-    def resolved(self, value: Any) -> Any:
-        """Settings with each reference replaced.
+    def resolved(self, value: Any, key: str) -> Any:
+        """Settings with each reference replaced; `key` is the table's place in the file.
 
         Raises:
             ConfigError: what it refers to is not there. PluginError: the plugin that was asked
                 failed.
         """
         if isinstance(value, dict):
-            return {key: self.resolved(each) for key, each in value.items()}
+            return {name: self.resolved(each, f"{key}.{name}") for name, each in value.items()}
         if isinstance(value, list):
-            return [self.resolved(each) for each in value]
+            return [self.resolved(each, f"{key}[{n}]") for n, each in enumerate(value, 1)]
         if isinstance(value, str) and _REFERENCE.fullmatch(value):
-            return self._one(value)
+            return self._one(value, key)
         return value
 
     def refuse_inline(self, site: str, settings: BaseModel) -> None:
@@ -53,14 +53,15 @@ class Secrets:
             if secret and secret not in self._found:
                 raise ConfigError(
                     "config.secret-inline",
-                    f"[sites.{site}.settings] {path} is no reference to a secret that is known",
+                    f"{self._config.file}: sites.{site}.settings.{path}: what stands there is no "
+                    "reference to a secret that is known",
                     fix="Write env:NAME, file:PATH, or a reference that an enabled plugin resolves "
                     "(adapter plugins list), never the secret itself.",
                 )
 
-    def _one(self, reference: str) -> str:
+    def _one(self, reference: str, key: str) -> str:
         if reference.startswith(("env:", "file:")):
-            secret: str | None = self._config.secret(reference)
+            secret: str | None = self._config.secret(reference, key)
         else:
             secret = self._plugins.secret(reference)
         if secret is None:

@@ -16,7 +16,7 @@ import structlog
 
 from adapter.exchange.clock import Clock, SystemClock
 from adapter.exchange.clock_watch import ClockWatch
-from adapter.exchange.config import Config, store_url
+from adapter.exchange.config import Config
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
 from adapter.exchange.desk import Desk
@@ -35,6 +35,7 @@ from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
 from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
+from adapter.exchange.store_settings import store_keyring, store_url
 from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
 from adapter.exchange.tables import Tables, TableWatch
@@ -133,7 +134,7 @@ class Service:
         Raises:
             AdapterError: configuration or store do not allow a start; nothing was started.
         """
-        keyring = Keyring.load(config.store.key, base=config.folder)
+        keyring = store_keyring(config)
         store = Store.open(store_url(config), keyring)
         return cls(config, pages=pages, store=store, keyring=keyring, clock=clock or SystemClock())
 
@@ -197,6 +198,7 @@ class Service:
         self.store.hold()
         organizations = {name: each.organization for name, each in self.sites.items()}
         await asyncio.to_thread(share_earlier, self.store, self.organization, organizations)
+        self._tell_failed_plugins()
         self.guard.start()
         await self.fleet.open()
         self._tasks = [
@@ -211,6 +213,7 @@ class Service:
 
     async def start_delivering(self) -> None:
         """Open every site and deliver; take nothing in, and leave the inbox to others."""
+        self._tell_failed_plugins()
         self.guard.start()
         await self.fleet.open()
         self._tasks = [
@@ -218,6 +221,12 @@ class Service:
             asyncio.create_task(self.clock_watch.run(), name="clock"),
             asyncio.create_task(self.table_watch.run(), name="tables"),
         ]
+
+    def _tell_failed_plugins(self) -> None:
+        for each in self.plugins.loaded:
+            if each.state == "failed":
+                said = {"code": each.code, "message": each.reason, "fix": each.fix}
+                self._log.error("plugin.failed", plugin=each.name, **said)
 
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""
@@ -297,7 +306,9 @@ class Service:
 def _mailer(config: Config) -> SmtpMailer | None:
     if config.smtp is None:
         return None
-    password = config.secret(config.smtp.password) if config.smtp.password else None
+    password = (
+        config.secret(config.smtp.password, "smtp.password") if config.smtp.password else None
+    )
     return SmtpMailer(config.smtp, password)
 
 

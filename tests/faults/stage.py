@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from adapter.cli.demonstration.mailbox import Mailbox
-from adapter.exchange.config import load_config, store_url
+from adapter.exchange.config import load_config
+from adapter.exchange.store_settings import store_url
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from tests.integration.loop.harness import CONFIG, PROGRAMS, Emr

@@ -107,7 +107,7 @@ async def _settled(loop: Loop, wanted: int) -> set[str]:
 async def _kept(loop: Loop) -> list[str]:
     from adapter.exchange.config import load_config
     from adapter.exchange.queries import referrals
-    from adapter.exchange.service import store_url
+    from adapter.exchange.store_settings import store_url
     from adapter.security.keyring import Keyring
     from adapter.store.store import Store
 

@@ -47,18 +47,22 @@ class Setting:
         (self.folder / "adapter.key").unlink(missing_ok=True)
         init.write(self.folder, example=True, answers_port=answers_port, smtp_port=self.smtp_port)
         if self.db:
+            address = self.folder / "store-address"  # it may hold a password: not in the file
+            address.touch(0o600)
+            address.write_text(self.db, "utf-8")
             text = self.config.read_text("utf-8")
-            self.config.write_text(text.replace("sqlite:///adapter.sqlite3", self.db), "utf-8")
+            text = text.replace("sqlite:///adapter.sqlite3", "file:store-address")
+            self.config.write_text(text, "utf-8")
             self._write_lasting_key()
 
     def open_store(self) -> Store:
         """The service's store, for reading beside it."""
-        from adapter.exchange.config import load_config, store_url
-        from adapter.security.keyring import Keyring
+        from adapter.exchange.config import load_config
+        from adapter.exchange.store_settings import store_keyring, store_url
         from adapter.store.store import Store
 
         config = load_config(self.config)
-        keyring = Keyring.parse(config.secret(config.store.key))
+        keyring = store_keyring(config)
         return Store.open(store_url(config), keyring, create=False)
 
     def _write_lasting_key(self) -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from adapter.cli import init
 from adapter.cli.main import main
-from adapter.exchange.config import load_config, store_url
+from adapter.exchange.config import load_config
+from adapter.exchange.store_settings import store_url
 from adapter.fhir.instruments import instrument
 from adapter.fhir.schedule import standard
 from adapter.security.keyring import Keyring

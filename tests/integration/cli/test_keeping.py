@@ -14,7 +14,8 @@ import pytest
 
 from adapter.cli import init
 from adapter.cli.main import main
-from adapter.exchange.config import load_config, store_url
+from adapter.exchange.config import load_config
+from adapter.exchange.store_settings import store_url
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from tests.integration.store.work import ORGANIZATION, open_case, queue, receive

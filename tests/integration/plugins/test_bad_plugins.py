@@ -122,13 +122,23 @@ async def test_every_plugin_that_is_broken_at_the_start_is_named_and_the_good_on
         install(folder, name, source)
     sites = "".join(BAD_SITE.format(site=name, system=name) for name in AT_LOAD)
     async with beside(host.app) as host.base:
-        file = configured(tmp_path, host.base, list(AT_LOAD), sites)
-        async with started(file) as service:
+        file = configured(tmp_path, host.base, [*AT_LOAD, "absent"], sites)
+        with structlog.testing.capture_logs() as events:
+            service = Service.open(load_config(file), pages=Pages())
+            await service.start()
+        try:
             await until(lambda: accepted(service) == 5)
             states = service.store.read_now(lambda tx: {s.site: s for s in tx.sites.list()})
             with pytest.raises(Exception, match="the plugin"):
                 service.hold_strictly()
+        finally:
+            await service.stop(1.0)
 
+    failed = {each["plugin"]: each for each in events if each["event"] == "plugin.failed"}
+    assert "absent" in failed
+    assert failed.keys() == {p.name for p in service.plugins.loaded if p.state == "failed"}
+    assert all(each["fix"] for each in failed.values())
+    assert PLANTED not in str(events)
     assert states["north"].state == "ready"
     for name, (_, code) in AT_LOAD.items():
         (plugin,) = [each for each in service.plugins.loaded if each.name == name]

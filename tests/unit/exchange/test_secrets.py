@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from adapter.cli.logs import no_secrets
-from adapter.exchange.config import Config, StoreTable
+from adapter.exchange.config import Config
 from adapter.exchange.plugins import load_plugins
 from adapter.exchange.secrets import Secrets
 from adapter.plugin.errors import ConfigError
@@ -29,12 +29,15 @@ class Settings(BaseModel):
 @pytest.fixture
 def secrets(tmp_path: Path) -> Secrets:
     (tmp_path / "key").write_text("PLANTED-of-file\n")
-    config = Config(organization="o", store=StoreTable(key="file:adapter.key"), folder=tmp_path)
+    config = Config.model_validate(
+        {"organization": "o", "store": {"key": "file:adapter.key"}},
+        context={"file": tmp_path / "adapter.toml"},
+    )
     return Secrets(config, load_plugins({"reference"}))
 
 
 def read(secrets: Secrets, **settings: Any) -> Settings:
-    made = Settings.model_validate(secrets.resolved(settings))
+    made = Settings.model_validate(secrets.resolved(settings, "sites.north.settings"))
     secrets.refuse_inline("north", made)
     return made
 
