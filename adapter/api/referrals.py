@@ -157,6 +157,8 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     _check_fixed(before, after)
     added = _added(before, after)
     news = {**after, "output": added["output"], "note": added["note"]}
+    if _reason_is_old(caller, before, after):
+        del news["statusReason"]
     said = _stated(caller, {name: value for name, value in news.items() if value != []})
     outputs = bool(before.get("output") or added["output"])
     decision = _decide(caller, kept.case, held, said, roles, outputs)
@@ -171,6 +173,21 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
     share_answer(caller, kept.id, after)
     return None
+
+
+def _reason_is_old(caller: Caller, before: Json, after: Json) -> bool:
+    """Whether a new status came with the reason of the last one, which does not explain it.
+
+    Whoever reads a Task, sets its status and writes it back repeats what stood there, and a patch
+    always does.
+    """
+    status = after.get("status")
+    return (
+        "statusReason" in after
+        and after["statusReason"] == before.get("statusReason")
+        and status != before.get("status")
+        and "reason" not in caller.table.needs(str(status))
+    )
 
 
 def _check_kept(caller: Caller, own: str, outputs: int) -> None:

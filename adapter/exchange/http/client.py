@@ -41,6 +41,8 @@ class SiteClient:
         transport: the road out, capped.
         auth: proves who we are, to `rules.home` alone.
         secret_headers: further headers that carry credentials, in lower case.
+        own_headers: True where a request's headers belong to its address, as a subscriber's do:
+            then credentials among them go there, though it is not `rules.home`.
         close: lets go of the road.
     """
 
@@ -57,8 +59,10 @@ class SiteClient:
         chance: Callable[[], float],
         auth: httpx.Auth | None = None,
         secret_headers: frozenset[str] = frozenset(),
+        own_headers: bool = False,
     ) -> None:
         self._base = base_url
+        self._own_headers = own_headers
         self._rules = rules
         self._auth = auth
         self._settings = settings
@@ -228,7 +232,7 @@ class SiteClient:
         address = _address(self._base, url, call.get("params"))
         origin = self._check(address)
         headers = _headers(call)
-        if origin != self._rules.home:
+        if origin != self._rules.home and not self._own_headers:
             for name in self._credentials:
                 headers.pop(name, None)
         content = _body(headers, call)

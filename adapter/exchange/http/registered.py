@@ -2,6 +2,7 @@
 
 Every public host may be reached at the usual ports, and nothing of the inside; plain http and
 loopback only where everything is a test. The address is looked up once and connected to as checked.
+What a peer registered to be sent with it, such as `Authorization`, goes to that address.
 """
 
 from __future__ import annotations
@@ -56,4 +57,5 @@ def registered_client(
         now=now,
         sleep=asyncio.sleep,
         chance=secrets.SystemRandom().random,
+        own_headers=True,
     )

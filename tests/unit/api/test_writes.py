@@ -199,6 +199,20 @@ async def test_business_status_and_reason_are_carried(api: httpx.AsyncClient) ->
     assert [each["text"] for each in said["note"]] == ["call again in spring", "or in summer"]
 
 
+async def test_the_reason_of_a_pause_does_not_outlive_it(api: httpx.AsyncClient) -> None:
+    _, _, task = await people.referral(api)
+    place = f"/Task/{task['id']}"
+    await api.put(place, json=task | {"status": "accepted"})
+    held = task | {"status": "on-hold", "statusReason": {"text": "the hall is closed"}}
+    held = (await api.put(place, json=held)).json()
+    assert held["statusReason"]["text"] == "the hall is closed"
+    again = (await api.put(place, json=held | {"status": "in-progress"})).json()
+    assert "statusReason" not in again
+    held["statusReason"] = {"text": "she broke her foot"}
+    ended = (await api.put(place, json=held | {"status": "failed"})).json()
+    assert ended["statusReason"]["text"] == "she broke her foot"
+
+
 async def test_after_a_decline_the_request_can_be_referred_on(api: httpx.AsyncClient) -> None:
     person, asked, task = await people.referral(api)
     await api.put(f"/Task/{task['id']}", json=task | {"status": "rejected"})

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.exchange.http.client import SiteClient, _address
+from adapter.exchange.http.registered import registered_client
 from adapter.exchange.http.repeat import LONGEST_WAIT, Repeat
 from adapter.exchange.http.wire_log import path_template
 from adapter.plugin.errors import ConfigError, DataError, SystemFault, TransientError
@@ -276,3 +277,20 @@ async def test_a_redirect_to_no_address_is_a_fault_with_a_name(
 
     with pytest.raises(TransientError):
         await connect(road, http={"retries": 0}).get("Task")
+
+
+async def test_what_a_peer_registered_goes_to_its_address_with_its_credentials(
+    clock: MemoryClock, log: MemoryLog
+) -> None:
+    taken: list[httpx.Request] = []
+    road = httpx.MockTransport(lambda request: (taken.append(request), httpx.Response(200))[1])
+    client = registered_client(test=False, log=log, now=clock.now, road=road)
+
+    await client.post(
+        "https://hooks.example.org/news",
+        content=b"{}",
+        headers={"Authorization": "Bearer synthetic", "X-Room": "7"},
+    )
+
+    assert taken[0].headers["authorization"] == "Bearer synthetic"
+    assert taken[0].headers["x-room"] == "7"
