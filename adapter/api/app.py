@@ -15,12 +15,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from adapter.api.bundle import process
 from adapter.api.faults import Refused, on_adapter_error, on_http_error, on_refused
 from adapter.api.health import health_routes
+from adapter.api.history import history, type_history
 from adapter.api.key_sets import KeySets
 from adapter.api.message import process_message
 from adapter.api.metadata import capability_statement
 from adapter.api.openapi import openapi
 from adapter.api.operations import operate
-from adapter.api.read import history, read, type_history, vread
+from adapter.api.read import read, vread
 from adapter.api.response import FhirResponse
 from adapter.api.search import post_search, search
 from adapter.api.signing_keys import signing_keys

@@ -73,12 +73,12 @@ def _resource(name: str) -> dict[str, Any]:
         "readHistory": True,
         "updateCreate": False,
         "conditionalCreate": True,
-        "conditionalRead": "not-supported",
+        "conditionalRead": "full-support",
         "conditionalUpdate": True,
         "conditionalDelete": "not-supported",
         "referencePolicy": ["literal", "enforced", "local"],
     }
-    if INCLUDES[name]:
+    if INCLUDES.get(name):
         made["searchInclude"] = list(INCLUDES[name])
     if REVINCLUDES.get(name):
         made["searchRevInclude"] = list(REVINCLUDES[name])

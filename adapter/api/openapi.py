@@ -16,7 +16,7 @@ FHIR = "application/fhir+json"
 FORM = "application/x-www-form-urlencoded"
 RESULT = {
     "_count": {"type": "integer", "minimum": 0},
-    "_sort": {"type": "string", "enum": ["_lastUpdated", "-_lastUpdated"]},
+    "_sort": {"type": "string", "examples": ["_lastUpdated", "-_lastUpdated"]},
     "_summary": {"type": "string", "enum": ["true", "text", "data", "count", "false"]},
     "_elements": {"type": "string"},
     "_total": {"type": "string", "enum": ["none", "estimate", "accurate"]},

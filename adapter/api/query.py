@@ -15,21 +15,22 @@ from itertools import islice
 from typing import Any
 
 from adapter.api.caller import Caller
-from adapter.api.faults import refused
-from adapter.api.included import INCLUDES, REVINCLUDES
-from adapter.api.paging import Pairs
-from adapter.api.parameters import (
-    PARAMETERS,
-    Parameter,
+from adapter.api.comparisons import (
     Test,
     date_test,
     prefixed,
     reference_test,
+    string_test,
     token_test,
     uri_test,
     values,
 )
+from adapter.api.faults import refused
+from adapter.api.included import INCLUDES, REVINCLUDES, Include, include_of
+from adapter.api.paging import Pairs
+from adapter.api.parameters import PARAMETERS, Parameter
 from adapter.api.read import resource
+from adapter.api.sorting import Order
 from adapter.api.subsets import SUMMARIES
 from adapter.store.resources import ResourceRow
 
@@ -40,6 +41,7 @@ RESULT = (
     "_count", "_sort", "_summary", "_elements", "_total", "_include", "_revinclude", "_format",
     "_pretty",
 )  # fmt: skip
+INCLUDING = ("_include", "_revinclude")
 Found = tuple[int, ResourceRow]
 
 
@@ -55,11 +57,11 @@ class Query:
     identity: str | None = None
     count: int = PAGE
     newest_first: bool = False
+    orders: list[Order] = field(default_factory=list)
     summary: str = "false"
     total: str = ""
     elements: frozenset[str] = frozenset()
-    include: list[str] = field(default_factory=list)
-    revinclude: list[str] = field(default_factory=list)
+    include: list[Include] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
     @classmethod
@@ -75,7 +77,7 @@ class Query:
         query = cls(kind)
         for name, text in asked:
             plain, _, modifier = name.partition(":")
-            if name in RESULT:
+            if name in RESULT or (modifier == "iterate" and plain in INCLUDING):
                 query._result(name, text, lenient)
             elif plain in known and (not modifier or modifier in known[plain].modifiers):
                 if text:
@@ -92,11 +94,8 @@ class Query:
     def _result(self, name: str, text: str, lenient: bool) -> None:
         """The parameters that say how to answer (FHIR R4 3.1.1.5)."""
         allowed: dict[str, Sequence[str]] = {
-            "_sort": ("_lastUpdated", "-_lastUpdated"),
             "_summary": SUMMARIES,
             "_total": ("none", "estimate", "accurate"),
-            "_include": INCLUDES.get(self.kind, ()),
-            "_revinclude": REVINCLUDES.get(self.kind, ()),
         }
         if name == "_elements":
             self.elements |= {each.strip().rpartition(".")[2] for each in _split(text) if each}
@@ -106,21 +105,41 @@ class Query:
             self.count = min(int(text), MOST)
             if not self.count:
                 self.summary = "count"
+        elif name == "_sort":
+            if not self._sorted(text):
+                self._unknown(name, sorted(PARAMETERS[self.kind]), lenient)
         elif name in allowed:
-            if text not in allowed[name]:
-                if lenient:
-                    self.ignored.append(name)
-                    return
-                listed = ", ".join(allowed[name]) or "none"
-                raise refused(400, f"for {self.kind} this may be: {listed}", f"http.{name}")
-            if name == "_sort":
-                self.newest_first = text.startswith("-")
-            elif name == "_include":
-                self.include.append(text)
-            elif name == "_revinclude":
-                self.revinclude.append(text)
-            else:
+            if text in allowed[name]:
                 setattr(self, name[1:], text)
+            else:
+                self._unknown(name, allowed[name], lenient)
+        elif name.startswith(INCLUDING):
+            plain, _, modifier = name.partition(":")
+            one = include_of(self.kind, text, back=plain == "_revinclude", again=bool(modifier))
+            if one is not None:
+                self.include.append(one)
+            else:
+                known = (REVINCLUDES if plain == "_revinclude" else INCLUDES).get(self.kind, ())
+                self._unknown(name, known, lenient)
+
+    def _unknown(self, name: str, known: Sequence[str], lenient: bool) -> None:
+        """Refuse a value, or leave its parameter out and say so."""
+        if lenient:
+            self.ignored.append(name)
+            return
+        listed = ", ".join(known) or "none"
+        raise refused(400, f"for {self.kind} this may be: {listed}", f"http.{plain_word(name)}")
+
+    def _sorted(self, text: str) -> bool:
+        """Understand `_sort`; False if it names what cannot be sorted by."""
+        names = [each.strip() for each in text.split(",")]
+        known = PARAMETERS[self.kind]
+        if any(each.removeprefix("-") not in known for each in names):
+            return False
+        self.newest_first = names == ["-_lastUpdated"]
+        if names not in (["_lastUpdated"], ["-_lastUpdated"]):
+            self.orders = [Order(known[n.removeprefix("-")], n.startswith("-")) for n in names]
+        return True
 
     def _narrowed(
         self, parameter: Parameter, name: str, modifier: str, texts: list[str], base: str
@@ -197,6 +216,8 @@ def _split(text: str) -> list[str]:
 def _test(parameter: Parameter, name: str, modifier: str, text: str) -> Test:
     if parameter.kind == "date":
         return date_test(parameter, text, name)
+    if parameter.kind == "string":
+        return string_test(parameter, text, modifier)
     if parameter.kind == "uri":
         return uri_test(parameter, text)
     if parameter.kind == "token":
@@ -220,6 +241,8 @@ def _stored(parameter: Parameter, text: str, modifier: str) -> str | None:
             return text
         targets = [modifier] if modifier else list(parameter.targets)
         return f"{targets[0]}/{text}" if len(targets) == 1 else None
+    if parameter.kind == "string":
+        return None
     if parameter.kind == "token":
         system, bar, code = text.rpartition("|")
         if parameter.key:

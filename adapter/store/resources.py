@@ -67,6 +67,24 @@ _one = sa.select(*_COLUMNS).where(
 )
 _CURRENT = Statement(_one.where(_t.c.current > 0))
 _VERSION = Statement(_one.where(_t.c.version == sa.bindparam("of_version")))
+_later = _t.alias()
+_SUPERSEDED = Statement(
+    sa.select(_t.c.sequence, *_COLUMNS)
+    .join(
+        _later,
+        sa.and_(
+            _later.c.id == _t.c.id,
+            _later.c.type == _t.c.type,
+            _later.c.version == _t.c.version + 1,
+        ),
+    )
+    .where(
+        _later.c.type == sa.bindparam("of_type"),
+        _later.c.sequence > sa.bindparam("since", type_=sa.BigInteger),
+        _t.c.sequence <= sa.bindparam("since", type_=sa.BigInteger),
+        _t.c.deleted.is_(False),
+    )
+)
 _HISTORY = Statement(_one.order_by(_t.c.version.desc()))
 
 
@@ -219,6 +237,11 @@ class Resources:
         statement = _search(tuple(sorted(given)), True, True)
         wanted = given | {"of_type": type, "after": before or _LAST, "most": limit}
         return [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
+
+    def superseded(self, type: str, since: int) -> list[tuple[int, ResourceRow]]:
+        """What was newest up to a sequence and is not any more, as (sequence, row)."""
+        rows = self._session.rows(_SUPERSEDED, {"of_type": type, "since": since})
+        return [(row[0], self._resource(row[1:])) for row in rows]
 
     def search(
         self,

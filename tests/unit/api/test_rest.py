@@ -35,6 +35,48 @@ async def test_the_history_of_a_type_has_every_version_once_page_by_page(
     assert len(later["entry"]) <= len(versions)
 
 
+async def test_the_history_of_one_has_pages_a_count_and_a_beginning(
+    api: httpx.AsyncClient,
+) -> None:
+    made = (await api.post("/Goal", json=goal())).json()
+    for words in ("a", "b", "c"):
+        await api.put(f"/Goal/{made['id']}", json=made | {"description": {"text": words}})
+    place, seen = f"/Goal/{made['id']}/_history?_count=2", []
+    while place:
+        page = (await api.get(place)).json()
+        assert page["total"] == 4
+        seen += [each["resource"]["meta"]["versionId"] for each in page["entry"]]
+        place = next((each["url"] for each in page["link"] if each["relation"] == "next"), "")
+    assert seen == ["4", "3", "2", "1"]
+    later = await api.get(f"/Goal/{made['id']}/_history?_since=2999-01-01")
+    assert (later.status_code, later.json()["total"], "entry" in later.json()) == (200, 0, False)
+    assert (await api.get(f"/Goal/{made['id']}/_history?_count=x")).status_code == 400
+
+
+async def test_a_read_gives_304_for_what_is_known_and_a_part_for_what_is_asked(
+    api: httpx.AsyncClient,
+) -> None:
+    answer = await api.post("/Goal", json=goal())
+    place, changed = f"/Goal/{answer.json()['id']}", answer.headers["last-modified"]
+    old = "Mon, 01 Jan 2001 00:00:00 GMT"
+    for headers, status in (
+        ({"If-None-Match": 'W/"1"'}, 304),
+        ({"If-None-Match": '"7", W/"1"'}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": 'W/"2"'}, 200),
+        ({"If-Modified-Since": changed}, 304),
+        ({"If-Modified-Since": old}, 200),
+        ({"If-Modified-Since": "yesterday"}, 200),
+        ({"If-None-Match": 'W/"2"', "If-Modified-Since": changed}, 200),
+    ):
+        assert (await api.get(place, headers=headers)).status_code == status, headers
+    part = (await api.get(place, params={"_elements": "lifecycleStatus"})).json()
+    assert "startDate" not in part
+    assert part["meta"]["tag"][0]["code"] == "SUBSETTED"
+    assert (await api.get(place, params={"_summary": "true"})).status_code == 200
+    assert (await api.get(place, params={"_summary": "count"})).status_code == 400
+
+
 def goal() -> people.Json:
     return {
         "resourceType": "Goal",
