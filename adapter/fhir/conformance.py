@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adapter.fhir.constraints import Constraint, Profile, matches
-from adapter.fhir.definitions import concrete_name
+from adapter.fhir.definitions import concrete_name, resource_types
 from adapter.fhir.invariants import Invariant
 from adapter.fhir.invariants.profiles import PROFILE_RULES
 from adapter.fhir.known import Known
 from adapter.fhir.links import named_type
 from adapter.fhir.outcome import ERROR, WARNING, Issue
 from adapter.fhir.profile_tests import R4_TYPE, profile_test, target_types
+from adapter.fhir.questionnaire_answers import compare
+from adapter.fhir.slicing import Slices, held
 
 # A profile may build on another, which may build on another; longer chains are circles.
 MOST_BASES = 16
@@ -57,9 +59,24 @@ def profile_issues(resource: Any, profiles: Sequence[str], known: Known) -> list
         if profile is None:
             if not _is_base(one, canonical):
                 issues.append(_not_at_hand(place, canonical, known))
-        elif not _keeps(one, profile, known):
+            continue
+        issues += _unread(profile, known, place)
+        if not _keeps(one, profile, known):
             issues += check_profile(one, profile, known, place)
     return issues
+
+
+def _unread(profile: Profile, known: Known, at: str) -> Iterator[Issue]:
+    """Say which constraints of a profile, and of what it builds on, were not evaluated."""
+    one: Profile | None = profile
+    for _ in range(MOST_BASES):
+        if one is None:
+            return
+        if one.unread:
+            keys = ", ".join(one.unread[:20])
+            text = f"{one.name} has rules in FHIRPath that were not evaluated: {keys}"
+            yield Issue(WARNING, "not-supported", at, text, "profile-unread")
+        one = known.profile(one.base)
 
 
 def _is_base(resource: Any, canonical: str) -> bool:
@@ -90,8 +107,9 @@ def _not_at_hand(at: str, canonical: str, known: Known) -> Issue:
 def check_profile(
     resource: Any, profile: Profile, known: Known, at: str, depth: int = 0
 ) -> list[Issue]:
-    """Return the issues of one resource against one profile and what it builds on."""
-    if type(resource) is not dict or resource.get("resourceType") != profile.type:
+    """Return the issues of a resource or data type against one profile and what it builds on."""
+    wanted = profile.type if profile.type in resource_types() else None
+    if type(resource) is not dict or resource.get("resourceType") != wanted:
         text = f"{profile.name} is a profile of {profile.type}"
         return [Issue(ERROR, "invalid", at, text, profile.name)]
     walk = _Walk(profile, known)
@@ -106,6 +124,7 @@ class _Walk:
         self.profile = profile
         self.known = known
         self.issues: list[Issue] = []
+        self.told = Slices(known, self.bound, self.keeps).belongs
 
     def say(self, code: str, at: str, text: str) -> None:
         self.issues.append(Issue(ERROR, code, at, text, self.profile.name))
@@ -121,9 +140,9 @@ class _Walk:
             self.child(node, name, child, at)
 
     def child(self, node: Any, name: str, constraint: Constraint, at: str) -> None:
-        stem = name.removesuffix("[x]")
+        stem = constraint.label or name.removesuffix("[x]")
         where = f"{at}.{stem}"
-        key, value = _held(node, name, constraint)
+        key, value = held(node, constraint)
         values = value if type(value) is list else [] if value is None else [value]
         if constraint.min and len(values) < constraint.min and f"_{key}" not in node:
             need = "is required" if constraint.min == 1 else f"needs {constraint.min} values"
@@ -140,11 +159,12 @@ class _Walk:
         for index, item in enumerate(values):
             place = f"{where}[{index}]" if repeats else where
             if item is not None:
-                self.value(item, constraint, place)
+                self.value(key, item, constraint, place)
         if constraint.slices:
-            self.slices(values, constraint, where, repeats)
+            self.slices(key, value, constraint, where)
 
-    def value(self, value: Any, constraint: Constraint, at: str) -> None:
+    def value(self, key: str, value: Any, constraint: Constraint, at: str) -> None:
+        """Check one value, of JSON name `key`."""
         if constraint.fixed is not None and value != constraint.fixed:
             self.say("value", at, f"must be exactly what {self.profile.name} fixes")
         if constraint.pattern is not None and not matches(value, constraint.pattern):
@@ -154,12 +174,46 @@ class _Walk:
         if constraint.value_set and not self.bound(value, constraint.value_set):
             text = f"must be a code of {constraint.value_set}"
             self.say("code-invalid", at, text)
+        self.bounds(value, constraint, at)
         if type(value) is not dict:
             return
+        self.typed(key, value, constraint, at)
         if constraint.targets and type(link := value.get("reference")) is str:
             self.target(link, constraint.targets, f"{at}.reference")
         if constraint.children or constraint.keys:
             self.node(value, constraint, at)
+
+    def bounds(self, value: Any, constraint: Constraint, at: str) -> None:
+        """Check maxLength, minValue and maxValue."""
+        name = self.profile.name
+        if constraint.length is not None and type(value) is str and len(value) > constraint.length:
+            self.say("value", at, f"{name} allows at most {constraint.length} characters")
+        if constraint.least and compare(constraint.least[0], value, *constraint.least) == -1:
+            self.say("value", at, f"is below the least that {name} allows")
+        if constraint.most and compare(constraint.most[0], value, *constraint.most) == 1:
+            self.say("value", at, f"is above the most that {name} allows")
+
+    def typed(self, key: str, value: Any, constraint: Constraint, at: str) -> None:
+        """Hold a value to the profiles of its type: one of them is enough."""
+        first: list[Issue] | None = None
+        for canonical in constraint.profiles:
+            profile = self.known.profile(canonical)
+            if profile is None:
+                return  # nobody can say that it does not keep to this one
+            if constraint.name.endswith("[x]") and key != concrete_name(
+                constraint.name, profile.type
+            ):
+                continue
+            issues = check_profile(value, profile, self.known, at)
+            if not issues:
+                return
+            first = issues if first is None else first
+        self.issues += first or ()
+
+    def keeps(self, value: Any, canonical: str) -> bool | None:
+        """Whether a value keeps to a profile, None when that is not at hand."""
+        profile = self.known.profile(canonical)
+        return None if profile is None else not check_profile(value, profile, self.known, "")
 
     def bound(self, value: Any, value_set: str) -> bool:
         """Whether a code, Coding or CodeableConcept is in a set; true where it cannot be listed."""
@@ -183,68 +237,30 @@ class _Walk:
             text = f"must refer to {' or '.join(sorted(wanted))} in {self.profile.name}"
             self.say("value", at, text)
 
-    def slices(self, values: list[Any], constraint: Constraint, at: str, repeats: bool) -> None:
-        counts = dict.fromkeys(constraint.slices, 0)
+    def slices(self, key: str, value: Any, constraint: Constraint, at: str) -> None:
+        """Hold the items of an element of JSON name `key` to its slices, and count them."""
         slicing = constraint.slicing
         by = slicing.discriminators if slicing else (("value", "url"),)
-        for index, item in enumerate(values):
-            place = f"{at}[{index}]" if repeats else at
-            found = [n for n, one in constraint.slices.items() if self.belongs(item, one, by)]
-            for name in found:
+        counts = dict.fromkeys(constraint.slices, 0)
+        untold: set[str] = set()
+        items = value if type(value) is list else [] if value is None else [value]
+        for index, item in enumerate(items):
+            place = f"{at}[{index}]" if items is value else at
+            told = {n: self.told(key, item, one, by) for n, one in constraint.slices.items()}
+            untold.update(name for name, answer in told.items() if answer is None)
+            for name in (name for name, answer in told.items() if answer):
                 counts[name] += 1
-                self.value(item, constraint.slices[name], place)
-            if not found and slicing is not None and slicing.closed:
+                self.value(key, item, constraint.slices[name], place)
+            if slicing is not None and slicing.closed and not any(told.values()) and not untold:
                 self.say("structure", place, f"{self.profile.name} has no slice for this value")
         for name, count in counts.items():
             one = constraint.slices[name]
-            if one.min and count < one.min:
+            if one.min and count < one.min and name not in untold:
                 text = f"{self.profile.name} needs at least {one.min} of '{name}' here"
                 self.say("required", at, text)
             if one.max is not None and count > one.max:
                 text = f"{self.profile.name} allows at most {one.max} of '{name}' here"
                 self.say("structure", at, text)
-
-    def belongs(self, item: Any, one: Constraint, by: tuple[tuple[str, str], ...]) -> bool:
-        """Whether an item is of a slice, by every discriminator that a dict can answer."""
-        answers = [self.told(item, one, kind, path) for kind, path in by]
-        known = [answer for answer in answers if answer is not None]
-        return bool(known) and all(known)
-
-    def told(self, item: Any, one: Constraint, kind: str, path: str) -> bool | None:
-        """Answer one discriminator; None where it needs a resource that is not here."""
-        if "resolve()" in path or kind == "profile":
-            return None
-        wanted, value, name = one, item, ""
-        for step in () if path == "$this" else path.split("."):
-            name = next((n for n in wanted.children if n.removesuffix("[x]") == step), "")
-            if not name:
-                name = next((n for n in wanted.children if n.startswith(step)), step)
-            wanted = wanted.children.get(name, Constraint(step))
-            key, value = _held(value, name, wanted) if type(value) is dict else ("", None)
-            if value is None:
-                return kind == "exists" and wanted.max == 0
-            if kind == "type" and wanted.name.endswith("[x]"):
-                return not wanted.types or key in {
-                    concrete_name(wanted.name, one) for one in wanted.types
-                }
-        return kind in {"exists", "type"} or self.like(value, wanted)
-
-    def like(self, value: Any, wanted: Constraint) -> bool:
-        values = value if type(value) is list else [value]
-        if wanted.fixed is not None:
-            return wanted.fixed in values or wanted.fixed == value
-        if wanted.pattern is not None:
-            return any(matches(one, wanted.pattern) for one in values)
-        if wanted.value_set:
-            listed = self.known.codes(wanted.value_set)
-            return listed is not None and any(self.bound(one, wanted.value_set) for one in values)
-        if wanted.children:
-            return all(
-                self.like(_held(value, name, child)[1], child)
-                for name, child in wanted.children.items()
-                if child.fixed is not None or child.pattern is not None
-            )
-        return True
 
 
 def _holds(rule: Invariant, node: Any) -> bool:
@@ -252,18 +268,6 @@ def _holds(rule: Invariant, node: Any) -> bool:
         return rule.test(node)
     except (TypeError, AttributeError, KeyError, ValueError):
         return True  # it met a structure that the base checks report
-
-
-def _held(node: Any, name: str, constraint: Constraint) -> tuple[str, Any]:
-    """Return (JSON name, value) of a child: for a choice, whichever type it has."""
-    if not name.endswith("[x]"):
-        return name, node.get(name)
-    stem = name[:-3]
-    for key, value in node.items():
-        if key.startswith(stem) and key[len(stem) : len(stem) + 1].isupper():
-            return key, value
-    first = next(iter(constraint.types), "")
-    return concrete_name(name, first), None
 
 
 def _shown(constraint: Constraint) -> str:

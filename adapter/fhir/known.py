@@ -18,8 +18,10 @@ from adapter.fhir.constraints import BadProfile, Profile, parse
 
 Json = dict[str, Any]
 KINDS = frozenset({"StructureDefinition", "ValueSet", "CodeSystem", "Questionnaire"})
-# A value set of value sets deeper than this is a mistake or an attack.
-MOST_NESTED = 8
+Listing = dict[str, frozenset[str]] | None
+Listed = dict[str, Listing]
+# A value set made of more value sets than this, one in another, is a mistake or an attack.
+MOST_SETS = 150
 
 
 class Known:
@@ -84,14 +86,21 @@ class Known:
         url = value_set.partition("|")[0]
         if url not in self._codes:
             try:
-                self._codes[url] = self._list(url, 0)
+                self._codes[url] = self._list(url, {})
             except (TypeError, AttributeError):  # not in the form of R4: nobody can list it
                 self._codes[url] = None
         return self._codes[url]
 
-    def _list(self, value_set: str, depth: int) -> dict[str, frozenset[str]] | None:
+    def _list(self, value_set: str, met: Listed) -> Listing:
+        """List a value set; `met` holds those met so far, for one may be named often."""
+        if value_set not in met:
+            met[value_set] = None  # a set that includes itself cannot be listed
+            met[value_set] = self._composed(value_set, met) if len(met) <= MOST_SETS else None
+        return met[value_set]
+
+    def _composed(self, value_set: str, met: Listed) -> Listing:
         held = self.resource(value_set)
-        if held is None or held.get("resourceType") != "ValueSet" or depth > MOST_NESTED:
+        if held is None or held.get("resourceType") != "ValueSet":
             found = definitions.codes(value_set)
             return None if found is None else dict(found)
         expansion = (held.get("expansion") or {}).get("contains")
@@ -100,26 +109,35 @@ class Known:
                 (c.get("system", ""), c.get("code")) for c in _flat(expansion, "contains")
             )
         compose = held.get("compose") or {}
+        if not compose.get("include"):
+            return None
         total: dict[str, frozenset[str]] = {}
         for include in compose.get("include") or ():
-            part = self._included(include, depth)
+            part = self._included(include, met)
             if part is None:
                 return None
             for system, codes in part.items():
                 total[system] = total.get(system, frozenset()) | codes
         for exclude in compose.get("exclude") or ():
-            for system, codes in (self._included(exclude, depth) or {}).items():
+            for system, codes in (self._included(exclude, met) or {}).items():
                 total[system] = total.get(system, frozenset()) - codes
         return total
 
-    def _included(self, include: Json, depth: int) -> dict[str, frozenset[str]] | None:
+    def _included(self, include: Json, met: Listed) -> Listing:
         if include.get("filter"):
             return None
-        system = include.get("system")
-        if type(system) is not str:
-            parts = [self._list(str(one), depth + 1) for one in include.get("valueSet") or ()]
-            pairs = [(s, c) for part in parts if part for s, codes in part.items() for c in codes]
-            return None if None in parts else _gather(pairs)
+        parts = [self._list(str(one), met) for one in include.get("valueSet") or ()]
+        if type(include.get("system")) is str:
+            parts.append(self._of_system(include["system"], include))
+        if not parts or None in parts:
+            return None
+        # R4: a code of an include is in its system and in all of its value sets.
+        first, *others = (part for part in parts if part is not None)
+        for other in others:
+            first = {s: codes & other.get(s, frozenset()) for s, codes in first.items()}
+        return first
+
+    def _of_system(self, system: str, include: Json) -> Listing:
         if concepts := include.get("concept"):
             return _gather((system, one.get("code")) for one in concepts)
         held = self.resource(system)

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapter.fhir.questionnaire_answers import kinds_for, malformed
 from adapter.fhir.questionnaire_form import SDC, Question, extension_values, read_form
-from adapter.fhir.questionnaire_options import offered
+from adapter.fhir.questionnaire_options import offer_of
 
 INITIAL_EXPRESSION = SDC + "sdc-questionnaire-initialExpression"
 _DEFINITION = "http://hl7.org/fhir/StructureDefinition/Patient#"
@@ -122,4 +122,4 @@ def _as_kind(value: Any, kind: str, question: Question) -> Any:
         return value if isinstance(value, str) else None
     coding = value if isinstance(value, dict) else {"system": GENDERS, "code": value}
     kept = {key: coding[key] for key in ("system", "code", "display") if key in coding}
-    return kept if offered(question, kind, kept) or not question.options else None
+    return kept if offer_of(question.options).holds(kind, kept) or not question.options else None

@@ -114,6 +114,8 @@ def _value(one: Constraint, known: Known) -> Test | None:
         tests.append(bound)
     if (target := _target(one.targets, known)) is not None:
         tests.append(target)
+    if one.profiles or one.length is not None or one.least or one.most:
+        raise ValueError("a rule that only the slow pass knows")
     if one.children or one.keys:
         inner = _object(one, known)
         tests.append(lambda value: type(value) is not dict or inner(value))
@@ -226,13 +228,15 @@ def _belongs(part: Constraint, by: Discriminators, known: Known) -> Test:
 
 def _told(part: Constraint, kind: str, path: str, known: Known) -> Test | None:
     if "resolve()" in path or kind == "profile":
-        return None
-    if path == "$this":
+        raise ValueError("a slice that only the slow pass tells")
+    if path == "$this" and kind != "type":
         return _like(part, known)
     if "." in path or kind == "exists":
         raise ValueError("a slice that only the slow pass tells")
     name = next((n for n in part.children if n.removesuffix("[x]") == path), path)
     wanted = part.children.get(name, Constraint(path))
+    if kind == "type" and not name.endswith("[x]"):
+        raise ValueError("a slice that only the slow pass tells")
     find, like = _finder(name, wanted), _like(wanted, known)
 
     def test(item: Any) -> bool:

@@ -17,7 +17,12 @@ from adapter.fhir.questionnaire_answers import value_of
 from adapter.fhir.questionnaire_enablement import Enablement, Frame
 from adapter.fhir.questionnaire_form import Form, Question, read_form
 from adapter.fhir.questionnaire_limits import AnswerCheck
-from adapter.fhir.questionnaire_options import Resolver, contained_first, no_value_sets
+from adapter.fhir.questionnaire_options import (
+    Resolver,
+    ValueSets,
+    contained_first,
+    no_value_sets,
+)
 
 STATUSES = frozenset(["in-progress", "completed", "amended", "entered-in-error", "stopped"])
 FINISHED = frozenset(["completed", "amended"])
@@ -43,7 +48,7 @@ def check_response(
     form = questionnaire if isinstance(questionnaire, Form) else read_form(questionnaire)
     resolve = contained_first(form.definition, resolve_value_set)
     status = response.get("status")
-    walk = _Walk(Enablement(form), AnswerCheck(resolve), form, status)
+    walk = _Walk(Enablement(form), AnswerCheck(ValueSets(resolve)), form, status)
     walk.check_head(response)
     for fault in form.faults:
         walk.add("error", "processing", fault.expression, fault.diagnostics)

@@ -7,7 +7,7 @@ regular expressions of the R4 primitive types.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -153,6 +153,23 @@ def compare(kind: str, value: Any, other_kind: str, other: Any) -> int | None:
         reference = value.get("reference")
         return 0 if reference is not None and reference == other.get("reference") else None
     return 0 if value == other else None
+
+
+def identity(kind: str, value: Any) -> Hashable | None:
+    """Return what is equal for two values of these FHIR types exactly when `compare` says 0.
+
+    None for a value that is not well formed, and for Codings, which can be equal without it.
+    """
+    if kind in _NUMBERS:
+        return ("number", Decimal(str(value))) if _is_decimal(value) else None
+    if kind in _DATES:
+        return ("when", _interval(value)) if isinstance(value, str) and _interval(value) else None
+    if kind == "Quantity" and isinstance(value, dict):
+        number = identity("decimal", value.get("value"))
+        return None if number is None or "comparator" in value else (number, repr(_unit(value)))
+    if kind == "Reference" and isinstance(value, dict):
+        value = value.get("reference")
+    return (kind, value) if isinstance(value, str | bool) else None
 
 
 def same_coding(coding: Any, listed: Any) -> bool:

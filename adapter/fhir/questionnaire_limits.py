@@ -22,23 +22,24 @@ from adapter.fhir.questionnaire_answers import (
     value_of,
 )
 from adapter.fhir.questionnaire_form import Limits, Question
-from adapter.fhir.questionnaire_options import Resolver, in_value_set, offered
+from adapter.fhir.questionnaire_options import Offers, ValueSets
 from adapter.fhir.questionnaire_patterns import PatternError, Patterns
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerCheck:
-    """Checks the answers of one response; holds how ValueSets are found."""
+    """Checks the answers of one response; holds what its options and ValueSets were read into."""
 
-    resolve: Resolver
+    value_sets: ValueSets
     patterns: Patterns = field(default_factory=Patterns)
+    offers: Offers = field(default_factory=Offers)
 
     def check(self, question: Question, answers: Sequence[Any], path: str) -> list[Issue]:
         """Return what is wrong with the answers in the item at `path`; their number apart."""
         issues: list[Issue] = []
         for index, answer in enumerate(answers):
             issues += self._check_one(question, answer, f"{path}.answer[{index}]")
-        issues += _check_exclusive(question, answers, path)
+        issues += self._check_exclusive(question, answers, path)
         return issues
 
     def _check_one(self, question: Question, answer: Any, path: str) -> Iterator[Issue]:
@@ -77,13 +78,13 @@ class AnswerCheck:
         """Check the answer against those offered, whatever the type of the question (que-5)."""
         if question.type == "open-choice" and kind == "string":
             return  # the person's own words
-        if question.options and not offered(question, kind, value):
+        if question.options and not self.offers.of(question).holds(kind, value):
             yield Issue(
                 "error", "code-invalid", here, f"{question.link_id} does not offer this answer"
             )
         elif question.value_set is not None:
             coded = kind == "Coding"
-            found = in_value_set(question.value_set, value, self.resolve) if coded else None
+            found = self.value_sets.hold(question.value_set, value) if coded else None
             if found is False:
                 yield Issue(
                     "error", "code-invalid", here, f"this is not in ValueSet {question.value_set}"
@@ -113,20 +114,21 @@ class AnswerCheck:
             except PatternError as error:
                 yield Issue("warning", "not-supported", here, f"form not checked: {error}")
 
-
-def _check_exclusive(question: Question, answers: Sequence[Any], path: str) -> Iterator[Issue]:
-    if len(answers) < 2:
-        return
-    exclusive = [option.value for option in question.options if option.exclusive]
-    for index, answer in enumerate(answers):
-        values = value_of(answer) if isinstance(answer, dict) else []
-        if any(same_coding(value, alone) for _, _, value in values for alone in exclusive):
-            yield Issue(
-                "error",
-                "business-rule",
-                f"{path}.answer[{index}]",
-                "this answer excludes all others (optionExclusive)",
-            )
+    def _check_exclusive(
+        self, question: Question, answers: Sequence[Any], path: str
+    ) -> Iterator[Issue]:
+        if len(answers) < 2 or not question.options:
+            return
+        alone = self.offers.alone(question)
+        for index, answer in enumerate(answers):
+            values = value_of(answer) if isinstance(answer, dict) else []
+            if any(alone.holds(kind, value) for _, kind, value in values):
+                yield Issue(
+                    "error",
+                    "business-rule",
+                    f"{path}.answer[{index}]",
+                    "this answer excludes all others (optionExclusive)",
+                )
 
 
 def _check_limits(limits: Limits, kind: str, value: Any, here: str) -> Iterator[Issue]:

@@ -241,6 +241,29 @@ CAPABILITY = (
         at="group",
     ),
     Invariant(
+        "mea-1",
+        "a stratifier has either a code, description or criteria, or components",
+        lambda d: all(
+            has(one, "code", "description", "criteria") != has(one, "component")
+            for group in each(d, "group")
+            for one in each(group, "stratifier")
+        ),
+        on=("group",),
+        at="group",
+    ),
+    Invariant(
+        "mrp-2",
+        "a stratum has either a value or components",
+        lambda d: all(
+            has(stratum, "value") != has(stratum, "component")
+            for group in each(d, "group")
+            for one in each(group, "stratifier")
+            for stratum in each(one, "stratum")
+        ),
+        on=("group",),
+        at="group",
+    ),
+    Invariant(
         "opd-1",
         "a parameter needs a type or parts",
         lambda d: has(d, "type", "part"),

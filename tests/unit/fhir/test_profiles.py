@@ -244,6 +244,106 @@ def test_slices_are_told_apart_counted_and_closed(identifiers: Any, at: list[str
     assert [expression for expression, _ in found] == at
 
 
+MESSAGE = (
+    {"path": "Bundle"},
+    {
+        "path": "Bundle.entry",
+        "slicing": {"discriminator": [{"type": "type", "path": "resource"}], "rules": "open"},
+    },
+    {"path": "Bundle.entry", "sliceName": "task", "min": 1, "max": "1"},
+    {
+        "path": "Bundle.entry.resource",
+        "type": [{"code": "Task", "profile": [f"{OURS}owned"]}],
+        "min": 1,
+    },
+)
+OWNED = _profile("Task", {"path": "Task.owner", "min": 1}, url=f"{OURS}owned")
+
+
+@pytest.mark.parametrize(
+    ("entries", "at"),
+    [
+        ([{"owner": {"reference": "Organization/1"}}], []),
+        ([{}], ["Bundle.entry[1].resource.owner"]),
+        ([], ["Bundle.entry"]),
+    ],
+)
+def test_entries_are_told_apart_by_type_and_held_to_the_profile_of_the_slice(
+    entries: list[dict[str, Any]], at: list[str]
+) -> None:
+    task = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    resources = [{"resourceType": "Patient", "active": True}, *({**task, **e} for e in entries)]
+    ids = [f"urn:uuid:00000000-0000-4000-8000-00000000000{n}" for n in range(3)]
+    named = [{"fullUrl": i, "resource": r} for i, r in zip(ids, resources, strict=False)]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": named}
+    assert [place for place, _ in _issues(bundle, _profile("Bundle", *MESSAGE), OWNED)] == at
+
+
+@pytest.mark.parametrize("path", ["Observation.value[x]", "Observation.valueString"])
+def test_one_type_of_a_choice_may_be_a_slice_or_a_name_of_its_own(path: str) -> None:
+    slicing = {"discriminator": [{"type": "type", "path": "$this"}], "rules": "closed"}
+    rows: list[dict[str, Any]] = [{"path": "Observation.value[x]", "slicing": slicing}]
+    rows.append(
+        {
+            "path": path,
+            "sliceName": "valueString",
+            "min": 1,
+            "type": [{"code": "string"}],
+            "maxLength": 3,
+        }
+    )
+    profile = _profile("Observation", *(rows if path.endswith("]") else rows[1:]))
+    base = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    assert _issues({**base, "valueString": "abc"}, profile) == []
+    assert _issues({**base, "valueString": "abcd"}, profile) == [("Observation.value", "error")]
+    assert {at for at, _ in _issues({**base, "valueInteger": 1}, profile)} == {"Observation.value"}
+    assert {at for at, _ in _issues(base, profile)} == {"Observation.value"}
+
+
+def test_an_extension_is_held_to_its_own_definition() -> None:
+    extension = _profile(
+        "Extension",
+        {"path": "Extension.value[x]", "min": 1, "type": [{"code": "Coding"}]},
+        url=f"{OURS}tag",
+    )
+    row = {"path": "Patient.extension", "sliceName": "tag", "min": 1, "max": "1"}
+    row["type"] = [{"code": "Extension", "profile": [f"{OURS}tag"]}]
+    profile = _profile("Patient", row)
+
+    def at(*extensions: dict[str, Any]) -> list[str]:
+        patient = {"resourceType": "Patient", "extension": list(extensions)}
+        return [place for place, _ in _issues(patient, profile, extension)]
+
+    other = {"url": f"{OURS}other", "valueString": "x"}
+    assert at(other, {"url": f"{OURS}tag", "valueCoding": {"code": "a"}}) == []
+    assert at({"url": f"{OURS}tag", "valueString": "a"}) == ["Patient.extension[0].value"]
+    assert at(other) == ["Patient.extension"]
+
+
+def test_a_slice_that_only_another_resource_could_tell_is_not_counted() -> None:
+    slicing = {"discriminator": [{"type": "profile", "path": "resolve()"}], "rules": "closed"}
+    rows = (
+        {"path": "Task.input", "max": "0"},
+        {"path": "Task.relevantHistory", "slicing": slicing},
+        {"path": "Task.relevantHistory", "sliceName": "made", "min": 1},
+    )
+    task = {"resourceType": "Task", "status": "draft", "intent": "order"}
+    history = {"relevantHistory": [{"reference": "Provenance/1"}]}
+    order = (rows[1], rows[2], rows[0])
+    assert _issues({**task, **history}, _profile("Task", *order)) == []
+
+
+def test_a_rule_that_is_only_fhirpath_is_said_not_to_be_evaluated() -> None:
+    rule = {"key": "ours-1", "severity": "error", "human": "x", "expression": "active"}
+    row = {"path": "Patient", "constraint": [rule, {"key": "dom-2", "severity": "error"}]}
+    known = Known(shipped())
+    known.add(_profile("Patient", row))
+    (said,) = check({"resourceType": "Patient"}, profiles=[f"{OURS}test"], known=known)
+    assert (said.severity, said.rule, said.expression) == ("warning", "profile-unread", "Patient")
+    assert "ours-1" in said.diagnostics
+    assert "dom-2" not in said.diagnostics
+
+
 def test_an_extension_slice_goes_by_its_url() -> None:
     made = _profile(
         "Patient",
@@ -292,7 +392,13 @@ def test_a_value_set_is_listed_from_its_expansion_and_from_a_code_system() -> No
                       "compose": {"include": [{"system": "http://snomed.info/sct"}]}}},
         {"resource": {"resourceType": "ValueSet", "url": "urn:vs4", "status": "active",
                       "compose": {"include": [{"valueSet": ["urn:vs4"]}]}}},
+        {"resource": {"resourceType": "ValueSet", "url": "urn:vs5", "status": "active", "compose": {
+            "include": [{"system": "urn:x", "concept": [{"code": "c"}, {"code": "d"}],
+                         "valueSet": ["urn:vs2"]}]}}},
+        {"resource": {"resourceType": "ValueSet", "url": "urn:vs6", "status": "active"}},
     ]})  # fmt: skip
+    assert known.codes("urn:vs5") == {"urn:x": {"c"}}
+    assert known.codes("urn:vs6") is None
     assert known.codes("urn:vs1") == {"urn:cs": {"a", "b"}}
     assert known.codes("urn:vs2|1.0") == {"urn:x": {"c"}}
     assert known.codes("urn:vs3") is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapter.fhir.questionnaire import check_response
-from adapter.fhir.questionnaire_options import Resolver, in_value_set
+from adapter.fhir.questionnaire_options import Resolver, ValueSets, in_value_set
 
 S, T = "urn:synthetic:s", "urn:synthetic:t"
 CODE_SYSTEM = {
@@ -116,3 +116,18 @@ def test_the_check_asks_the_resolver_for_a_value_set_that_is_not_contained() -> 
     ]
     answer["valueCoding"]["code"] = "a"
     assert check_response(response, questionnaire, resolve_value_set=resolve) == []
+
+
+def test_a_set_is_read_once_however_often_others_and_it_itself_name_it() -> None:
+    names = [f"n{number}" for number in range(9)]
+    sets = {n: value_set(n, compose={"include": [{"valueSet": [o]} for o in names]}) for n in names}
+    asked: list[str] = []
+
+    def resolve(canonical: str) -> dict[str, Any] | None:
+        asked.append(canonical)
+        return sets.get(canonical)
+
+    value_sets = ValueSets(resolve)
+    for code in ("a", "b", "c"):
+        assert value_sets.hold("n0", {"system": S, "code": code}) is None
+    assert sorted(asked) == names
