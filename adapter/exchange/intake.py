@@ -9,26 +9,33 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.plugin.messages import Inbound, Receipt, Refusal
+from adapter.store.inbox import key_used
 from adapter.store.transaction import Transaction
 
 
 def take(tx: Transaction, message: Inbound, *, site: str, organization: str) -> Receipt:
-    """Put a message into the inbox, with its line in the journal; part of one transaction."""
-    found = tx.inbox.find(site, message.key)
-    if found is None:
-        row = tx.inbox.add(
-            organization=organization,
-            site=site,
-            key=message.key,
-            format=message.format,
-            kind=message.kind,
-            dialect=message.dialect,
-            raw=message.raw,
-            answer=message.answer,
-            test=message.test,
-        )
+    """Put a message into the inbox, with its line in the journal; part of one transaction.
+
+    Raises:
+        RaceError: another writer took the key at this moment; the writer runs the work again.
+    """
+    row = tx.inbox.offer(
+        organization=organization,
+        site=site,
+        key=message.key,
+        format=message.format,
+        kind=message.kind,
+        dialect=message.dialect,
+        raw=message.raw,
+        answer=message.answer,
+        test=message.test,
+    )
+    if row is not None:
         _journal(tx, row.id, "message.accepted", {"kind": message.kind}, site, organization)
         return Receipt(id=row.id, state="accepted", answer=message.answer)
+    found = tx.inbox.find(site, message.key)
+    if found is None:
+        raise key_used()
     if found.content_hash == tx.inbox.content_hash(message.raw):
         return Receipt(id=found.id, state="duplicate", answer=found.answer)
     tx.inbox.add_refused(

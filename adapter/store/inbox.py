@@ -149,7 +149,7 @@ class Inbox:
         answer = self._session.open(f"inbox|answer|{row[0]}", row[2])
         return Known(id=row[0], content_hash=bytes(row[1]), answer=answer, state=row[3])
 
-    def add(
+    def offer(
         self,
         *,
         organization: str,
@@ -161,11 +161,10 @@ class Inbox:
         dialect: str | None = None,
         answer: bytes = b"",
         test: bool = False,
-    ) -> InboxRow:
-        """Accept a message whose key was not used before at this site.
+    ) -> InboxRow | None:
+        """Accept a message, or None if its key was used before at this site: `find` says by which.
 
-        Raises:
-            RaceError: the key is there already; the writer runs the work again, and `find` sees it.
+        Almost every key is new, so that asking first would be a statement for nothing.
         """
         row_id, now = new_id(), self._session.now()
         seal = self._session.seal
@@ -193,7 +192,7 @@ class Inbox:
             },
         )
         if found is None:
-            raise RaceError("store.key-used", "This key was used before.", fix="Look it up again.")
+            return None
         self._add_bodies(found[0], organization, row_id, raw, answer)
         return InboxRow(
             sequence=found[0], id=row_id, organization=organization, site=site, key=key,
@@ -201,6 +200,32 @@ class Inbox:
             processed=False, code=None, error=None, fix=None, referral=None, received_at=now,
             done_at=None, raw=raw, answer=answer,
         )  # fmt: skip
+
+    def add(
+        self,
+        *,
+        organization: str,
+        site: str,
+        key: str,
+        format: str,
+        kind: str | None,
+        raw: bytes,
+        dialect: str | None = None,
+        answer: bytes = b"",
+        test: bool = False,
+    ) -> InboxRow:
+        """Accept a message whose key is known to be new at this site.
+
+        Raises:
+            RaceError: somebody was faster; the writer runs the work again.
+        """
+        row = self.offer(
+            organization=organization, site=site, key=key, format=format, kind=kind, raw=raw,
+            dialect=dialect, answer=answer, test=test,
+        )  # fmt: skip
+        if row is None:
+            raise key_used()
+        return row
 
     def add_refused(
         self,
@@ -243,7 +268,7 @@ class Inbox:
             },
         )
         if added is None:
-            raise RaceError("store.key-used", "This id was used before.", fix="Try again.")
+            raise key_used()
         self._add_bodies(added[0], organization, row_id, raw, b"")
         return row_id
 
@@ -353,3 +378,8 @@ class Inbox:
             processed=row[10] is None, code=row[11], error=row[12], fix=row[13], referral=row[14],
             received_at=from_micros(row[15]), done_at=maybe_time(row[16]), raw=raw, answer=answer,
         )  # fmt: skip
+
+
+def key_used() -> RaceError:
+    """Another writer took this key, and its row was not to be seen yet: try again."""
+    return RaceError("store.key-used", "This key was used before.", fix="Look it up again.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from adapter.store.audit import Audit
 from adapter.store.cases import Cases
@@ -21,6 +22,22 @@ from adapter.store.session import Session
 from adapter.store.sites import Sites
 from adapter.store.subscriptions import Subscriptions
 
+_REPOSITORIES: dict[str, Callable[[Session], Any]] = {
+    "audit": Audit,
+    "cases": Cases,
+    "clients": Clients,
+    "identifiers": Identifiers,
+    "inbox": Inbox,
+    "journal": Journal,
+    "outbox": Outbox,
+    "parties": Parties,
+    "polls": Polls,
+    "resources": Resources,
+    "sites": Sites,
+    "state": PluginState,
+    "subscriptions": Subscriptions,
+}
+
 
 class Transaction:
     """All or nothing. Given to a work by `Store.write` and `Store.read`, and dead after it.
@@ -29,40 +46,34 @@ class Transaction:
     write here.
     """
 
-    __slots__ = (
-        "_late",
-        "audit",
-        "cases",
-        "clients",
-        "identifiers",
-        "inbox",
-        "journal",
-        "outbox",
-        "parties",
-        "polls",
-        "resources",
-        "session",
-        "sites",
-        "state",
-        "subscriptions",
-    )  # fmt: skip
+    __slots__ = ("_late", "session", *_REPOSITORIES)
+
+    audit: Audit
+    cases: Cases
+    clients: Clients
+    identifiers: Identifiers
+    inbox: Inbox
+    journal: Journal
+    outbox: Outbox
+    parties: Parties
+    polls: Polls
+    resources: Resources
+    sites: Sites
+    state: PluginState
+    subscriptions: Subscriptions
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.inbox = Inbox(session)
-        self.journal = Journal(session)
-        self.cases = Cases(session)
-        self.resources = Resources(session)
-        self.outbox = Outbox(session)
-        self.identifiers = Identifiers(session)
-        self.sites = Sites(session)
-        self.polls = Polls(session)
-        self.state = PluginState(session)
-        self.audit = Audit(session)
-        self.parties = Parties(session)
-        self.clients = Clients(session)
-        self.subscriptions = Subscriptions(session)
         self._late: dict[str, Callable[[], None]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """A repository, made when it is first asked for: a work uses a few of them."""
+        make = _REPOSITORIES.get(name)
+        if make is None:
+            raise AttributeError(name)
+        made = make(self.session)
+        setattr(self, name, made)
+        return made
 
     def at_the_end(self, name: str, work: Callable[[], None]) -> None:
         """Run this once when the work is done, before it commits; again under a name is once."""

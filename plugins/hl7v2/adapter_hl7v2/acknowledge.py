@@ -8,8 +8,11 @@ It says of the message only its control id and who sent it; never what was in it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
+from adapter_hl7v2 import charset
 from adapter_hl7v2.encoding import ABSENT, Encoding
 from adapter_hl7v2.errors import ReadError, WriteError
 from adapter_hl7v2.limits import LIMITS
@@ -21,6 +24,9 @@ from adapter_hl7v2.structure.definitions import VERSIONS
 _FALLBACK_VERSION = "2.5.1"
 _HEAD = 4096
 _LONGEST_ID = 199  # MSH-10 from version 2.7 on
+_ECHOED = (3, 4, 5, 6, 9, 11, 12, 15)  # the fields of MSH that an acknowledgement depends on
+_LONGEST_HEAD = 1000
+_STAMP = "%Y%m%d%H%M%S%z"
 
 
 def acknowledge(
@@ -35,6 +41,10 @@ def acknowledge(
         problems: those of severity E refuse it; others are said along with the acceptance, which
             only version 2.5 and later can express.
     """
+    if not problems:
+        plain = _plain(message, control_id, time)
+        if plain is not None:
+            return plain
     errors = [problem for problem in problems if problem.severity == "E"]
     if not _wanted(message, bool(errors)):
         return b""
@@ -55,6 +65,60 @@ def acknowledge(
         for number in (3, 4, 5, 6):
             answer.header.set(number, None)
         return answer.to_bytes()
+
+
+def _plain(message: Message, control_id: str, time: datetime) -> bytes | None:
+    """An acceptance with nothing more to say, or None where it must be made part by part.
+
+    It depends on what a sender writes into every header alike, but for two ids and the time.
+    """
+    asked = tuple([message.header.field(number) for number in _ECHOED])
+    own = message.control_id[:_LONGEST_ID]
+    if not own or sum(map(len, asked)) > _LONGEST_HEAD:
+        return None
+    encoding = message.encoding
+    form = _form(encoding, asked)
+    if form is None:
+        return b""
+    quote = form.encoding.quote
+    text = (
+        f"{form.start}{quote(time.strftime(_STAMP))}{form.type}{quote(control_id)}"
+        f"{form.verdict}{quote(own)}\r"
+    )
+    try:
+        return charset.encode(text, form.encoding.codec)
+    except UnicodeEncodeError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """An acceptance without its time, its control id, and that of the message."""
+
+    encoding: Encoding
+    start: str
+    type: str
+    verdict: str
+
+
+@lru_cache(maxsize=256)
+def _form(encoding: Encoding, asked: tuple[str, ...]) -> _Form | None:
+    """The acceptance of messages with these raw fields in MSH; None if their sender wants none."""
+    header = Segment(f"MSH{encoding.field}{encoding.characters}", encoding)
+    for number, raw in zip(_ECHOED, asked, strict=True):
+        header.set_raw(number, raw)
+    message = Message([header], encoding)
+    if not _wanted(message, failed=False):
+        return None
+    answer = _head(message, "1", datetime(2000, 1, 1))  # noqa: DTZ001 - it is put in later
+    fields, separator = answer.header.fields, answer.encoding.field
+    code = "CA" if _enhanced(message) else "AA"
+    return _Form(
+        encoding=answer.encoding,
+        start=fields[0] + fields[1] + separator.join(fields[2:7]) + separator,
+        type=separator + separator.join(fields[8:10]) + separator,
+        verdict=f"{separator}{separator.join(fields[11:])}\rMSA{separator}{code}{separator}",
+    )
 
 
 def acknowledge_unreadable(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from adapter_hl7v2.acknowledge import header_of
 from adapter_hl7v2.dialects import Dialect, dialects, recognise
@@ -31,6 +32,7 @@ ACCEPTED = {
 }
 _ABOUT_A_PATIENT = frozenset({"REF", "RRI", "ORU", "OMG", "SIU"})
 _PROCESSING_IDS = frozenset({"P", "T", "D"})
+_PRODUCTION = frozenset({"P"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,17 @@ class Policy:
 
     def reading(self, name: str) -> Dialect:
         """A dialect as this site has it."""
-        known = dialects()[name]
-        if self.charset is None and self.default_charset is None:
-            return known
-        return replace(
-            known,
-            charset=self.charset or known.charset,
-            default_charset=self.default_charset or known.default_charset,
-        )
+        return _reading(name, self.charset, self.default_charset)
+
+
+@lru_cache(maxsize=256)
+def _reading(name: str, charset: str | None, default_charset: str | None) -> Dialect:
+    known = dialects()[name]
+    return replace(
+        known,
+        charset=charset or known.charset,
+        default_charset=default_charset or known.default_charset,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,8 @@ def _checked(
 
 
 def _refusals(message: Message, dialect: Dialect, policy: Policy) -> Iterator[Problem]:
-    yield from _unsupported(message, policy)
+    kind = message.type
+    yield from _unsupported(message, kind, policy)
     if not message.control_id and not dialect.keyed_by_content:
         yield Problem(
             "hl7v2.no-control-id",
@@ -135,7 +141,7 @@ def _refusals(message: Message, dialect: Dialect, policy: Policy) -> Iterator[Pr
             "MSH-10",
             reject=True,
         )
-    if message.type in _ABOUT_A_PATIENT and message.segment("PID") is None:
+    if kind in _ABOUT_A_PATIENT and message.first("PID") is None:
         yield Problem(
             "hl7v2.no-patient",
             "100",
@@ -145,7 +151,7 @@ def _refusals(message: Message, dialect: Dialect, policy: Policy) -> Iterator[Pr
         )
 
 
-def _unsupported(message: Message, policy: Policy) -> Iterator[Problem]:
+def _unsupported(message: Message, kind: str, policy: Policy) -> Iterator[Problem]:
     if message.version not in VERSIONS:
         yield Problem(
             "hl7v2.version-unsupported",
@@ -155,7 +161,7 @@ def _unsupported(message: Message, policy: Policy) -> Iterator[Problem]:
             "MSH-12",
             reject=True,
         )
-    triggers = ACCEPTED.get(message.type)
+    triggers = ACCEPTED.get(kind)
     if triggers is None:
         yield Problem(
             "hl7v2.type-unsupported",
@@ -174,7 +180,7 @@ def _unsupported(message: Message, policy: Policy) -> Iterator[Problem]:
             "MSH-9",
             reject=True,
         )
-    taken = _PROCESSING_IDS if policy.test else frozenset({"P"})
+    taken = _PROCESSING_IDS if policy.test else _PRODUCTION
     if message.header.get(11) not in taken:
         yield Problem(
             "hl7v2.processing-id-unsupported",
@@ -187,7 +193,7 @@ def _unsupported(message: Message, policy: Policy) -> Iterator[Problem]:
 
 
 def _warnings(message: Message, dialect: Dialect) -> Iterator[Problem]:
-    patient = message.segment("PID")
+    patient = message.first("PID")
     if patient is not None:
         known = table_codes("0203")
         types = {

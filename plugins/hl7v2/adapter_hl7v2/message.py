@@ -185,6 +185,19 @@ class Message:
                 nth -= 1
         return None
 
+    def first(self, name: str) -> Segment | None:
+        """The first segment with this id, or None: to be read, for it may be a copy.
+
+        Of a message that was only split into lines no other segment is made for it.
+        """
+        if self._segments is not None:
+            return self.segment(name)
+        start = name + self.encoding.field
+        for line in self._lines:
+            if line.startswith(start) or line == name:
+                return Segment(line, self.encoding)
+        return None
+
     def all(self, name: str) -> list[Segment]:
         """Every segment with this id, in order."""
         return [segment for segment in self.segments if segment.id == name]

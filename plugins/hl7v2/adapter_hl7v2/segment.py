@@ -124,6 +124,11 @@ class Segment:
         self._put(number, NULL, rep, comp, sub)
         return self
 
+    def set_raw(self, number: int, raw: str) -> None:
+        """Write a whole field as it stood in another segment of the same encoding."""
+        self._check_place(number, 0, 1, 1)
+        self._store(number, raw)
+
     def set_field(self, number: int, *values: str | None, rep: int = 0) -> Segment:
         """Write one repetition from the texts of its components."""
         quote = self._encoding.quote

@@ -216,7 +216,10 @@ class Hl7v2(System):
         return receipt.answer
 
     def _look_later(self, raw: bytes, kind: str) -> None:
-        task = asyncio.create_task(shared().report(raw, self.context.log, kind))
+        verifier = shared()
+        if verifier.knows(raw):
+            return
+        task = asyncio.create_task(verifier.report(raw, self.context.log, kind))
         self._verifying.add(task)
         task.add_done_callback(self._verifying.discard)
 

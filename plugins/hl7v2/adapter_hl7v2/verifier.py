@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Sequence
 from functools import lru_cache
@@ -29,7 +28,6 @@ LIMIT_SECONDS = 30.0
 """After this the worker is ended. Long enough for a cold start on a busy machine."""
 MOST_WAITING = 32
 MOST_SHAPES = 2_000
-_RUN = re.compile(rb"x+")
 
 
 class Verifier:
@@ -50,6 +48,10 @@ class Verifier:
         """A site that closes; its worker ends with it, and the next site's takes over."""
         if context in self._contexts:
             self._contexts.remove(context)
+
+    def knows(self, raw: bytes) -> bool:
+        """Whether messages of this shape were looked at, and what was found was told."""
+        return shape_of(raw) in self._seen
 
     async def ask(self, raw: bytes) -> tuple[Sequence[Finding], bool]:
         """What hl7apy says against a message, and whether its shape is a new one.
@@ -127,23 +129,27 @@ def _tell(found: Sequence[Finding], log: Any, event: str, kind: str) -> None:
 
 def shape_of(raw: bytes) -> bytes:
     """A hash of what structure depends on: segments, what is filled, MSH-9, MSH-12, OBX-2."""
-    lines = re.split(rb"[\r\n]+", raw.removeprefix(b"\xef\xbb\xbf"))
+    raw = raw.removeprefix(b"\xef\xbb\xbf").replace(b"\n", b"\r")
+    lines = [line for line in raw.split(b"\r") if line] or [b""]
     head = lines[0].split(lines[0][3:4] or b"|")
-    digest = hashlib.blake2b(b"\r".join([lines[0][:9], *head[8:9], *head[11:12]]), digest_size=16)
-    words = _words(lines[0][3:9])
-    for line in lines:
-        digest.update(line[:3])
-        if line.startswith(b"OBX"):
-            digest.update(b"".join(line.split(line[3:4] or b"|", 3)[2:3]))
-        digest.update(_RUN.sub(b"x", line.translate(words)))
-        digest.update(b"\r")
-    return digest.digest()
+    blank = b"\r".join([*lines, b""]).translate(_blanks(lines[0][3:9]))
+    filled = b" ".join(blank.split())  # a blank wherever something stands, however much it is
+    values = [
+        b"".join(line.split(line[3:4] or b"|", 3)[2:3]) for line in lines if line[:3] == b"OBX"
+    ]
+    names = [line[:3] for line in lines]
+    said = [lines[0][:9], *head[8:9], *head[11:12], *names, b"", *values, b"", filled]
+    return hashlib.blake2b(b"\r".join(said), digest_size=16).digest()
 
 
 @lru_cache(maxsize=16)
-def _words(delimiters: bytes) -> bytes:
-    """A table that makes an x of everything but these."""
-    return bytes(each if each in delimiters else ord("x") for each in range(256))
+def _blanks(delimiters: bytes) -> bytes:
+    """A table that makes a blank of everything but these, and a zero of the end of a segment."""
+    table = bytearray(b" " * 256)
+    for each in delimiters:
+        table[each] = each
+    table[ord("\r")] = 0
+    return bytes(table)
 
 
 _verifiers: WeakKeyDictionary[asyncio.AbstractEventLoop, Verifier] = WeakKeyDictionary()

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter_hl7v2.acknowledge import acknowledge, acknowledge_unreadable
+from adapter_hl7v2.errors import ReadError
 from adapter_hl7v2.message import Message
 from adapter_hl7v2.problems import CONDITIONS, Problem
 from adapter_hl7v2.structure.definitions import VERSIONS, segment_fields
@@ -165,3 +166,39 @@ def test_nothing_about_the_patient_is_echoed(version: str) -> None:
     for problem in (MISSING, UNKNOWN, ODD):
         data = acknowledge(received(version), control_id="A1", time=NOW, problems=(problem,))
         assert b"SECRET" not in data
+
+
+HEADS = st.text(st.sampled_from("AZ09^&~\\|+é日 \"'T."), max_size=12)
+
+
+@given(
+    fields=st.lists(HEADS, min_size=4, max_size=4),
+    kind=st.sampled_from(["REF^I12^REF_I12", "ACK", "RRI^I-3", "ORU", ""]),
+    control=st.one_of(HEADS, st.just("x" * 300)),
+    processing=st.sampled_from(["P", "T^A", ""]),
+    version=st.sampled_from(["2.3", "2.5.1^CAN", "9"]),
+    wanted=st.sampled_from(["", "AL", "NE", "ER", "SU"]),
+    delimiters=st.sampled_from(["|^~\\&", "|^", "#+*-$", "|^~\\&#"]),
+    codec=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+)
+def test_an_acceptance_is_the_same_whether_its_form_was_kept_or_not(
+    fields: list[str],
+    kind: str,
+    control: str,
+    processing: str,
+    version: str,
+    wanted: str,
+    delimiters: str,
+    codec: str,
+) -> None:
+    head = [*fields, "20260101", "", kind, control, processing, version, "", "", wanted, "", "", ""]
+    separator = delimiters[0]
+    text = separator.join([f"MSH{delimiters}", *(f.replace("|", separator) for f in head)])
+    try:
+        message = Message.parse(text.encode(codec, "replace") + b"\r")
+    except ReadError:
+        return
+    kept = acknowledge(message, control_id="A1", time=NOW)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapter_hl7v2.acknowledge._plain", lambda *_: None)
+        assert acknowledge(message, control_id="A1", time=NOW) == kept

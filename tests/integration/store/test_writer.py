@@ -80,6 +80,28 @@ def test_a_work_that_fails_is_undone_alone(store: Store) -> None:
     assert len(store.read_now(lambda tx: tx.journal.after(0, 9))) == 2
 
 
+def test_a_batch_pays_for_savepoints_only_where_one_of_it_fails(
+    store: Store, passed: list[str]
+) -> None:
+    async def batch(*more: str) -> None:
+        go, held = await hold(store)
+        works = [
+            asyncio.ensure_future(store.write(lambda tx, k=key: receive(tx, k)))
+            for key in ("1", "2", *more)
+        ]
+        await asyncio.sleep(0)
+        passed.clear()
+        go.set()
+        await held
+        await asyncio.gather(*works, return_exceptions=True)
+
+    asyncio.run(batch())
+    assert not any("SAVEPOINT" in each for each in passed)
+    asyncio.run(batch("3"))  # "1" and "2" were used before
+    assert sum(":SAVEPOINT" in each for each in passed) == 3
+    assert [row.key for row in store.read_now(lambda tx: tx.inbox.list())] == ["1", "2", "3"]
+
+
 def test_a_work_that_fails_alone_leaves_nothing(store: Store) -> None:
     def fails(tx: Transaction) -> None:
         receive(tx, "bad")
