@@ -208,7 +208,15 @@ CODECS: Mapping[str, CodecMaker] = {
     "address": _shape("address", "Address", "Address", types.ADDRESS),
     "phone": _shape("phone", "ContactPoint", "Telecom", types.TELECOM),
     "link": _shape("link", "Reference", "Link", _LINK),
-    "period": _shape("period", "Period", "Period", types.PERIOD),
+    "period": _fixed(
+        Codec(
+            name="period",
+            read=types.read_period,
+            write=types.write_period,
+            left=frozenset({"Period"}),
+            right=frozenset({"Period"}),
+        )
+    ),
     "attachment": _shape("attachment", "Attachment", "Attachment", types.ATTACHMENT),
     "identifier": _fixed(
         Codec(

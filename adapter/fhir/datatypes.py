@@ -74,7 +74,15 @@ ATTACHMENT = (
 read_coding, write_coding = renamed(CODING)
 
 
-read_period, write_period = renamed(PERIOD)
+read_period, _renamed_period = renamed(PERIOD)
+
+
+def write_period(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
+    """FHIR Period: its times have seconds and offset, as every dateTime."""
+    found = _renamed_period(value, env)
+    if found is None:
+        return None
+    return {key: full_time(each, env) for key, each in found.items()}
 
 
 read_attachment, write_attachment = renamed(ATTACHMENT)
@@ -152,7 +160,7 @@ def write_identifier(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | N
     if "use" in value:
         found["use"] = value["use"]
     if "period" in value:
-        found["period"] = dict(value["period"])
+        found["period"] = write_period(value["period"], env)
     return found
 
 

@@ -33,12 +33,14 @@ class Written:
     fault: str = ""
 
 
-def read_cases(pack: Pack, packs: Packs) -> Iterator[tuple[Case, Map | None]]:
-    """The case files of a pack, each with the map that takes it.
+def read_cases(
+    pack: Pack, packs: Packs, *, refused: bool = False
+) -> Iterator[tuple[Case, Map | None]]:
+    """The case files of a pack, or those to be `refused`, each with the map that takes it.
 
     A file named ``map@anything`` is for that map, whatever its kind says.
     """
-    folder = pack.file("cases")
+    folder = pack.file("cases", "refused") if refused else pack.file("cases")
     if not folder.is_dir():
         return
     formats = {

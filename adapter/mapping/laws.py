@@ -8,6 +8,8 @@
 ``well-formed``       references resolve, ids are unique, nothing is empty
 ``checks``            what is written passes its format's own checks
 ``expected``          cases give what cases/expected/ holds, both ways
+``refused``           what lies in cases/refused/ is refused, as values are that two readers would
+                      read in two ways
 ``tables``            code tables say what the domain says, and some row uses each
 """
 
@@ -108,6 +110,7 @@ def laws_of(
             yield LawResult(name, "", "expected", 1, 1, f"{case.name}: {why}")
             if fail_fast:
                 return
+    refused = list(read_cases(pack, own, refused=True))
     for mapping in own.maps:
         if mapping.pack != name or (only is not None and mapping.name not in only):
             continue
@@ -115,6 +118,7 @@ def laws_of(
         work = _MapLaws(mapping, domain.maps.get(mapping.name), mine, own, pack, cases, seed)
         work.fail_fast = fail_fast
         work.documents = [each for each, named in documents if named is mapping]
+        work.refused = [case for case, picked in refused if picked is mapping]
         for result in work.results():
             if result.cases:
                 yield result
@@ -141,6 +145,7 @@ class _MapLaws:
         self.cases = cases
         self.seed = seed
         self.documents: Sequence[Written] = ()
+        self.refused: Sequence[Case] = ()
         self.fail_fast = False
         self.writes = any(True for _ in written_places(mapping.bound))
         self.left = mapping.left_format
@@ -148,6 +153,7 @@ class _MapLaws:
 
     def results(self) -> Iterator[LawResult]:
         yield self.expected()
+        yield self.refuses()
         yield self.there_and_back()
         yield self.back_and_there()
         yield self.accounted()
@@ -291,6 +297,20 @@ class _MapLaws:
                 return self.unexpected(file, wanted.read_bytes(), content)
 
             law.check(each.name, writes)
+        return law.result()
+
+    def refuses(self) -> LawResult:
+        law = self.law("refused")
+        for case in self.refused:
+
+            def test(case: Case = case) -> str | None:
+                try:
+                    self.map.to_right(case.tree, SETTINGS)
+                except DataError:
+                    return None
+                return "it is taken"
+
+            law.check(case.name, test)
         return law.result()
 
     def given_document(self, each: Written) -> dict[str, bytes]:

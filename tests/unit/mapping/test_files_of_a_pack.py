@@ -120,3 +120,18 @@ def test_a_case_that_cannot_be_read_fails_its_law_and_not_the_others(
     assert failed[""].startswith("torn.hl7: ")
     assert failed["rri-i12"] == "rri-i12@torn.referral.json: this is no JSON"
     assert any(each.law == "there-and-back" and each.cases for each in results)
+
+
+def test_a_message_that_is_taken_although_it_must_be_refused_fails_its_law(
+    copied: Callable[[str], Path], formats: Mapping[str, Format]
+) -> None:
+    root = copied("hl7v2_ref")
+    (root / "cases" / "refused").mkdir()
+    raw = (root / "cases" / "ref-i13.hl7").read_bytes()
+    (root / "cases" / "refused" / "good.hl7").write_bytes(raw)
+    bad = raw.replace(b"RF1|", b"RF1|Q", 1)
+    (root / "cases" / "refused" / "no-such-status.hl7").write_bytes(bad)
+    results = list(laws_of(load_packs(formats, overrides=[root]), "hl7v2_ref", cases=1))
+    (found,) = [each for each in results if each.law == "refused"]
+    assert (found.map, found.cases, found.failed) == ("ref-i12", 2, 1)
+    assert found.first_failure == "good.hl7: it is taken"
