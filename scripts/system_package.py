@@ -1,7 +1,8 @@
 """Install a system package where it is missing, where we may; else say the command and stop.
 
 Run as a script: `python scripts/system_package.py chromium "the browser tests" chromium ...`, where
-the names after the reason are programs, any of which makes the package unnecessary.
+the names after the reason are programs, or patterns of their paths, any of which makes the package
+unnecessary.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 
 def ensure_package(package: str, reason: str) -> None:
@@ -44,5 +46,5 @@ def _right_to_install() -> list[str] | None:
 
 if __name__ == "__main__":
     name, why, *programs = sys.argv[1:]
-    if not any(shutil.which(program) for program in programs):
+    if not any(shutil.which(each) or any(Path("/").glob(each.lstrip("/"))) for each in programs):
         ensure_package(name, why)

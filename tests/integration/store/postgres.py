@@ -16,11 +16,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import psycopg
 
-PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+DEBIAN = Path("/usr/lib/postgresql")
+"""Debian and Ubuntu keep each version's server programs here, and not on the PATH."""
 _IN_MEMORY = Path("/dev/shm")
 _ROOM = 1 << 29
 _START_SECONDS = 30.0
@@ -29,7 +31,18 @@ _names = itertools.count(1)
 
 def available() -> bool:
     """True if this machine has the server programs."""
-    return (PROGRAMS / "initdb").is_file() and (PROGRAMS / "postgres").is_file()
+    return programs() is not None
+
+
+@cache
+def programs() -> Path | None:
+    """The folder of the newest server's programs, of any version; None without a server."""
+    versions = sorted(DEBIAN.glob("*/bin"), key=lambda each: float(each.parent.name), reverse=True)
+    elsewhere = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
+    for folder in (*versions, *elsewhere):
+        if (folder / "initdb").is_file() and (folder / "postgres").is_file():
+            return folder
+    return None
 
 
 class Cluster:
@@ -46,7 +59,7 @@ class Cluster:
             shutil.chown(self.root, "postgres", "postgres")
         subprocess.run(
             _as_postgres(
-                PROGRAMS / "initdb", "--pgdata", self._data, "--username", "postgres",
+                _program("initdb"), "--pgdata", self._data, "--username", "postgres",
                 "--auth", "trust", "--encoding", "UTF8", "--locale", "C", "--no-instructions",
             ),
             check=True,
@@ -60,7 +73,7 @@ class Cluster:
         with log:
             self._server = subprocess.Popen(
                 _as_postgres(
-                    PROGRAMS / "postgres", "-D", self._data, "-p", str(self.port),
+                    _program("postgres"), "-D", self._data, "-p", str(self.port),
                     "-c", "listen_addresses=127.0.0.1",
                     "-c", f"unix_socket_directories={self.root}",
                     "-c", "shared_buffers=32MB", "-c", "max_connections=60",
@@ -121,6 +134,12 @@ def running_cluster() -> Iterator[Cluster]:
 
 def _roomy() -> bool:
     return _IN_MEMORY.is_dir() and shutil.disk_usage(_IN_MEMORY).free > _ROOM
+
+
+def _program(name: str) -> Path:
+    folder = programs()
+    assert folder is not None, "PostgreSQL is missing: apt-get install postgresql"
+    return folder / name
 
 
 def _as_postgres(program: Path, *arguments: str | Path) -> list[str]:
