@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from adapter.api.bundle import process
 from adapter.api.faults import Refused, on_adapter_error, on_http_error, on_refused
+from adapter.api.formats import InXml
 from adapter.api.health import health_routes
 from adapter.api.history import history, type_history
 from adapter.api.key_sets import KeySets
@@ -56,7 +57,7 @@ def build_app(service: Service) -> Starlette:
         Route("/{type}/{id}/_history/{version}", vread),
     ]
     app = Starlette(
-        middleware=[Middleware(Located)],
+        middleware=[Middleware(Located), Middleware(InXml)],
         routes=[
             Route("/.well-known/smart-configuration", configuration),
             Route("/token", token, methods=["POST"]),

@@ -1,4 +1,4 @@
-"""What comes in: media types, a bounded body, safe JSON, one FHIR resource (FHIR R4 3.1.0.1)."""
+"""What comes in: media types, a bounded body, JSON or XML, one resource (FHIR R4 3.1.0.1)."""
 
 from __future__ import annotations
 
@@ -6,32 +6,28 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapter.api.faults import Refused, refused
+from adapter.api.formats import FHIR_JSON, FHIR_XML, wanted
 from adapter.fhir.checks import check
 from adapter.fhir.outcome import Issue, failed
 from adapter.fhir.safe_json import USUAL, UnsafeJson, loads
 from adapter.fhir.writer import dump
+from adapter.fhir.xml_reader import UnsafeXml, read_xml
 
-FHIR_JSON = ("application/fhir+json", "application/json", "text/json", "application/json+fhir")
 JSON_PATCH = "application/json-patch+json"
 FORM = "application/x-www-form-urlencoded"
-ACCEPTED = (*FHIR_JSON, JSON_PATCH, "application/*", "*/*", "json")
 MOST = USUAL.size
 _QUOTED = re.compile(r"\A'.*?'(?= is not allowed here)", re.DOTALL)
 
 
 def check_accept(request: Request) -> None:
-    """Refuse with 406 whoever wants something else than JSON.
-
-    `_format` goes before Accept (FHIR R4 3.1.0.1.11).
-    """
-    wanted = request.query_params.get("_format") or request.headers.get("accept") or "*/*"
-    media = [part.partition(";")[0].strip().lower() for part in wanted.split(",")]
-    # a plus sign that was not escaped in a URL arrives as a blank
-    if not any(each.replace(" ", "+") in ACCEPTED for each in media):
-        raise refused(406, "This server speaks application/fhir+json.", "http.accept")
+    """Refuse with 406 whoever wants neither JSON nor XML."""
+    if wanted(request.query_params, request.headers) is None:
+        text = "This server speaks application/fhir+json and application/fhir+xml, FHIR 4.0."
+        raise refused(406, text, "http.accept")
 
 
 def media_type(request: Request, *known: str) -> str:
@@ -74,9 +70,19 @@ async def json_body(request: Request) -> Any:
 
 
 async def resource_body(request: Request, kind: str | None = None) -> dict[str, Any]:
-    """The body as one JSON object that says its resourceType; `kind` is the one wanted."""
-    media_type(request, *FHIR_JSON)
+    """The body as one object that says its resourceType; `kind` is the one wanted."""
+    if media_type(request, *FHIR_JSON, *FHIR_XML) in FHIR_XML:
+        return as_resource(await xml_body(request), kind)
     return as_resource(await json_body(request), kind)
+
+
+async def xml_body(request: Request) -> Any:
+    """A body in XML, as the JSON of the same resource."""
+    data = await body(request)
+    try:
+        return await run_in_threadpool(lambda: read_xml(data))
+    except UnsafeXml as unsafe:
+        raise Refused(413 if unsafe.code == "too-large" else 400, [unsafe.issue]) from None
 
 
 def as_resource(value: Any, kind: str | None = None, at: str = "") -> dict[str, Any]:

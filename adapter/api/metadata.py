@@ -37,8 +37,12 @@ def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, A
         "software": {"name": "Social prescribing adapter", "version": __version__},
         "implementation": {"description": "Social prescribing adapter", "url": f"{base_url}/fhir"},
         "fhirVersion": "4.0.1",
-        "format": ["json"],
-        "patchFormat": ["application/json-patch+json", "application/fhir+json"],
+        "format": ["json", "xml"],
+        "patchFormat": [
+            "application/json-patch+json",
+            "application/fhir+json",
+            "application/fhir+xml",
+        ],
         "rest": [
             {
                 "mode": "server",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from adapter.api.access import admitted
 from adapter.api.body import (
-    FHIR_JSON,
     JSON_PATCH,
-    as_resource,
     check_accept,
     check_resource,
     json_body,
@@ -21,6 +18,7 @@ from adapter.api.body import (
 )
 from adapter.api.elsewhere import create_with_request, is_elsewhere
 from adapter.api.faults import refused
+from adapter.api.formats import FHIR_JSON, FHIR_XML
 from adapter.api.offered import TYPES
 from adapter.api.patches import fhirpath_patch, json_patch
 from adapter.api.read import resource
@@ -77,13 +75,12 @@ async def patch_one(request: Request) -> Response:
     door = admitted(request)
     check_accept(request)
     if served(request) != "Task":
-        raise refused(405, "Only a Task can be patched; use PUT.", "http.method")
-    media = media_type(request, JSON_PATCH, *FHIR_JSON)
-    value: Any = await json_body(request)
+        raise HTTPException(405, "Only a Task can be patched; use PUT.", _allowed(request))
+    media = media_type(request, JSON_PATCH, *FHIR_JSON, *FHIR_XML)
     if media == JSON_PATCH:
-        change = json_patch(value)
+        change = json_patch(await json_body(request))
     else:
-        parameters = as_resource(value, "Parameters")
+        parameters = await resource_body(request, "Parameters")
         check_resource(parameters)
         change = fhirpath_patch(parameters)
     version, identity = version_wanted(request), request.path_params["id"]
@@ -94,9 +91,16 @@ async def patch_one(request: Request) -> Response:
 async def refuse_delete(request: Request) -> Response:
     """DELETE is not offered: a referral is cancelled, a mistake is entered-in-error."""
     admitted(request)
-    raise refused(
-        405, "Nothing is deleted here; set the status entered-in-error, or cancel.", "http.method"
-    )
+    text = "Nothing is deleted here; set the status entered-in-error, or cancel."
+    raise HTTPException(405, text, _allowed(request))
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    """What may be done at this address (RFC 9110 15.5.6)."""
+    if "id" not in request.path_params:
+        return {"Allow": "GET, HEAD, POST, PUT"}
+    task = request.path_params["type"] == "Task"
+    return {"Allow": "GET, HEAD, PUT, PATCH" if task else "GET, HEAD, PUT"}
 
 
 def answered(written: Written, service: Service, request: Request) -> Response:

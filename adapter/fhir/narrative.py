@@ -72,6 +72,11 @@ def _character(match: re.Match[str]) -> str:
     return f"&#{name2codepoint[name]};" if known else match.group()
 
 
+def as_xml(div: str) -> str:
+    """A Narrative.div as it may stand in an XML document, which knows fewer named characters."""
+    return _ENTITY.sub(_character, div) if "&" in div else div
+
+
 def narrative_fault(div: str) -> str | None:
     """Say what is wrong with a Narrative.div, or None. Time is linear in its length."""
     if "<!DOCTYPE" in div or "<!ENTITY" in div:
@@ -82,7 +87,7 @@ def narrative_fault(div: str) -> str | None:
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     try:
-        parser.Parse(_ENTITY.sub(_character, div) if "&" in div else div, True)
+        parser.Parse(as_xml(div), True)
     except _FaultError as fault:
         return str(fault)
     except (expat.ExpatError, UnicodeEncodeError):

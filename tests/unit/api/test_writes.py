@@ -318,7 +318,10 @@ async def test_a_patch_that_cannot_be_done_says_why(
     ("method", "path", "content", "headers", "status"),
     [
         ("POST", "/Patient", b"{}", {"content-type": "text/plain"}, 415),
-        ("POST", "/Patient", b"{}", {"accept": "application/fhir+xml"}, 406),
+        ("POST", "/Patient", b"{}", {"accept": "text/turtle"}, 406),
+        ("GET", "/Patient", b"", {"accept": "application/fhir+json; fhirVersion=3.0"}, 406),
+        ("GET", "/Patient", b"", {"accept": "application/fhir+json;q=0"}, 406),
+        ("POST", "/Patient", b"{}", {"content-type": "application/fhir+xml"}, 400),
         ("POST", "/Patient", b"{", {}, 400),
         ("POST", "/Patient", b"", {}, 400),
         ("POST", "/Patient", b"[]", {}, 400),
