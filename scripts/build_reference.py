@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -96,9 +97,15 @@ def option_help(option: Any) -> str:
 
 
 def paragraphs(text: str) -> Iterator[str]:
-    for part in re.split(r"\n\s*\n", text.strip()):
-        yield from wrapped(" ".join(part.split()))
-        yield ""
+    """The paragraphs of a help text; examples of commands become one block to copy."""
+    parts = [" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip())]
+    for examples, group in itertools.groupby(parts, lambda part: part.startswith("adapter ")):
+        if examples:
+            yield from ("```sh", *group, "```", "")
+            continue
+        for part in group:
+            if part not in ("Example:", "Examples:"):
+                yield from (*wrapped(part), "")
 
 
 def wrapped(text: str, width: int = 100) -> list[str]:
@@ -117,6 +124,7 @@ def configuration_page() -> str:
         ("At the top", "", config.Config),
         ("`[store]`", "Where everything durable lives.", config.StoreTable),
         ("`[server]`", "The HTTP face: FHIR API, secure links.", config.ServerTable),
+        ("`[smtp]`", "Where e-mail of subscriptions goes out.", config.SmtpTable),
         ("`[plugins]`", "The allow-list: installed is not enabled.", config.PluginsTable),
         ("`[mappings]`", "Mapping packs of your own.", config.MappingsTable),
         ("`[routing]`", "How a referral finds its program.", config.RoutingTable),
@@ -133,7 +141,8 @@ def configuration_page() -> str:
         "",
         *wrapped(
             "The settings of a site, `[sites.NAME.settings]`, belong to its plugin and are "
-            "explained in the plugin's README: `plugins/hl7v2/README.md`, `plugins/link/README.md`."
+            "explained on its page ([hl7v2](plugins/hl7v2.md), [link](plugins/link.md), "
+            "[fhir](plugins/fhir.md)) and by `adapter plugins show NAME`."
         ),
         "",
     ]

@@ -49,6 +49,10 @@ def verify(
 
     With checkpoints from another place, it also shows that an older state of the whole database
     was put back. Exits with 1 if something does not hold.
+
+    Example:
+
+      adapter audit verify --checkpoints kept-elsewhere.ndjson
     """
     from adapter.store import checkpoint
 
@@ -109,11 +113,13 @@ def export(
 ) -> None:
     """Write every AuditEvent as one line of JSON (FHIR R4, NDJSON), the oldest first.
 
-    The export is itself audited. With --json a summary is printed, and the events go to --output
-    only.
+    The export is itself audited. With --output and --json a summary is printed as JSON; the events
+    are JSON in any case.
+
+    Example:
+
+      adapter audit export --from 2026-01-01 --to 2026-02-01 --output january.ndjson
     """
-    if as_json and output is None:
-        raise typer.BadParameter("--json prints a summary; say where the events go: --output FILE")
     start, end = _moment(since), _moment(until)
     count = 0
     progress = Progress()
@@ -127,7 +133,7 @@ def export(
                 count += 1
                 progress("events", count)
         key = None if checkpoint is None else _append(store, checkpoint)
-    if as_json:
+    if as_json and output is not None:
         emit({"events": count, "output": str(output), "public_key": key})
     else:
         say(f"{count} events written.")

@@ -35,6 +35,10 @@ def authorize(
     Prints an address to open in a browser. There a person with an account at the peer consents, and
     gets a code, which is read from standard input. The token that it is traded for is kept
     encrypted in the store and never printed; what waited for it is tried at once.
+
+    Example:
+
+      adapter sites authorize clinic --callback 0
     """
     from adapter.plugin.errors import ConfigError
 

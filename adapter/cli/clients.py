@@ -47,7 +47,13 @@ def add(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a SMART Backend Services client and print its id."""
+    """Register a SMART Backend Services client and print its id.
+
+    Example:
+
+      adapter clients add "Clinic EMR" --organization "Example Family Health Team"
+      --jwks keys.json --scope system/Task.rus
+    """
     from adapter.exchange import clients
 
     settings = read(config)
@@ -68,7 +74,12 @@ def add(
 
 @app.command("list")
 def list_clients(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """List every client, the oldest first."""
+    """List every client, the oldest first.
+
+    Example:
+
+      adapter clients list
+    """
     from adapter.cli.reading import ask
     from adapter.exchange import clients
 
@@ -86,7 +97,12 @@ def disable(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a client in no more, from its next request on."""
+    """Let a client in no more, from its next request on.
+
+    Example:
+
+      adapter clients disable "Clinic EMR"
+    """
     from adapter.exchange import clients
 
     row = _write(read(config), lambda tx: clients.disable(tx, client))

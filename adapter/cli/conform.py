@@ -66,6 +66,12 @@ def conform(
     what it writes there is invented, tagged, and removed at the end as far as the server permits.
     The level (Connects, Reliable, Complete) is computed from the results. Exits with 1 if a
     requirement fails.
+
+    Examples:
+
+      adapter conform link --report link.html
+
+      adapter conform --endpoint https://emr.example.org/fhir --role source --token env:EMR_TOKEN
     """
     if (name is None) is (endpoint is None):
         raise typer.BadParameter("name a plugin, or an --endpoint")

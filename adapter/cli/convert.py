@@ -54,6 +54,10 @@ def convert(
         Path | None,
         typer.Option("--loss", metavar="FILE", help="Write what was not carried, as NDJSON."),
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Each output as JSON: HL7 v2 and CSV as a JSON string."),
+    ] = False,
 ) -> None:
     """Map messages from one format to another, one output document a line, in input order.
 
@@ -77,7 +81,9 @@ def convert(
     if not names:
         raise typer.BadParameter("give files, or - for standard input")
     packs = packs_for(formats, pack)
-    work = _Work(packs, source, target, Settings(timezone=_zone(timezone)), dialect)
+    work = _Work(
+        packs, source, target, Settings(timezone=_zone(timezone)), dialect, as_json=as_json
+    )
     lost = loss.open("wb") if loss else None
     try:
         passed = _run(work, _shown(messages(source, names)), sys.stdout.buffer, lost)
@@ -95,13 +101,22 @@ class _Work:
     """One conversion, ready to be done many times."""
 
     def __init__(
-        self, packs: Packs, source: Format, target: Format, settings: Settings, dialect: str | None
+        self,
+        packs: Packs,
+        source: Format,
+        target: Format,
+        settings: Settings,
+        dialect: str | None,
+        *,
+        as_json: bool = False,
     ) -> None:
         self.packs = packs
         self.source = source
         self.target = target
         self.settings = settings
         self.dialect = dialect
+        self.quoted = as_json and "json" not in target.media_type
+        self.head = b"" if self.quoted else getattr(target, "head", b"")
 
     def one(self, message: bytes | DataError) -> tuple[bytes, bool, Any]:
         """The output, whether it is one, and the tree that was read."""
@@ -121,7 +136,10 @@ class _Work:
             )  # fmt: skip
             if self.target.name == FHIR and self.source.name != FHIR:
                 refuse_faulty(result)
-            return self.target.dump(result), True, tree
+            output = self.target.dump(result)
+            if self.quoted:
+                output = orjson.dumps(output.decode("utf-8", "backslashreplace"))
+            return output, True, tree
         except DataError as error:
             return orjson.dumps(outcome_of(error)), False, None
 
@@ -147,12 +165,11 @@ def _run(
     import orjson
 
     passed, count = True, 0
-    head = getattr(work.target, "head", b"")
-    out.write(head)
+    out.write(work.head)
     for name, message in inputs:
         output, good, tree = work.one(message)
         passed, count = passed and good, count + 1
-        out.write(output.removeprefix(head) + b"\n")
+        out.write(output.removeprefix(work.head) + b"\n")
         if lost is not None and good:
             lost.writelines(orjson.dumps(each) + b"\n" for each in work.losses(name, tree))
     if not count:

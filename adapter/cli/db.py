@@ -37,6 +37,10 @@ def upgrade(
     as the sites of the configuration say. `adapter serve` does the same when it starts. The tables
     change in one transaction: if it is interrupted, the store is as it was before, and the command
     can be run again. Make a backup first.
+
+    Example:
+
+      adapter db upgrade --dry-run
     """
     from adapter.exchange.earlier import share_earlier
     from adapter.exchange.store_settings import store_url
@@ -80,6 +84,10 @@ def backup(
 
     What is encrypted stays encrypted: the file is of no use without the key file. Keep the two in
     different places, and both away from this machine.
+
+    Example:
+
+      adapter db backup evening.backup --config adapter.toml
     """
     from adapter.store.backup import backup as write
     from adapter.store.backup import verify
@@ -106,6 +114,10 @@ def restore(
     The store that the configuration names must not be there yet, or must be empty: nothing is ever
     overwritten. The file may come from SQLite and go into PostgreSQL, and the other way round.
     What was being sent when the backup was made is sent again; receivers see the same message id.
+
+    Example:
+
+      adapter db restore evening.backup --dry-run
     """
     from adapter.exchange.store_settings import store_keyring, store_url
     from adapter.store.backup import restore as make
@@ -126,6 +138,10 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Check the whole store: its pages, the chains of journal and audit, keys, queue, counts.
 
     Changes nothing, and may run beside the service. Exits with 1 if something is not sound.
+
+    Example:
+
+      adapter db check
     """
     from adapter.store.check import check as findings
 

@@ -24,7 +24,12 @@ def list_deliveries(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List every delivery, the oldest first, with its state and what to do about it."""
+    """List every delivery, the oldest first, with its state and what to do about it.
+
+    Example:
+
+      adapter deliveries list --open
+    """
     from adapter.exchange import queries
 
     rows = ask(read(config), queries.deliveries)
@@ -50,7 +55,12 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show how one delivery stands, and what stands in its way; its content only if asked for."""
+    """Show how one delivery stands, and what stands in its way; its content only if asked for.
+
+    Example:
+
+      adapter deliveries show 42
+    """
     from adapter.exchange import operations
 
     settings = read(config)
@@ -80,6 +90,10 @@ def retry(
     """Try a delivery that failed again, at once.
 
     Do it when what stood in its way is mended: the deliveries behind it in its lane wait for it.
+
+    Example:
+
+      adapter deliveries retry 42
     """
     from datetime import UTC, datetime
 
@@ -101,6 +115,10 @@ def discard(
     """Never deliver it, for a reason that you give; what stands behind it in its lane goes on.
 
     This cannot be undone: the destination will not hear of it.
+
+    Example:
+
+      adapter deliveries discard 42 --reason "the clinic was told by telephone"
     """
     from adapter.exchange import operations, queries
 

@@ -29,6 +29,12 @@ def demo(
     A small EMR (a process of its own) sends HL7 v2 over MLLP to the real service; an agency gets
     e-mail over real SMTP and answers through the link in it; the answers come back to the EMR.
     Everything stays on this machine, is invented, and is flagged test.
+
+    Examples:
+
+      adapter demo
+
+      adapter demo --serve
     """
     try:
         asyncio.run(_until_terminated(serve=serve, db=db, as_json=as_json))

@@ -44,6 +44,10 @@ def doctor(
 
     Changes nothing, and may run beside the service. Each finding says what to do. Exits with 1 if
     one of them is a failure.
+
+    Example:
+
+      adapter doctor --config adapter.toml
     """
     report(list(findings(config, offline=offline)), as_json=as_json)
 

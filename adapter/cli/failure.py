@@ -33,6 +33,8 @@ def exit_code(error: BaseException) -> int:
     """The documented exit code of an error."""
     from adapter.store.errors import StoreError
 
+    if isinstance(error, OSError) and error.filename is not None:
+        return WRONG_USE
     if isinstance(error, ConfigError | PluginError):
         return CONFIGURATION
     if isinstance(error, StoreError):
@@ -46,11 +48,12 @@ def report(error: BaseException) -> int:
     """Say on stderr what failed; return the exit code."""
     if os.environ.get("ADAPTER_DEBUG") == "1":
         traceback.print_exception(error)
-    if isinstance(error, AdapterError):
-        lines = [f"Error: {error.message}"]
-        if error.fix:
-            lines.append(f"  Fix:  {error.fix}")
-        lines.append(f"  Code: {error.code}")
+    told = _in_words(error)
+    if told is not None:
+        lines = [f"Error: {told.message}"]
+        if told.fix:
+            lines.append(f"  Fix:  {told.fix}")
+        lines.append(f"  Code: {told.code}")
     else:
         lines = [
             f"Error: the adapter itself failed ({type(error).__name__}).",
@@ -60,3 +63,16 @@ def report(error: BaseException) -> int:
         ]
     print("\n".join(lines), file=sys.stderr)
     return exit_code(error)
+
+
+def _in_words(error: BaseException) -> AdapterError | None:
+    """What a person can act on: an error of ours, or a file that the system does not let us use."""
+    if isinstance(error, AdapterError):
+        return error
+    if isinstance(error, OSError) and error.filename is not None:
+        return AdapterError(
+            "file.unusable",
+            f"{error.filename} cannot be read or written ({error.strerror})",
+            fix="Give a path in a folder that exists, and that this user may use.",
+        )
+    return None

@@ -39,6 +39,10 @@ def due(
     skip any question, and any questionnaire: a response with status "stopped" says so.
 
     Exit code 3: the schedule of --schedule cannot be used.
+
+    Example:
+
+      adapter referrals due --on 2026-03-31
     """
     from adapter.exchange.follow_up import follow_up
 
@@ -74,6 +78,10 @@ def script(
     """Print what is due for one referral as text to read out on the telephone.
 
     Exit code 1: there is no such referral, or nothing is due.
+
+    Example:
+
+      adapter referrals script 0194a1 --language fr
     """
     from adapter.exchange.follow_up import follow_up
     from adapter.fhir.instruments import instrument

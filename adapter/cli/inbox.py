@@ -32,7 +32,12 @@ def list_messages(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List every message that arrived, the oldest first, without its content."""
+    """List every message that arrived, the oldest first, without its content.
+
+    Example:
+
+      adapter inbox list --state quarantined
+    """
     from adapter.exchange import queries
 
     rows = [row for row in ask(read(config), queries.inbox) if state in (None, row["state"])]
@@ -56,7 +61,12 @@ def show(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what became of one message; its content only if asked for."""
+    """Show what became of one message; its content only if asked for.
+
+    Example:
+
+      adapter inbox show 42
+    """
     settings = read(config)
     if content:
         row = act(settings, lambda tx: _with_content(tx, identity))
@@ -77,7 +87,12 @@ def show(
 def replay(
     identity: MessageId, config: ConfigOption = DEFAULT, as_json: JsonOption = False
 ) -> None:
-    """Let the service work on a quarantined message again, after its cause was mended."""
+    """Let the service work on a quarantined message again, after its cause was mended.
+
+    Example:
+
+      adapter inbox replay 42
+    """
     from adapter.exchange import operations, queries
 
     settings = read(config)
@@ -97,7 +112,12 @@ def discard(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a quarantined message aside for good. Its bytes are kept."""
+    """Set a quarantined message aside for good. Its bytes are kept.
+
+    Example:
+
+      adapter inbox discard 42 --reason "sent by mistake, says the clinic"
+    """
     from adapter.exchange import operations, queries
 
     row = act(

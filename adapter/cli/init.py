@@ -26,7 +26,12 @@ def init(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a commented adapter.toml, a directory of programs, a key and an empty store."""
+    """Write a commented adapter.toml, a directory of programs, a key and an empty store.
+
+    Example:
+
+      adapter init try-it --example loop
+    """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise typer.BadParameter(
             f"{folder} is not an empty folder; nothing was written", param_hint="DIR"

@@ -33,6 +33,10 @@ def list_keys(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> No
 
     Never shows a key. Each referral has a data key of its own; a key that wraps none can be
     forgotten: `adapter keys rotate --forget`.
+
+    Example:
+
+      adapter keys list
     """
     from adapter.exchange.store_settings import store_keyring
     from adapter.store.rotation import uses
@@ -67,11 +71,17 @@ def rotate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Put a new key first into the key file, and wrap every data key with it, while service runs.
+    """Put a new key first into the key file, and rewrap every data key while the service runs.
 
     If it is interrupted, run it again: it goes on where it was. Running processes learn the new key
     from the file. A key that is forgotten makes older backups unreadable: keep a copy of the old
     key file with them for as long as you keep them.
+
+    Examples:
+
+      adapter keys rotate --dry-run
+
+      adapter keys rotate
     """
     from adapter.exchange.store_settings import store_keyring
     from adapter.store.rotation import uses

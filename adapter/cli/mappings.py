@@ -176,6 +176,7 @@ def export(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="A folder; else standard output.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Export maps as FHIR mapping language and code tables as ConceptMaps, one pair a direction.
 
@@ -186,17 +187,21 @@ def export(
     from adapter.mapping.export import exported
 
     packs = _packs(installed_formats(), pack)
-    written = 0
+    rows: list[dict[str, str]] = []
     for name in _named(packs, pack):
         for file, content in exported(packs, name):
-            written += 1
             if out is None:
-                print(content)
+                rows.append({"pack": name, "file": file, "content": content})
+                if not as_json:
+                    print(content)
                 continue
             target = out / name / file
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-    say(f"{written} files" + (f" in {out}" if out else ""))
+            rows.append({"pack": name, "file": str(target)})
+    if as_json:
+        emit(rows)
+    say(f"{len(rows)} files" + (f" in {out}" if out else ""))
 
 
 def _functions() -> Mapping[str, Any]:

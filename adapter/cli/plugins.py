@@ -28,6 +28,10 @@ def list_plugins(config: ConfigOption = DEFAULT, as_json: JsonOption = False) ->
 
     Without a configuration file none is enabled; each is loaded all the same, to say what it can.
     The level is that of its last run of `adapter conform`, for this very version.
+
+    Example:
+
+      adapter plugins list --config adapter.toml
     """
     rows = [_row(each, plugins) for each, plugins in _found(config)]
     if as_json:
@@ -42,6 +46,10 @@ def show(name: Name, config: ConfigOption = DEFAULT, as_json: JsonOption = False
     """Show one plugin: its systems with abilities and settings, formats, packs, commands.
 
     With --json also the JSON Schema of the settings of a site.
+
+    Example:
+
+      adapter plugins show hl7v2
     """
     document = _document(*_one(name, config))
     if as_json:
@@ -72,6 +80,10 @@ def check(
     """Load plugins and look whether each keeps the rules of loading; changes nothing.
 
     Exits with 1 if one fails. What a plugin does with messages is tested by `adapter conform`.
+
+    Example:
+
+      adapter plugins check --strict
     """
     found = [_one(name, config)] if name else _found(config)
     rows = [_checked(each, plugins) for each, plugins in found]
@@ -105,7 +117,12 @@ def new(
     ] = "none",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a new plugin into ./NAME/, offline; it passes the conformance kit as it is."""
+    """Write a new plugin into ./NAME/, offline; it passes the conformance kit as it is.
+
+    Example:
+
+      adapter plugins new acme-emr --transport rest --auth oauth2
+    """
     from adapter.cli.scaffold.scaffold import Choice, NotOffered, write
 
     try:

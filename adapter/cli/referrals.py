@@ -20,7 +20,12 @@ register(app)
 
 @app.command("list")
 def list_referrals(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
-    """List every referral, the oldest first."""
+    """List every referral, the oldest first.
+
+    Example:
+
+      adapter referrals list
+    """
     from adapter.exchange import queries
 
     rows = ask(read(config), queries.referrals)
@@ -42,7 +47,12 @@ def show(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the journey of one referral: every step, who took it and when."""
+    """Show the journey of one referral: every step, who took it and when.
+
+    Example:
+
+      adapter referrals show 0194a1
+    """
     from adapter.exchange import queries
     from adapter.plugin.errors import DataError
 
@@ -93,6 +103,11 @@ def erase(
     back. Journal and audit keep that something was there, and stay verifiable. Backups that were
     made before still hold the keys: delete them, or forget the key that they were made under with
     adapter keys rotate --forget.
+
+    Example:
+
+      adapter referrals erase 0194a1b2-5d3f-7c1e-9a64-2f0b8d7e6c51
+      --reason "asked in writing" --dry-run
     """
     from adapter.exchange import operations
 

@@ -46,6 +46,10 @@ def serve(
     is given: then the service ends with exit code 3. On SIGHUP, and when a file of a folder of
     [mappings] changes, mapping tables are read again; faulty ones are refused, and the last good
     ones stay.
+
+    Example:
+
+      adapter serve --config adapter.toml
     """
     from adapter.cli.logs import chosen_level, configure
 

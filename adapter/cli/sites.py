@@ -34,6 +34,10 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
 
     For a site whose system polls: when it was last read to its end, when it is asked next, and why
     it could not be asked.
+
+    Example:
+
+      adapter sites list
     """
     from adapter.exchange import queries
 
@@ -66,6 +70,10 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     """Check every site now: its settings, whether its peer can be reached and lets us in.
 
     Changes nothing. Exits with 3 if settings are wrong, with 5 if a peer cannot be reached.
+
+    Example:
+
+      adapter sites check --config adapter.toml
     """
     from adapter.cli.logs import configure
 
@@ -88,7 +96,12 @@ def pause(
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Deliver nothing more to a site until it is resumed; what comes in for it waits, in order."""
+    """Deliver nothing more to a site until it is resumed; what comes in for it waits, in order.
+
+    Example:
+
+      adapter sites pause agency --reason "their mail server moves tonight"
+    """
     from adapter.exchange import operations
 
     settings = _with_site(config, name)
@@ -109,6 +122,10 @@ def resume(
 
     For a site that is paused, auth-required (mend its credentials first), disabled (the peer said
     that it is gone for good) or retrying. Dead letters stay: see `adapter deliveries list --open`.
+
+    Example:
+
+      adapter sites resume agency
     """
     from datetime import UTC, datetime
 

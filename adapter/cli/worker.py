@@ -29,6 +29,10 @@ def worker(
     adapter.toml and key file. Each lane (referral and destination) is in the hands of one worker at
     a time; when a worker dies, the others take over what it was doing within ten seconds. `adapter
     serve` delivers too; it alone listens, works on what arrives, and serves pages.
+
+    Example:
+
+      adapter worker --config adapter.toml
     """
     from adapter.cli.logs import chosen_level, configure
 

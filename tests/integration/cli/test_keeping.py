@@ -172,9 +172,11 @@ def test_a_checkpoint_from_elsewhere_shows_that_an_older_store_was_put_back(
 
 def test_the_export_gives_every_event_and_audits_itself(run: Run, tmp_path: Path) -> None:
     out = tmp_path / "events.ndjson"
+    printed = run("audit", "export", "--json", text=True)
+    assert json.loads(printed.splitlines()[0])["resourceType"] == "AuditEvent"
     told = run("audit", "export", "--output", str(out))
     lines = [json.loads(line) for line in out.read_text().splitlines()]
-    assert told["events"] == len(lines) == 11
+    assert told["events"] == len(lines) == 12
     assert {line["resourceType"] for line in lines} == {"AuditEvent"}
     assert lines[-1]["entity"][0]["description"] == "the audit, exported"
     assert run("audit", "verify")["problems"] == []

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -31,14 +33,30 @@ def test_the_table_says_of_each_command_what_its_module_says(name: str) -> None:
     assert all(each.help for each in getattr(command, "commands", {}).values())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_takes_json_unless_its_output_is_documents_anyway(name: str) -> None:
+def leaves(name: str) -> list[tuple[str, Any]]:
+    """Each command below a word of the table, with the words that call it."""
     command = load(name)
-    leaves = list(getattr(command, "commands", {}).values()) or [command]
-    for leaf in leaves:
-        if leaf.name in ("convert", "export"):
-            continue
-        assert any("--json" in option.opts for option in leaf.params), leaf.name
+    below = getattr(command, "commands", {})
+    return [(f"{name} {each}", leaf) for each, leaf in below.items()] or [(name, command)]
+
+
+LEAVES = [leaf for name in COMMANDS for leaf in leaves(name)]
+
+
+@pytest.mark.parametrize(("words", "command"), LEAVES, ids=[words for words, _ in LEAVES])
+def test_every_command_takes_json(words: str, command: Any) -> None:
+    assert any("--json" in option.opts for option in command.params)
+
+
+@pytest.mark.parametrize(("words", "command"), LEAVES, ids=[words for words, _ in LEAVES])
+def test_the_help_of_every_command_has_an_example_that_it_takes(words: str, command: Any) -> None:
+    parts = [" ".join(part.split()) for part in command.help.split("\n\n")]
+    examples = [part for part in parts if part.startswith("adapter ")]
+    assert examples
+    for example in examples:
+        arguments = shlex.split(example.partition(" < ")[0].partition(" | ")[0])[1:]
+        assert " ".join(arguments).startswith(words)
+        command.make_context(command.name, arguments[len(words.split()) :])
 
 
 @pytest.mark.parametrize("name", ["serve", "sites", "inbox", "referrals", "deliveries"])

@@ -27,6 +27,8 @@ from adapter.store.errors import StoreFault
         (SystemFault("peer.x", "m"), 5),
         (DataError("message.x", "m"), 1),
         (ValueError("anything"), 1),
+        (FileNotFoundError(2, "No such file or directory", "no/such/loss.ndjson"), 2),
+        (OSError(28, "No space left on device"), 1),
     ],
 )
 def test_each_error_has_its_documented_exit_code(error: Exception, code: int) -> None:
@@ -38,6 +40,16 @@ def test_an_error_is_told_as_message_fix_and_code(capsys: pytest.CaptureFixture[
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err == "Error: the key is wrong\n  Fix:  Correct it.\n  Code: config.wrong\n"
+
+
+def test_a_file_that_cannot_be_used_is_no_fault_of_the_adapter(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert report(PermissionError(13, "Permission denied", "loss.ndjson")) == 2
+    told = capsys.readouterr().err
+    assert "loss.ndjson cannot be read or written (Permission denied)" in told
+    assert "file.unusable" in told
+    assert "the adapter itself failed" not in told
 
 
 def test_an_error_of_our_own_making_repeats_no_value(capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,6 +59,30 @@ def test_an_input_without_a_message_counts_as_one_that_cannot_be_converted(
         assert json.loads(out)["resourceType"] == "OperationOutcome"
 
 
+def test_with_json_every_output_is_json_whatever_the_format(
+    capsys: pytest.CaptureFixture[str], cases: Path
+) -> None:
+    file = str(cases / "ref-i12-20-segments.hl7")
+    code, out = run(capsys, "convert", "--from", "hl7v2", "--to", "hl7v2", "--json", file)
+    messages = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [each[:9] for each in messages] == ["MSH|^~\\&|"]
+
+    code, out = run(capsys, "mappings", "export", "csv_referral", "--json")
+    files = json.loads(out)
+    assert {each["pack"] for each in files} == {"csv_referral"}
+    assert all(each["content"] for each in files)
+
+
+def test_a_loss_report_that_cannot_be_written_is_wrong_use(
+    capsys: pytest.CaptureFixture[str], cases: Path, tmp_path: Path
+) -> None:
+    file = str(cases / "ref-i12-20-segments.hl7")
+    lost = str(tmp_path / "no" / "such" / "folder.ndjson")
+    code, out = run(capsys, "convert", "--from", "hl7v2", "--to", "fhir", "--loss", lost, file)
+    assert (code, out) == (2, "")
+
+
 def test_the_loss_report_names_input_place_value_and_reason(
     capsys: pytest.CaptureFixture[str], cases: Path, tmp_path: Path
 ) -> None:
