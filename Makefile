@@ -58,7 +58,8 @@ clean: ## remove .venv/, build/ and caches
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 chromium: env
-	@$(PY) scripts/system_package.py chromium "the browser tests" chromium chromium-browser google-chrome
+	@$(PY) scripts/system_package.py chromium "the browser tests" chromium
+	@$(PY) scripts/system_package.py libatomic1 "Playwright, which drives the browser" '/usr/lib/*/libatomic.so.1'
 
 postgresql: env
 	@$(PY) scripts/system_package.py postgresql "the tests of stores and clusters" \

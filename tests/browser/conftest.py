@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-AXE = "4.14.1"
 CHROMIUM_ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -75,31 +73,5 @@ def stage() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def axe() -> str:
-    """The source of axe-core, from npm, kept under build/."""
-    kept = ROOT / "build" / "axe-core" / f"axe-{AXE}.min.js"
-    if not kept.exists():
-        _fetch_axe(kept)
-    return kept.read_text("utf-8")
-
-
-def _fetch_axe(kept: Path) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.fail("The accessibility tests need npm once, to fetch axe-core.", pytrace=False)
-    packed = subprocess.run(
-        [npm, "pack", "--silent", f"axe-core@{AXE}"],
-        cwd=kept.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    archive = kept.parent / f"axe-core-{AXE}.tgz"
-    if packed.returncode or not archive.exists():
-        pytest.fail(f"axe-core {AXE} could not be fetched with npm: {packed.stderr[-300:]}")
-    with tarfile.open(archive) as tar:
-        source = tar.extractfile("package/axe.min.js")
-        assert source is not None
-        kept.write_bytes(source.read())
-    archive.unlink()
+    """The source of axe-core."""
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
