@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop scaffolds faults mutations bench docs pins clean chromium postgresql
+.PHONY: help env demo test check interop scaffolds faults mutations bench screenshots docs pins clean chromium postgresql
 SHELL := /bin/sh
 PY := .venv/bin/python
 # Many short processes start here; without compiled modules each would spend seconds on reading ours.
@@ -10,9 +10,9 @@ help: ## show this list
 	@echo "Social prescribing adapter: from a clinic's EMR to a community program and back."
 	@echo
 	@echo "  Start here:  make demo     three referrals travel the whole loop on this machine"
-	@echo "               make test     every test, in a few minutes"
+	@echo "               make test     every test, in about ten minutes"
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-18s %s\n", $$1, $$2}'
 	@echo
 	@echo "  Options:     make demo ARGS=--serve        keep it running, and look around"
 	@echo "               make test ARGS='-k mapping'   anything that pytest takes"
@@ -32,7 +32,7 @@ check: env ## formatting, lint, types and import direction
 	@echo "== types"   && $(PY) -m mypy
 	@echo "== imports" && .venv/bin/lint-imports
 
-scaffolds: env ## make a plugin with every choice of adapter plugins new, and examine each
+scaffolds: env ## make a plugin with each choice that `adapter plugins new` has, and examine it
 	@$(PY) tests/scaffolds/run.py $(ARGS)
 
 interop: env ## check our messages and resources with other makers' software
@@ -46,6 +46,9 @@ mutations: env ## bend every row of the mapping packs, one at a time; each must 
 
 bench: env ## measure speed against the machine's own limits; writes build/bench.json
 	@$(PY) bench/run_bench.py $(ARGS)
+
+screenshots: env chromium ## take pictures of every page of an agency, EN and FR, into build/screenshots/
+	@$(PY) tests/browser/screenshots.py
 
 docs: env ## write the reference pages that follow from the program
 	@$(PY) scripts/build_reference.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.resources import files
@@ -13,17 +12,6 @@ import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-CHROMIUM_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 for folder in (HERE, ROOT / "plugins" / "link" / "tests"):
     sys.path.insert(0, str(folder))
 
@@ -31,13 +19,14 @@ for folder in (HERE, ROOT / "plugins" / "link" / "tests"):
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A browser for a module's tests; no longer, for Playwright keeps an event loop running."""
+    from debian_chromium import ARGUMENTS, chromium_path
     from playwright.sync_api import sync_playwright
 
-    found = shutil.which("chromium")
+    found = chromium_path()
     if found is None:
         pytest.fail("These tests drive Debian's Chromium: apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=CHROMIUM_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -91,9 +91,10 @@ def _html(paragraphs: list[str], known: Mapping[str, str], language: str, button
     lines = "\n".join(_paragraph(p, known, button) for p in paragraphs)
     return (
         f'<!doctype html>\n<html lang="{language}">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(known['reference'])}</title></head>\n"
         '<body style="font-family:sans-serif;font-size:16px;line-height:1.5;color:#1c2b33;'
-        f'max-width:36em">\n{lines}\n</body>\n</html>\n'
+        f'max-width:36em;overflow-wrap:anywhere">\n{lines}\n</body>\n</html>\n'
     )
 
 
