@@ -2,8 +2,9 @@
 
 Each habit below was met in a real sender: numeric ids and values, `null` and empty values, a lone
 value for an array and the other way round, codes in the wrong case, old or local names of a system,
-`%7C` for the bar of a canonical, a bare UUID as fullUrl, elements that R4 does not have. Nothing is
-guessed: a value that could mean two things is left for the checks to refuse.
+`%7C` for the bar of a canonical, a bare UUID as fullUrl, `&nbsp;` in a narrative, elements that R4
+does not have. Nothing is guessed: a value that could mean two things is left for the checks to
+refuse.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from adapter.fhir.bindings import enforced, members
 from adapter.fhir.definitions import ElementDefinition, is_primitive, place, resource_types
 from adapter.fhir.explain import MOST_DEPTH, label
+from adapter.fhir.narrative import without_names
 from adapter.fhir.outcome import WARNING, Issue
 from adapter.fhir.shape import Shape, shape, sibling
 from adapter.fhir.systems import usual_system
@@ -141,6 +143,8 @@ class _Mending:
             return self.text(element, kind, value, at)
         if type(value) is not str:
             return value
+        if kind == "xhtml":
+            return self.narrative(value, at)
         read = _number_in(kind, value.strip())
         if read is not _NOTHING:
             self.note(at, f"a string was read as {kind}", "string-for-value")
@@ -149,6 +153,12 @@ class _Mending:
             self.note(at, "spaces around the value were left out", "spaces")
             return value.strip()
         return value
+
+    def narrative(self, value: str, at: str) -> str:
+        plain = without_names(value)
+        if plain != value:
+            self.note(at, "named characters of HTML were read as numbers", "html-entity")
+        return plain
 
     def text(self, element: ElementDefinition, kind: str, value: Any, at: str) -> Any:
         if type(value) in (int, float, Decimal):

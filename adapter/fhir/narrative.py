@@ -1,7 +1,8 @@
 """A Narrative's div: is it XHTML that R4 lets through, and nothing that runs.
 
 R4 (https://hl7.org/fhir/R4/narrative.html, txt-1 and txt-2) allows basic formatting, tables, lists,
-links and images, inside one `div` with some content, and no scripts, forms, events or frames.
+links and images, inside one `div` with some content, and no scripts, forms, events or frames. The
+named characters of HTML, such as `&nbsp;`, are not among those of XML and so not allowed.
 """
 
 from __future__ import annotations
@@ -65,29 +66,30 @@ class _Reader:
         self.content = self.content or bool(data.strip())
 
 
-def _character(match: re.Match[str]) -> str:
-    """HTML's named characters are allowed; XML knows only five, so the others become numbers."""
-    name = match.group(1)
-    known = name not in _XML_ENTITIES and name in name2codepoint
-    return f"&#{name2codepoint[name]};" if known else match.group()
+def without_names(div: str) -> str:
+    """Return the text with HTML's named characters (`&nbsp;`) as XML's numbers (`&#160;`)."""
 
+    def number(match: re.Match[str]) -> str:
+        name = match.group(1)
+        known = name not in _XML_ENTITIES and name in name2codepoint
+        return f"&#{name2codepoint[name]};" if known else match.group()
 
-def as_xml(div: str) -> str:
-    """A Narrative.div as it may stand in an XML document, which knows fewer named characters."""
-    return _ENTITY.sub(_character, div) if "&" in div else div
+    return _ENTITY.sub(number, div) if "&" in div else div
 
 
 def narrative_fault(div: str) -> str | None:
     """Say what is wrong with a Narrative.div, or None. Time is linear in its length."""
     if "<!DOCTYPE" in div or "<!ENTITY" in div:
         return "must not declare a document type or entities"
+    if "&" in div and not _XML_ENTITIES.issuperset(_ENTITY.findall(div)):
+        return "must write characters as themselves or as numbers (&#160;), not as HTML's &nbsp;"
     reader = _Reader()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
     try:
-        parser.Parse(as_xml(div), True)
+        parser.Parse(div, True)
     except _FaultError as fault:
         return str(fault)
     except (expat.ExpatError, UnicodeEncodeError):

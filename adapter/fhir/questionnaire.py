@@ -102,7 +102,7 @@ class _Walk:
             if not self.enablement.enabled(question, frames):
                 self.check_disabled(question, here)
             elif question.type == "display":
-                self.check_display(here)
+                self.check_display(question, here)
             elif question.type == "group":
                 self.check_group(question, here, path, frames)
             else:
@@ -159,7 +159,11 @@ class _Walk:
                     f"{question.link_id} is answered although its enableWhen does not enable it",
                 )
 
-    def check_display(self, here: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    def check_display(
+        self, question: Question, here: Sequence[tuple[str, Mapping[str, Any]]]
+    ) -> None:
+        for path, _ in here[1:]:
+            self.error("structure", path, f"{question.link_id} appears twice: it does not repeat")
         for path, item in here:
             for name in ("answer", "item"):
                 if item.get(name):

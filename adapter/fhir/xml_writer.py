@@ -19,7 +19,7 @@ from adapter.fhir.definitions import (
     json_names,
     place,
 )
-from adapter.fhir.narrative import XHTML, as_xml, narrative_fault
+from adapter.fhir.narrative import XHTML, narrative_fault, without_names
 
 FHIR = "http://hl7.org/fhir"
 Json = Mapping[str, Any]
@@ -103,5 +103,5 @@ def _quoted(value: Any) -> str:
 def _div(text: str) -> str:
     """A narrative, which is XML already; as plain words if it is not."""
     if narrative_fault(text) is None:
-        return as_xml(text)
+        return without_names(text)
     return f'<div xmlns="{XHTML}">{escape(_NOT_XML.sub(chr(0xFFFD), text))}</div>'

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.fhir.checks import check
+from adapter.fhir.narrative import XHTML
 from adapter.fhir.reader import Unreadable, read, read_value
 from adapter.fhir.safe_json import loads
 from adapter.fhir.writer import NotConformant, dump, write
@@ -83,6 +84,22 @@ HABITS: list[Habit] = [
         {"meta": {"profile": ["https://example.org/p%7C1.0"]}},
         {"meta": {"profile": ["https://example.org/p|1.0"]}},
         "escaped-bar",
+    ),
+    (
+        "HTML's characters in a narrative",
+        {
+            "text": {
+                "status": "generated",
+                "div": f'<div xmlns="{XHTML}">a&nbsp;b &amp; &eacute;</div>',
+            }
+        },
+        {
+            "text": {
+                "status": "generated",
+                "div": f'<div xmlns="{XHTML}">a&#160;b &amp; &#233;</div>',
+            }
+        },
+        "html-entity",
     ),
     (
         "the old name of a v2 table",
