@@ -18,7 +18,7 @@ from adapter.api.response import FhirResponse
 from adapter.api.write import served
 from adapter.fhir.bundles import post, relink, transaction
 from adapter.fhir.extraction import ExtractionError, extract
-from adapter.fhir.instruments import instrument, instruments
+from adapter.fhir.instruments import by_canonical
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import ERROR, Issue, operation_outcome
 from adapter.fhir.population import populate
@@ -104,11 +104,7 @@ async def _questionnaire(door: Door, canonical: str) -> Json | None:
     rows = await door.read(lambda caller: matches(caller, query, 1))
     if rows:
         return rows[0].content
-    for name in instruments():
-        held = instrument(name)
-        if held.get("url") == url and version in ("", held.get("version")):
-            return dict(held)
-    return None
+    return by_canonical(canonical)
 
 
 async def _extract(door: Door, response: Json, given: Any) -> Response:

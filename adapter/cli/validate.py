@@ -113,13 +113,16 @@ def _known(given: Iterable[Path]) -> Known:
 
     known = Known(shipped())
     for path in given:
-        for file in _files(path):
+        for file in _files(path, frozenset({".json"})):
             try:
                 count = known.add(loads(file.read_bytes()))
             except OSError as error:
                 raise typer.BadParameter(f"--with {file}: {error.strerror}") from None
             except (UnsafeJson, BadProfile) as error:
-                raise typer.BadParameter(f"--with {file}: {error}") from None
+                if path == file:
+                    raise typer.BadParameter(f"--with {file}: {error}") from None
+                say(f"--with {file}: left out: {error}")
+                continue
             if count == 0 and path == file:
                 raise typer.BadParameter(
                     f"--with {file}: it holds no Questionnaire, ValueSet, CodeSystem or profile"
@@ -137,10 +140,10 @@ def _canonical(asked: str, known: Known) -> str:
     return found.url
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path, suffixes: frozenset[str] = _SUFFIXES) -> list[Path]:
     if not path.is_dir():
         return [path]
-    return sorted(one for one in path.rglob("*") if one.suffix in _SUFFIXES and one.is_file())
+    return sorted(one for one in path.rglob("*") if one.suffix in suffixes and one.is_file())
 
 
 def _inputs(names: Iterable[str], format_: str | None) -> Iterator[Input]:
@@ -148,7 +151,10 @@ def _inputs(names: Iterable[str], format_: str | None) -> Iterator[Input]:
         if name == STDIN:
             yield from _split(STDIN, sys.stdin.buffer.read(), format_, lines=True)
             continue
-        for path in _files(Path(name)):
+        found = _files(Path(name))
+        if not found:
+            yield Input(name, b"", f"the folder holds no file {', '.join(sorted(_SUFFIXES))}")
+        for path in found:
             try:
                 data = path.read_bytes()
             except OSError as error:

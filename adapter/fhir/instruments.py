@@ -56,6 +56,20 @@ def instrument(name: str) -> dict[str, Any]:
     return found
 
 
+@cache
+def _canonicals() -> dict[str, tuple[str, str]]:
+    """Return {url: (name, version)} of what is shipped."""
+    held = {name: instrument(name) for name in instruments()}
+    return {form["url"]: (name, form.get("version", "")) for name, form in held.items()}
+
+
+def by_canonical(canonical: str) -> dict[str, Any] | None:
+    """Return the shipped Questionnaire with that canonical (`url` or `url|version`), or None."""
+    url, _, version = canonical.partition("|")
+    name, own = _canonicals().get(url, ("", ""))
+    return instrument(name) if name and version in ("", own) else None
+
+
 def translated(questionnaire: dict[str, Any], lang: str) -> dict[str, Any]:
     """Return a copy of the Questionnaire with every string that has a translation shown in `lang`.
 

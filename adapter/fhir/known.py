@@ -31,6 +31,7 @@ class Known:
         self._below = below
         self._resources: dict[tuple[str, str], Json] = {}
         self._profiles: dict[tuple[str, str], Profile] = {}
+        self._forms: list[Json] = []
         self._codes: dict[str, Mapping[str, frozenset[str]] | None] = {}
         # What others made of these definitions; it goes when a definition comes.
         self.compiled: dict[str, Any] = {}
@@ -43,8 +44,10 @@ class Known:
         if kind == "Bundle":
             entries = [one for one in resource.get("entry") or () if type(one) is dict]
             return sum(self.add(entry.get("resource")) for entry in entries)
+        if kind == "Questionnaire":
+            self._forms.append(resource)
         if kind not in KINDS or type(url) is not str:
-            return 0
+            return int(kind == "Questionnaire")
         if kind == "StructureDefinition":
             profile = parse(resource)
             self._profiles[url, profile.version] = self._profiles[url, ""] = profile
@@ -68,6 +71,15 @@ class Known:
         url, _, version = canonical.partition("|")
         own = self._resources.get((url, version))
         return own or (self._below.resource(canonical) if self._below else None)
+
+    def only_form(self, *, named: bool = True) -> Json | None:
+        """Return the Questionnaire that was given, if it is one alone: what else could be meant?
+
+        Not those of the definitions below; with `named` False only one that has no url.
+        """
+        if len(self._forms) != 1 or (not named and "url" in self._forms[0]):
+            return None
+        return self._forms[0]
 
     def profile(self, canonical: str) -> Profile | None:
         """Return a profile, or None when it is not at hand."""

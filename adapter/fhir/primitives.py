@@ -132,6 +132,8 @@ def reason(kind: str, value: Any) -> str | None:
     wanted = _wanted(kind)
     if type(value) not in wanted:
         given = "null" if value is None else _JSON_NAMES.get(type(value), "a number")
+        if kind in INTEGERS and given == "a number":
+            return "must be a whole number, written without fraction and exponent"
         return f"must be {_JSON_NAMES.get(wanted[0], 'a number')} in JSON, not {given}"
     if kind in INTEGERS:
         least, most = INTEGERS[kind]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from adapter.fhir.checks import check
+from adapter.fhir.instruments import by_canonical
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import WARNING, Issue
 from adapter.fhir.safe_json import USUAL, Limits, UnsafeJson, loads
@@ -42,7 +43,7 @@ def validate_resource(
         within = Known(at_hand)
         within.add_questionnaires(resource)
         for response, at in _responses(resource, str(resource.get("resourceType"))):
-            issues += _answered(response, at, within)
+            issues += _answered(response, at, within, at_hand)
     return issues
 
 
@@ -59,14 +60,16 @@ def _responses(resource: Any, at: str) -> Iterator[tuple[dict[str, Any], str]]:
             yield from _responses(part, f"{at}.{name}[{index}]{inner}")
 
 
-def _answered(response: dict[str, Any], at: str, known: Known) -> list[Issue]:
+def _answered(response: dict[str, Any], at: str, known: Known, given: Known) -> list[Issue]:
     from adapter.fhir.questionnaire import check_response
 
     canonical = response.get("questionnaire")
-    if type(canonical) is not str:
+    if type(canonical) is str:
+        questionnaire = _contained(response, canonical) or known.resource(canonical)
+        questionnaire = questionnaire or given.only_form(named=False) or by_canonical(canonical)
+    elif (questionnaire := given.only_form()) is None:
         text = "names no questionnaire, so its answers were not checked"
         return [Issue(WARNING, "not-found", at, text, "questionnaire-unknown")]
-    questionnaire = _contained(response, canonical) or known.resource(canonical)
     if questionnaire is None or questionnaire.get("resourceType") != "Questionnaire":
         text = "the Questionnaire is not at hand, so the answers were not checked; use --with"
         where = f"{at}.questionnaire"

@@ -142,6 +142,32 @@ def test_wrong_use_is_told_apart_from_wrong_input(
     assert err
 
 
+def test_a_folder_of_definitions_may_hold_other_files_too(run: Run, folder: Path) -> None:
+    given = folder / "definitions"
+    given.mkdir()
+    (given / "notes.json").write_text("{not json")
+    (given / "message.hl7").write_text("MSH|")
+    profile = {
+        "resourceType": "StructureDefinition",
+        "url": "https://example.org/StructureDefinition/owned",
+        "type": "Task",
+        "differential": {"element": [{"path": "Task.owner", "min": 1}]},
+    }
+    (given / "owned.json").write_text(json.dumps(profile))
+    task = folder / "unowned.json"
+    task.write_text(json.dumps({"resourceType": "Task", "status": "draft", "intent": "order"}))
+    code, out, err = run("--json", "--with", given, "--profile", "owned", task)
+    assert code == 1
+    assert json.loads(out)["outcome"]["issue"][0]["expression"] == ["Task.owner"]
+    assert "notes.json: left out" in err
+
+
+def test_a_folder_without_anything_to_check_is_not_valid(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run("--json", tmp_path)
+    assert code == 1
+    assert json.loads(out)["valid"] is False
+
+
 def test_people_get_a_table(run: Run, folder: Path) -> None:
     code, out, err = run(folder / "a.json", folder / "b.json")
     assert code == 1

@@ -10,6 +10,7 @@ import pytest
 
 from adapter.fhir.checks import check, check_base
 from adapter.fhir.constraints import BadProfile, parse
+from adapter.fhir.instruments import instrument
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.validation import validate_bytes, validate_resource
 
@@ -427,6 +428,33 @@ def test_an_answer_is_held_against_its_questionnaire() -> None:
     assert found[0].expression.startswith("QuestionnaireResponse.item[0].answer[0]")
     right = {**ANSWER, "item": [{"linkId": "1", "answer": [{"valueBoolean": True}]}]}
     assert validate_resource(right, known=known) == []
+
+
+def test_an_answer_that_names_no_questionnaire_is_held_against_the_one_given() -> None:
+    unnamed = {name: value for name, value in ANSWER.items() if name != "questionnaire"}
+    known = Known(shipped())
+    known.add(QUESTIONNAIRE)
+    faults = [(i.severity, i.expression) for i in validate_resource(ANSWER, known=known)]
+    assert ("error", "QuestionnaireResponse.item[0].answer[0].value") in faults
+    assert [(i.severity, i.expression) for i in validate_resource(unnamed, known=known)] == faults
+    without_url = {name: value for name, value in QUESTIONNAIRE.items() if name != "url"}
+    bare = Known(shipped())
+    assert bare.add(without_url) == 1
+    assert [(i.severity, i.expression) for i in validate_resource(ANSWER, known=bare)] == faults
+    known.add({**QUESTIONNAIRE, "url": "https://example.org/Questionnaire/two"})
+    assert [i.rule for i in validate_resource(unnamed, known=known)] == ["questionnaire-unknown"]
+
+
+def test_the_shipped_instruments_are_at_hand() -> None:
+    url = instrument("ons4")["url"]
+    answer = {"linkId": "nowhere", "answer": [{"valueInteger": 1}]}
+    response = {"resourceType": "QuestionnaireResponse", "status": "in-progress", "item": [answer]}
+    named = validate_resource({**response, "questionnaire": url})
+    assert ("not-found", "QuestionnaireResponse.item[0].linkId") in [
+        (i.code, i.expression) for i in named
+    ]
+    other = validate_resource({**response, "questionnaire": f"{url}|0.0.0"})
+    assert [i.rule for i in other] == ["questionnaire-unknown"]
 
 
 def test_an_answer_in_a_bundle_finds_the_questionnaire_beside_it() -> None:
