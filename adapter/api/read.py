@@ -72,7 +72,8 @@ def resource(row: ResourceRow) -> dict[str, Any]:
         "versionId": str(row.version),
         "lastUpdated": row.last_updated.isoformat(timespec="milliseconds"),
     }
-    return {**row.content, "meta": meta}
+    head = {"resourceType": row.type, "id": row.id, "meta": meta}
+    return {**head, **row.content, "meta": meta}
 
 
 def unknown(type_name: str) -> Refused:
