@@ -19,7 +19,7 @@ from adapter.api.health import health_routes
 from adapter.api.history import history, type_history
 from adapter.api.key_sets import KeySets
 from adapter.api.message import process_message
-from adapter.api.metadata import capability_statement
+from adapter.api.metadata import metadata_of
 from adapter.api.openapi import openapi
 from adapter.api.operations import operate
 from adapter.api.read import read, vread
@@ -137,6 +137,4 @@ class SiteEndpoints:
 async def metadata(request: Request) -> Response:
     """What this server can do; needs no authorisation (FHIR R4 3.1.0.8)."""
     service: Service = request.app.state.service
-    return FhirResponse(
-        capability_statement(service.base_url(), service.now(), service.config.server.auth)
-    )
+    return FhirResponse(metadata_of(service))

@@ -1,14 +1,13 @@
 """batch and transaction: several interactions in one Bundle (FHIR R4 3.1.0.11).
 
 A transaction is one store transaction: everything or nothing. Its entries are done in the order
-that R4 gives (POST, then PUT, then GET), records before requests before tasks, so that a Task finds
-its focus. A batch does each entry by itself, in the order given.
+that R4 gives (POST, then PUT and PATCH, then GET), records before requests before tasks, so that a
+Task finds its focus. A batch does each entry by itself, in the order given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,47 +19,23 @@ from adapter.api.access import Door, admitted
 from adapter.api.body import check_accept, check_resource, resource_body, version_of_etag
 from adapter.api.caller import Caller
 from adapter.api.faults import Refused, refused
+from adapter.api.history import of_one, of_type
 from adapter.api.links import relative
+from adapter.api.metadata import metadata_of
 from adapter.api.offered import ROOM, TYPES
 from adapter.api.query import Query, matches
 from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
 from adapter.api.search import page
-from adapter.api.writes import Written, create, existing, update
+from adapter.api.steps import METHODS, Step, check_apart, step_of
+from adapter.api.writes import Written, create, existing, patch, update
 from adapter.fhir.bundles import rewrite
 from adapter.fhir.outcome import Issue, operation_outcome
 from adapter.plugin.errors import AdapterError
 from adapter.store.ids import new_id
-from adapter.store.resources import ResourceRow
 
 Json = dict[str, Any]
 MOST = 1000
-METHODS = ("POST", "PUT", "GET")
-
-
-@dataclass(slots=True)
-class Step:
-    """One entry: where it stands, what it asks, and the id that it gets or has."""
-
-    index: int
-    method: str
-    url: str
-    content: Json
-    full_url: str
-    if_none_exist: str | None
-    if_match: str | None
-    identity: str = ""
-    found: ResourceRow | None = None
-
-    @property
-    def address(self) -> str:
-        """Type and id of what it writes."""
-        return f"{self.url.partition('/')[0]}/{self.identity}"
-
-    @property
-    def place(self) -> str:
-        """Where it stands."""
-        return f"Bundle.entry[{self.index}]"
 
 
 async def process(request: Request) -> Response:
@@ -77,9 +52,10 @@ async def process(request: Request) -> Response:
             422, f"a Bundle has at most {MOST} entries", "Bundle.entry", code="too-costly"
         )
     if kind == "transaction":
+        base = f"{door.service.base_url()}/fhir"
         check_resource(bundle)
-        steps = [_step(entry, index) for index, entry in enumerate(entries)]
-        _check_apart(steps)
+        steps = [step_of(entry, index, base) for index, entry in enumerate(entries)]
+        check_apart(steps)
         made = await door.write(lambda caller: transact(caller, steps))
     else:
         _check_shell(bundle)
@@ -99,8 +75,8 @@ def _check_shell(bundle: Json) -> None:
 async def _alone(door: Door, entry: Any, index: int) -> Json:
     """One entry of a batch; what is wrong with it is its own answer."""
     try:
-        step = _step(entry, index)
-        if step.content:
+        step = step_of(entry, index, f"{door.service.base_url()}/fhir")
+        if step.content and step.method != "PATCH":
             check_resource(step.content)
         return await door.write(lambda caller: _single(caller, step))
     except Refused as error:
@@ -139,7 +115,7 @@ def transact(
 
 
 def _order(step: Step) -> tuple[int, int, int]:
-    kind = step.url.partition("/")[0]
+    kind = step.kind
     return METHODS.index(step.method), (ROOM.index(kind) + 1 if kind in ROOM else 0), step.index
 
 
@@ -152,18 +128,23 @@ class _at:  # noqa: N801 - read as a word
     def __enter__(self) -> None:
         return None
 
+    def _at(self, expression: str) -> str:
+        """A place in the resource, or in the request, as a place in the Bundle."""
+        if expression.startswith(self._place):
+            return expression
+        if not expression or expression.startswith("http."):
+            return self._place
+        return f"{self._place}.resource.{expression.partition('.')[2]}".rstrip(".")
+
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Refused):
-            inside = f"{self._place}.resource."
             raise Refused(
                 error.status,
                 [
                     Issue(
                         each.severity,
                         each.code,
-                        self._place
-                        if not each.expression or each.expression.startswith("http.")
-                        else inside + each.expression.partition(".")[2],
+                        self._at(each.expression),
                         each.diagnostics,
                         each.rule,
                     )
@@ -172,58 +153,32 @@ class _at:  # noqa: N801 - read as a word
             ) from None
 
 
-def _step(entry: Any, index: int) -> Step:
-    at = f"Bundle.entry[{index}]"
-    asked = entry.get("request") if isinstance(entry, dict) else None
-    if not isinstance(asked, dict) or not isinstance(asked.get("url"), str):
-        raise refused(400, "an entry needs request.method and request.url", f"{at}.request")
-    method, url = asked.get("method"), asked["url"]
-    if method not in METHODS:
-        raise refused(405, "POST, PUT and GET can be done in a Bundle", f"{at}.request.method")
-    content = entry.get("resource")
-    if method != "GET" and not isinstance(content, dict):
-        raise refused(400, "the entry needs a resource", f"{at}.resource", code="required")
-    for name in ("ifNoneExist", "ifMatch"):
-        if not isinstance(asked.get(name, ""), str):
-            raise refused(400, "a text is needed", f"{at}.request.{name}")
-    full_url = entry.get("fullUrl", "")
-    return Step(
-        index=index,
-        method=method,
-        url=url.lstrip("/"),
-        content=content if isinstance(content, dict) and method != "GET" else {},
-        full_url=full_url if isinstance(full_url, str) else "",
-        if_none_exist=asked.get("ifNoneExist"),
-        if_match=asked.get("ifMatch"),
-    )
-
-
-def _check_apart(steps: list[Step]) -> None:
-    """No resource twice in one transaction (FHIR R4 3.1.0.11.2)."""
-    seen: set[str] = set()
-    for step in steps:
-        if step.method == "PUT":
-            if step.url in seen:
-                raise refused(400, "a resource is written once", f"{step.place}.request.url")
-            seen.add(step.url)
-
-
 def _begin(caller: Caller, step: Step) -> None:
     """Find out which id an entry writes, before anything is written."""
     if step.method == "GET":
         return
-    kind, _, identity = step.url.partition("/")
+    identity = step.url.partition("?")[0].partition("/")[2]
     at = f"{step.place}.request.url"
-    if kind.partition("?")[0] not in TYPES:
+    if step.kind not in TYPES:
         raise refused(404, "there is no such resource type here", at)
-    if step.content.get("resourceType") != kind or "?" in step.url:
+    if step.method == "PATCH":
+        if step.kind != "Task" or not identity or step.query:
+            raise refused(405, "a Task can be patched, by Task/id", at)
+        step.identity = identity
+        return
+    if step.content.get("resourceType") != step.kind or (identity and step.query):
         raise refused(400, "the address is that of the resource: Type, or Type/id", at)
     if step.method == "POST":
-        if identity:
+        if identity or step.query:
             raise refused(400, "POST goes to the type", at)
         if step.if_none_exist is not None:
-            step.found = existing(caller, kind, step.if_none_exist)
+            step.found = existing(caller, step.kind, step.if_none_exist)
         step.identity = step.found.id if step.found else new_id()
+    elif step.query:
+        step.found = existing(caller, step.kind, step.query, at)
+        step.identity = step.found.id if step.found else new_id()
+        if step.found and step.content.get("id", step.identity) != step.identity:
+            raise refused(400, "the search finds another id", f"{step.place}.resource.id")
     else:
         step.identity = identity
         if step.content.get("id") != identity:
@@ -254,14 +209,16 @@ def _resolved(caller: Caller, step: Step, urls: dict[str, str]) -> Json:
 def _perform(caller: Caller, step: Step, coming: frozenset[str], *, rollback: bool) -> Json:
     if step.method == "GET":
         return _read(caller, step)
-    if step.found is not None:
+    version = version_of_etag(step.if_match)
+    if step.method == "PATCH":
+        written = patch(caller, step.identity, step.patch(), version)
+    elif step.method == "PUT" and (step.found is not None or not step.query):
+        content = {**step.content, "id": step.identity}
+        written = update(caller, step.kind, step.identity, content, version=version, coming=coming)
+    elif step.found is not None:
         written = Written(row=step.found)
-    elif step.method == "POST":
-        written = create(caller, step.content, identity=step.identity, coming=coming)
     else:
-        kind = step.content["resourceType"]
-        version = version_of_etag(step.if_match)
-        written = update(caller, kind, step.identity, step.content, version=version, coming=coming)
+        written = create(caller, step.content, identity=step.identity, coming=coming)
     if written.blocked is not None:
         if rollback:
             raise written.blocked
@@ -277,13 +234,23 @@ def _read(caller: Caller, step: Step) -> Json:
     if len(parts) == 1 and kind in TYPES:
         asked = parse_qsl(query, keep_blank_values=True)
         found = page(caller, kind, asked)
-        return {"resource": found, "response": {"status": "200 OK"}}
+        return _answered(found)
+    if path == "metadata":
+        return _answered(metadata_of(caller.service))
+    if parts[1:] == ["_history"] and kind in TYPES:
+        return _answered(of_type(caller, kind, parse_qsl(query, keep_blank_values=True)))
+    if len(parts) == 3 and parts[2] == "_history":
+        return _answered(of_one(caller, kind, parts[1], parse_qsl(query, keep_blank_values=True)))
     version = None
     if len(parts) == 4 and parts[2] == "_history" and parts[3].isdigit() and len(parts[3]) < 10:
         version = int(parts[3])
     elif len(parts) != 2:
-        raise refused(400, "Type, Type/id or Type/id/_history/version", "http.url")
+        raise refused(400, "Type, Type/id, or their _history", "http.url")
     return _success(Written(row=looked_up(caller, kind, parts[1], version)), caller.base)
+
+
+def _answered(found: Json) -> Json:
+    return {"resource": found, "response": {"status": "200 OK"}}
 
 
 def _success(written: Written, base: str) -> Json:

@@ -16,11 +16,12 @@ import structlog
 
 from adapter.api.access import Door
 from adapter.api.body import check_resource
-from adapter.api.bundle import Step, transact
+from adapter.api.bundle import transact
 from adapter.api.caller import Caller
 from adapter.api.faults import Refused, refused
 from adapter.api.links import local
 from adapter.api.offered import TYPES
+from adapter.api.steps import Step
 from adapter.api.writes import Written
 from adapter.exchange.http.registered import registered_client
 from adapter.fhir.bundles import references, rewrite

@@ -16,19 +16,19 @@ from starlette.responses import Response
 
 from adapter.api.access import admitted
 from adapter.api.body import check_accept, check_resource, resource_body
-from adapter.api.bundle import Step, transact
+from adapter.api.bundle import transact
 from adapter.api.caller import SITE, Caller
 from adapter.api.faults import refused
 from adapter.api.offered import ROOM, TYPES
 from adapter.api.query import Query, matches
 from adapter.api.response import FhirResponse
+from adapter.api.steps import Step
 from adapter.fhir.writer import dump
 from adapter.store.ids import new_id
 from adapter.store.resources import ResourceRow
 
 Json = dict[str, Any]
 FIXED = ("focus", "for", "requester", "owner", "intent", "meta")
-DEFINITION = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
 
 
 async def process_message(request: Request) -> Response:

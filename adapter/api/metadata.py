@@ -7,10 +7,10 @@ from typing import Any
 
 from adapter import __version__
 from adapter.api.included import INCLUDES, REVINCLUDES
-from adapter.api.message import DEFINITION
-from adapter.api.offered import INTERACTIONS, OPERATIONS, TYPES
+from adapter.api.offered import INTERACTIONS, OPERATIONS, PROCESS_MESSAGE, TYPES
 from adapter.api.parameters import PARAMETERS
 from adapter.api.terminology import CODE_TABLES
+from adapter.exchange.service import Service
 from adapter.exchange.subscription_terms import BACKPORT, TOPICS
 
 DEFINED = "http://hl7.org/fhir/SearchParameter/"
@@ -25,6 +25,11 @@ SMART = {
     ]
 }
 TOPIC = f"{BACKPORT}/capabilitystatement-subscriptiontopic-canonical"
+
+
+def metadata_of(service: Service) -> dict[str, Any]:
+    """The statement of a running service."""
+    return capability_statement(service.base_url(), service.now(), service.config.server.auth)
 
 
 def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def capability_statement(base_url: str, now: datetime, auth: str) -> dict[str, A
                 "security": _security(base_url, auth),
                 "resource": [*(_resource(name) for name in TYPES), CODE_TABLES],
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
-                "operation": [{"name": "process-message", "definition": DEFINITION}],
+                "operation": [{"name": "process-message", "definition": PROCESS_MESSAGE}],
             }
         ],
     }

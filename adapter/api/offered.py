@@ -67,3 +67,4 @@ OPERATIONS: Mapping[str, Mapping[str, str]] = {
     for name in TYPES
 }
 """Operations by type: name and definition."""
+PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"

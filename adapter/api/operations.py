@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +25,7 @@ from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import ERROR, Issue, operation_outcome
 from adapter.fhir.population import populate
 from adapter.fhir.validation import validate_resource
+from adapter.fhir.writer import dump
 
 LEAST = {"validate": "resource", "extract": "questionnaire-response", "populate": "questionnaire"}
 
@@ -119,7 +122,7 @@ async def _extract(door: Door, response: Json, given: Any) -> Response:
     check_resource(as_resource(held, "Questionnaire"))
     now = door.service.now().isoformat(timespec="milliseconds")
     try:
-        made = extract(response, held, recorded=now)
+        made = extract(response, held, recorded=now, **_nameless(response))
     except (ExtractionError, ValueError) as error:
         raise refused(422, str(error), "QuestionnaireResponse", code="business-rule") from None
     urls = {f"{each['resourceType']}/{each['id']}": f"urn:uuid:{each['id']}" for each in made}
@@ -128,6 +131,16 @@ async def _extract(door: Door, response: Json, given: Any) -> Response:
     if not entries:
         bundle.pop("entry")
     return FhirResponse(bundle)
+
+
+def _nameless(response: Json) -> Json:
+    """Who a response without id and identifier is: its content, so that twice gives the same."""
+    if response.get("id") or response.get("identifier"):
+        return {}
+    own = str(uuid5(NAMESPACE_OID, hashlib.sha256(dump(response)).hexdigest()))
+    named = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{own}"}
+    source = {"type": "QuestionnaireResponse", "identifier": named}
+    return {"identity": own, "source": source}
 
 
 async def _populate(door: Door, questionnaire: Json, given: Json) -> Response:

@@ -71,20 +71,22 @@ def create(
     return _written(caller, made, created=True)
 
 
-def existing(caller: Caller, kind: str, query: str) -> ResourceRow | None:
+def existing(
+    caller: Caller, kind: str, query: str, at: str = "http.if-none-exist"
+) -> ResourceRow | None:
     """The one resource that a condition finds; 412 if there are several (FHIR R4 3.1.0.8.2).
 
     Whoever asks the same at the same time waits here, so that only one of them creates.
     """
     asked = parse_qsl(query.partition("?")[2] if "?" in query else query, keep_blank_values=True)
     if not asked:
-        raise refused(400, "If-None-Exist needs a search.", "http.if-none-exist")
+        raise refused(400, "the condition is a search", at)
     lock = f"if-none-exist|{caller.party}|{kind}|{sorted(asked)}"
     caller.tx.state.put(SITE, lock, b"", organization=caller.service.organization)
     found = matches(caller, Query.of(kind, asked, base=caller.base), 2)
     if len(found) > 1:
         text = "the condition finds several; make it more precise"
-        raise refused(412, text, "http.if-none-exist", code="multiple-matches")
+        raise refused(412, text, at, code="multiple-matches")
     return found[0] if found else None
 
 
@@ -116,7 +118,7 @@ def update_where(caller: Caller, query: str, resource: Json, version: int | None
     kind = resource["resourceType"]
     if not query:
         raise refused(400, "say which one: Type/id, or a search", "http.url")
-    found = existing(caller, kind, query)
+    found = existing(caller, kind, query, "http.url")
     if found is None:
         return create(caller, resource)
     if resource.get("id", found.id) != found.id:

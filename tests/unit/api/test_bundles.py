@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from tests.unit.api import people
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
+Bundle: Json = {"resourceType": "Bundle"}
 PERSON, ASKED, TASK = (f"urn:uuid:00000000-0000-4000-8000-00000000000{n}" for n in range(3))
 
 
@@ -105,3 +107,70 @@ async def test_a_stale_if_match_inside_a_bundle_is_412(api: httpx.AsyncClient) -
     entry = put(person | {"gender": "male"}, if_match="1")
     bundle = (await api.post("/", json=batch([entry]))).json()
     assert bundle["entry"][0]["response"]["status"].startswith("412")
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_search_can_name_what_an_entry_updates(api: httpx.AsyncClient, kind: str) -> None:
+    number = f"P-{kind}"
+    place = f"Patient?identifier=urn:oid:2.999.1|{number}"
+
+    async def updated(**more: Any) -> Json:
+        body = people.patient(number) | more
+        entry = {"resource": body, "request": {"method": "PUT", "url": place}}
+        answer = await api.post("/", json=Bundle | {"type": kind, "entry": [entry]})
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()["entry"][0]
+        return found
+
+    first, again = await updated(), await updated(gender="female")
+    assert [each["response"]["status"][:3] for each in (first, again)] == ["201", "200"]
+    assert first["resource"]["id"] == again["resource"]["id"]
+    assert again["resource"]["gender"] == "female"
+    await api.post("/Patient", json=people.patient(number))
+    entry = {"resource": people.patient(number), "request": {"method": "PUT", "url": place}}
+    several = await api.post("/", json=Bundle | {"type": "transaction", "entry": [entry]})
+    assert several.status_code == 412
+    assert several.json()["issue"][0]["expression"] == ["Bundle.entry[0].request.url"]
+
+
+async def test_a_task_is_patched_in_a_bundle_by_either_kind_of_patch(
+    api: httpx.AsyncClient,
+) -> None:
+    _, _, task = await people.referral(api, "T6")
+    steps = b'[{"op": "replace", "path": "/status", "value": "in-progress"}]'
+    data = base64.b64encode(steps).decode()
+    part = [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": "Task.status"},
+        {"name": "value", "valueCode": "accepted"},
+    ]
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": part}]}
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json", "data": data}
+    asked = {"method": "PATCH", "url": f"Task/{task['id']}"}
+    for body, status in ((parameters, "accepted"), (binary, "in-progress")):
+        entry = {"resource": body, "request": asked}
+        answer = await api.post("/", json=Bundle | {"type": "transaction", "entry": [entry]})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["entry"][0]["resource"]["status"] == status
+    wrong = [
+        {"resource": parameters, "request": asked},  # accepted is not allowed from in-progress
+        {"resource": people.patient(), "request": asked},
+        {"resource": binary | {"data": "###"}, "request": asked},
+        {"resource": binary, "request": asked | {"url": "Patient/1"}},
+    ]
+    answer = await api.post("/", json=Bundle | {"type": "batch", "entry": wrong})
+    statuses = [each["response"]["status"][:3] for each in answer.json()["entry"]]
+    assert statuses == ["409", "400", "400", "405"]
+
+
+async def test_a_bundle_reads_histories_and_the_statement_and_whole_addresses(
+    api: httpx.AsyncClient,
+) -> None:
+    _, _, task = await people.referral(api, "T7")
+    own = f"Task/{task['id']}"
+    urls = (f"{own}/_history", "Task/_history?_count=1", "metadata", f"{api.base_url}{own}")
+    entries = [{"request": {"method": "GET", "url": str(each)}} for each in urls]
+    answer = (await api.post("/", json=Bundle | {"type": "batch", "entry": entries})).json()
+    assert [each["response"]["status"] for each in answer["entry"]] == ["200 OK"] * 4
+    kinds = [each["resource"]["resourceType"] for each in answer["entry"]]
+    assert kinds == ["Bundle", "Bundle", "CapabilityStatement", "Task"]

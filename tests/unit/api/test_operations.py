@@ -93,3 +93,25 @@ async def test_extract_gives_the_observations_of_a_shipped_questionnaire(
     bundle = answer.json()
     assert check(bundle) == []
     assert bundle["type"] == "transaction"
+
+
+async def test_a_response_without_a_name_of_its_own_is_extracted_the_same_each_time(
+    api: httpx.AsyncClient,
+) -> None:
+    form = instrument("hunger-vital-sign")
+    item = next(each for each in form["item"] if each.get("answerOption"))
+    answer = {"valueCoding": item["answerOption"][0]["valueCoding"]}
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": form["url"],
+        "status": "completed",
+        "item": [{"linkId": item["linkId"], "answer": [answer]}],
+    }
+    made = [(await api.post("/QuestionnaireResponse/$extract", json=response)) for _ in range(2)]
+    assert [each.status_code for each in made] == [200, 200]
+    first, again = ([each["fullUrl"] for each in one.json()["entry"]] for one in made)
+    assert first == again
+    source = made[0].json()["entry"][0]["resource"]["derivedFrom"][0]
+    assert source["identifier"]["value"].startswith("urn:uuid:")
+    posted = await api.post("/", json=made[0].json())
+    assert posted.status_code == 200, posted.text
