@@ -23,7 +23,9 @@ from adapter.fhir.population import populate
 from adapter.mapping.convert import convert_tree
 from adapter.mapping.export import concept_maps
 from adapter.mapping.packs import Packs
+from adapter.mapping.run import Map
 from adapter.plugin.errors import DataError
+from adapter.plugin.formats import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKS = ROOT / "mappings" / "adapter_mappings"
@@ -109,10 +111,18 @@ def _in_dialect(packs: Packs, pack: str, file: Path, dialect: str | None) -> Ite
         tree = reader.parse(message)
         if reader.name == "fhir" and tree["resourceType"] != "Bundle":
             continue  # it comes back as it came, whatever it claims
-        made = convert_tree(
-            tree, packs=packs, source=reader.name, target="fhir", target_dialect=dialect
-        )
+        source, named = reader.name, _named(packs, pack, file)
+        if named is not None and source != "referral":
+            source, tree = "referral", named.to_right(tree, Settings()).document
+        made = convert_tree(tree, packs=packs, source=source, target="fhir", target_dialect=dialect)
         yield f"{name} {number}", orjson.loads(packs.formats["fhir"].dump(made))
+
+
+def _named(packs: Packs, pack: str, file: Path) -> Map | None:
+    """The map of a case ``map@anything``, whose message does not say by itself which one it is."""
+    name, at, _ = file.name.partition("@")
+    fitting = (m for m in packs.maps if at and (m.pack, m.name) == (pack, name))
+    return next(fitting, None)
 
 
 @cache
