@@ -21,7 +21,7 @@ SITE = "https://social-prescribing-adapter.example/site/"
 _SAFE = ":/|.-_~"
 _UNSAFE = re.compile(r"[^A-Za-z0-9:/|._~-]")
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 Resource = dict[str, Any]
 
@@ -82,7 +82,7 @@ class Graph:
             return types
         types["Bundle"] = [tree]
         self.places[id(tree)] = ()
-        for number, entry in enumerate(tree.get("entry", ())):
+        for entry in tree.get("entry", ()):
             resource = entry.get("resource")
             if resource is None:
                 continue
@@ -94,9 +94,13 @@ class Graph:
             if "fullUrl" in entry:
                 refs[entry["fullUrl"]] = resource
             if "id" in resource:
-                refs.setdefault(f"{kind}/{resource['id']}", resource)
-            if trace:
-                self.places[id(resource)] = ("entry", number, "resource")
+                relative = f"{kind}/{resource['id']}"
+                if relative not in refs:
+                    refs[relative] = resource
+        if trace:
+            for number, entry in enumerate(tree.get("entry", ())):
+                if entry.get("resource") is not None:
+                    self.places[id(entry["resource"])] = ("entry", number, "resource")
         return types
 
     # -- writing ------------------------------------------------------------------------------
@@ -123,12 +127,11 @@ class Graph:
         else:
             url = "urn:uuid:" + self._uuid(f"{self.anchor}|{kind}|{len(entries)}")
             request = {"method": "POST", "url": kind}
-        seen = self.seen
-        if url in seen:
-            if seen[url] == resource:
+        if url in self.seen:
+            if self.seen[url] == resource:
                 return {"reference": url}
             url = "urn:uuid:" + self._uuid(f"{url}|{len(entries)}")
-        seen[url] = resource
+        self.seen[url] = resource
         entries.append({"fullUrl": url, "resource": resource, "request": request})
         return {"reference": url}
 

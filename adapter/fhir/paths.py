@@ -8,7 +8,7 @@ from typing import Any
 
 from adapter.fhir.codecs import words
 from adapter.plugin.formats import Access, Element, Frame, Match, Node, PathError, Step
-from adapter.plugin.json_paths import JsonNotation, matching, parse_match, selected, uses_of
+from adapter.plugin.json_paths import JsonNotation, parse_match, selected, uses_of
 
 _RESOURCES = ("resource", "deref", "refs")
 
@@ -92,19 +92,19 @@ class FhirNotation(JsonNotation):
                 return Access((line,), out, (f"{out} = {out}[0]",), where)
             loop = (
                 f"for {out} in {up}.get({step.key!r}, ()):",
-                f"    if {matching(out, step.match)}: break",
+                f"    if {self.matching(out, step.match)}: break",
                 f"else: {out} = None",
             )
             return Access(loop, f"{out} is not None", (), where)
         if step.kind == "deref":
             line = f"{out} = refs.get({up}.get('reference'))"
-            guard = f"{out} is not None and {_fits(out, step)}"
+            guard = f"{out} is not None and {self._fits(out, step)}"
             return Access((line,), guard, (), where, ((f"{up}_w + ('reference',)", "None"),))
         if step.kind == "refs":
             walk = (
                 f"for {out}_r in {up}:",
                 f"    {out} = refs.get({out}_r.get('reference'))",
-                f"    if {out} is not None and {_fits(out, step)}: break",
+                f"    if {out} is not None and {self._fits(out, step)}: break",
                 f"else: {out} = None",
             )
             used = f"{up}_w + (find({up}, {out}_r), 'reference')"
@@ -118,17 +118,22 @@ class FhirNotation(JsonNotation):
         if step.kind == "resource":
             inside: tuple[str, ...] = ()
             if step.match:
-                inside = (f"if not ({matching(out, step.match)}): continue",)
+                inside = (f"if not ({self.matching(out, step.match)}): continue",)
             return Access((), f"for {out} in {parent.var}.get({step.key!r}, ()):", inside, where)
         if step.kind == "refs":
             inside = (
                 f"{out} = refs.get({out}_r.get('reference'))",
-                f"if {out} is None or not ({_fits(out, step)}): continue",
+                f"if {out} is None or not ({self._fits(out, step)}): continue",
             )
             used = f"{parent.var}_w + (find({parent.var}, {out}_r), 'reference')"
             uses = ((used, "None"), *uses_of(out, step.match))
             return Access((), f"for {out}_r in {parent.var}:", inside, where, uses)
         return super().loop(step, parent, out, trace)
+
+    def _fits(self, out: str, step: Step) -> str:
+        """True for a resource of the step's type that satisfies its selector, as an expression."""
+        found = f"{out}['resourceType'] == {step.key!r}"
+        return f"{found} and {self.matching(out, step.match)}" if step.match else found
 
     # -- writing ------------------------------------------------------------------------------
 
@@ -161,10 +166,17 @@ class FhirNotation(JsonNotation):
             return f"len({node.var}) > 1"
         return node.var
 
-    def attach(self, node: Node, trace: bool) -> Sequence[str]:
+    def around(self, node: Node, value: str) -> str | None:
+        """See `Notation.around`: a resource is an entry of its own."""
+        (inner,) = node.children.values()
+        if "resource" in (node.shape, inner.shape):
+            return None
+        return super().around(node, value)
+
+    def attach(self, node: Node, trace: bool, within: Sequence[Node] = ()) -> Sequence[str]:
         """See `Notation.attach`."""
         if node.shape != "resource":
-            return super().attach(node, trace)
+            return super().attach(node, trace, within)
         if node.step.key == "Bundle":
             return (f"env.head = {node.var}",)
         assert node.parent is not None
@@ -234,12 +246,6 @@ class FhirNotation(JsonNotation):
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
         return {**super().runtime(), "words": words}
-
-
-def _fits(out: str, step: Step) -> str:
-    """The expression that is true for a resource of the step's type that satisfies its selector."""
-    found = f"{out}['resourceType'] == {step.key!r}"
-    return f"{found} and {matching(out, step.match)}" if step.match else found
 
 
 def _parent(node: Node) -> str:

@@ -9,9 +9,10 @@ says exactly what was written, and Decimal where it would not (`1.10`, `0.123456
 that `adapter.fhir.writer` writes back what came. FHIR asks for that: a decimal's precision means
 something (https://hl7.org/fhir/R4/json.html#decimal).
 
-Cost for a usual message: orjson's, one walk over the containers, a few byte counts. Only a document
-with fractions, or one where a cheap count cannot rule a duplicate name out, is read a second time
-with the standard library's parser, which sees every name and every digit.
+Cost for a usual message: orjson's, to read it and to write it again (`adapter.fhir.written_again`).
+One that does not come out as it came in is walked once; only a document with fractions that need
+it, or one where a cheap count cannot rule a duplicate name out, is read a second time with the
+standard library's parser, which sees every name and every digit.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any, NoReturn
 import orjson
 
 from adapter.fhir.outcome import FATAL, Issue, operation_outcome
+from adapter.fhir.written_again import written_again
 
 BOM = b"\xef\xbb\xbf"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -81,6 +83,8 @@ def loads(data: bytes, limits: Limits = USUAL) -> Any:
         raise UnsafeJson("too-many", f"more than {limits.containers} arrays and objects")
     value = _parse(data)
     large = len(data) > min(limits.items, limits.string)
+    if not large and written_again(value, data, limits.depth):
+        return value
     names, fractions = _measure(value, limits, large=large)
     if fractions or _may_hide_duplicates(data, names):
         return _read_exactly(data, limits)

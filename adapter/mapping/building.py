@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from adapter.mapping.bound import BoundBlock, BoundRow, Path
+from functools import cached_property
+
+from adapter.mapping.bound import BoundBlock, BoundRow, Path, Steps
 from adapter.mapping.guards import ROOT, Guards, Scope, test
 from adapter.mapping.table import Const, Fault, Same, TableError
 from adapter.plugin.formats import Node
@@ -42,13 +44,17 @@ class Building(Guards):
         for position, step in enumerate(path.rel, start + 1):
             node = node.child(step)
             self.known.setdefault(path.full[:position], node)
+            if path.full[:position] in self.elsewhere:
+                self.pinned.add(id(node))
             self.writers.setdefault(id(node), self.current)
         return node
 
     def declare(self, scope: Scope, node: Node) -> None:
         """Begin the variables of a node and of all below it."""
         self.target.shape(node)
-        if node.step is not ROOT and (
+        if self.wraps(scope, node):
+            self.wrappers[id(node)] = next(iter(node.children.values()))
+        elif node.step is not ROOT and (
             node.children or node is scope.node or self.target.closes(node.step)
         ):
             node.var = self.fresh("n")
@@ -57,6 +63,38 @@ class Building(Guards):
         for child in node.children.values():
             if not child.item:
                 self.declare(scope, child)
+
+    def wraps(self, scope: Scope, node: Node) -> bool:
+        """Whether a node only stands around another one: it needs no variable of its own.
+
+        Most places of FHIR are such: a list of one object of one list. A traced run keeps them all,
+        to say where each value stands.
+        """
+        if self.trace or node.step is ROOT or node is scope.node or len(node.children) != 1:
+            return False
+        (inner,) = node.children.values()
+        if not inner.children or inner.item or id(node) in self.pinned:
+            return False
+        self.target.shape(inner)
+        return self.target.around(node, "") is not None
+
+    @cached_property
+    def elsewhere(self) -> frozenset[Steps]:
+        """Places that the table names from elsewhere: what `{same: path}` and `inherits` mean."""
+        found: set[Steps] = set()
+        waiting: list[BoundRow | BoundBlock] = list(self.bound.rows)
+        while waiting:
+            entry = waiting.pop()
+            if isinstance(entry, BoundRow):
+                ends = (entry.left, entry.right)
+                found |= {
+                    self.target.parse(e.text.lstrip("/"), ()) for e in ends if type(e) is Same
+                }
+                continue
+            waiting += entry.rows
+            if entry.inherits is not None and not self.to_right:
+                found |= {entry.inherits.full, entry.inherits.full[:-1], entry.left.full[:-2]}
+        return frozenset(found)
 
     def close(self, scope: Scope, node: Node) -> None:
         """Attach everything below a node, then write its constants, when anything was written."""
@@ -83,15 +121,21 @@ class Building(Guards):
 
     def dynamic(self, scope: Scope, node: Node) -> list[Node]:
         """Every node of a block that rows may fill."""
-        found = [node]
+        found = [] if id(node) in self.wrappers else [node]
         for child in node.children.values():
             if child.children and not child.item and id(child) not in scope.closed:
                 found.extend(self.dynamic(scope, child))
         return found
 
     def attach(self, node: Node) -> None:
-        """Hand a filled node to its parent."""
-        lines = list(self.target.attach(node, self.trace)) if node.shape != "value" else []
+        """Hand a filled node to its parent, with the nodes that only stand around it."""
+        if id(node.parent) in self.wrappers or node.shape == "value":
+            return
+        within: list[Node] = []
+        while id(node) in self.wrappers:
+            within.append(node)
+            node = self.wrappers[id(node)]
+        lines = list(self.target.attach(node, self.trace, within))
         if not lines:
             return
         if self.trace:

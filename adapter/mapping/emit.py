@@ -107,7 +107,8 @@ class Emitter(Building):
             sure = False
         var = frame.var
         if not sure or self.trace or row.source.fallback:
-            var = self.fresh("v")
+            var = self.borrow("v")
+            self.give_back(var)  # no other value is carried before this one is
             lines.append(f"{var} = {value}")
             value = var
         done = [self.target.assign(node, value)]
@@ -225,7 +226,7 @@ class Emitter(Building):
         steps = self.with_when(scope, block, source)
         parent = self.open(scope, steps[:-1], rooted=source.rooted)
         item = self.node(scope, target)
-        out = self.fresh("i")
+        out = self.borrow("i")
         access = self.source.loop(steps[-1], parent, out, self.trace)
         self.put(*access.setup, access.guard)
         self.indent += 1
@@ -242,6 +243,7 @@ class Emitter(Building):
         self.body(inner, block.rows)
         self.block_prefix = saved
         self.leave()
+        self.give_back(out)
 
 
 def _with_prefix(

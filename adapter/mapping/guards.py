@@ -44,6 +44,9 @@ class Guards:
         self.conditions: dict[str, Condition] = {}
         self.writers: dict[int, int] = {}
         self.alive: list[Node] = []  # so that no id() is used twice
+        self.idle: dict[str, list[str]] = {}
+        self.wrappers: dict[int, Node] = {}  # the only child of a node that has no variable
+        self.pinned: set[int] = set()
 
     block_prefix: Steps = ()
 
@@ -63,6 +66,19 @@ class Guards:
         """A variable that no other line uses."""
         self.counter += 1
         return f"{letter}{self.counter}"
+
+    def borrow(self, letter: str) -> str:
+        """A variable that no open guard uses, until it is given back.
+
+        A function of a thousand variables is slow: Python reaches the first 256 in one step, and
+        makes room for all of them at each call.
+        """
+        idle = self.idle.get(letter)
+        return idle.pop() if idle else self.fresh(letter)
+
+    def give_back(self, name: str) -> None:
+        """What follows may use this variable for something else."""
+        self.idle.setdefault(name[0], []).append(name)
 
     def active(self, entry: BoundRow | BoundBlock) -> bool:
         """Whether an entry runs in this direction."""
@@ -104,9 +120,11 @@ class Guards:
     def pop_to(self, scope: Scope, depth: int) -> None:
         """Close guards until this many stand."""
         while len(scope.stack) > depth:
-            _, _, indented = scope.stack.pop()
+            step, frame, indented = scope.stack.pop()
             if indented:
                 self.leave()
+            if not step.kind.startswith("/"):  # the others stand for a variable of someone else
+                self.give_back(frame.var)
 
     def push(self, scope: Scope, step: Step) -> None:
         """Open the guard of one step."""
@@ -129,7 +147,7 @@ class Guards:
             scope.stack.append((step, Frame(parent.var), True))
             self.indent += 1
             return
-        out = self.fresh("x")
+        out = self.borrow("x")
         access = self.source.read(step, parent, out, self.trace)
         self.put(*access.setup)
         if access.guard:

@@ -79,6 +79,7 @@ class Map:
         self.dialect = bound.table.dialect
         self.left_format = bound.left_format
         self.right_format = bound.right_format
+        self._kind = bound.table.left_kinds[0] if bound.table.left_kinds else ""
 
     def __repr__(self) -> str:
         return f"<Map {self.pack}/{self.name}>"
@@ -134,8 +135,7 @@ class Map:
         """
         if envelope:
             document = {**document, "envelope": {**document.get("envelope", {}), **envelope}}
-        kind = kind or (self.table.left_kinds[0] if self.table.left_kinds else "")
-        env = self.left_format.writing(document, settings, kind)
+        env = self.left_format.writing(document, settings, kind or self._kind)
         tree = self.run(self._left, self.left_source, document, env)
         return Mapped(tree, self.reports(env), self, document, settings, False)
 

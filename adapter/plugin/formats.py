@@ -268,8 +268,18 @@ class Notation(Protocol):
     def spot(self, node: Node) -> str:
         """Container and key of the last `assign` at a node, as source: ``n1, 'family'``."""
 
-    def attach(self, node: Node, trace: bool) -> Sequence[str]:
-        """The statements that hand a filled node to its parent."""
+    def around(self, node: Node, value: str) -> str | None:
+        """The expression of a node that holds `value` at its only child and nothing else.
+
+        None if such a node has to be built in a variable.
+        """
+
+    def attach(self, node: Node, trace: bool, within: Sequence[Node] = ()) -> Sequence[str]:
+        """The statements that hand a filled node to its parent.
+
+        `within` are the nodes, outermost first, that only stand around it: they go to the parent
+        of the outermost in one expression.
+        """
 
     def stated(self, node: Node) -> Sequence[str]:
         """Spots that `attach` writes of itself: selectors' values, references, types."""

@@ -7,7 +7,8 @@ A format whose trees are dictionaries and lists takes `JsonNotation` as it is, o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from adapter.plugin.formats import (
@@ -74,6 +75,9 @@ def json_text(value: Any) -> str:
 class JsonNotation:
     """Paths of one JSON tree, read and written."""
 
+    def __init__(self) -> None:
+        self.asked: set[tuple[str | int, ...]] = set()  # what selectors look at, deep down
+
     def parse(
         self, text: str, at: tuple[Step, ...] = (), *, each: bool = False
     ) -> tuple[Step, ...]:
@@ -137,7 +141,7 @@ class JsonNotation:
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
-        return {"find": find}
+        return {"find": find, **{_name_of(path): _finder(path) for path in self.asked}}
 
     def begin_read(self, trace: bool) -> Sequence[str]:
         """The tree is the root."""
@@ -148,30 +152,59 @@ class JsonNotation:
         up = parent.var
         where = f"({up}_w + ({step.key!r},))"
         if step.kind == "key":
-            return Access((f"{out} = {up}.get({step.key!r})",), f"{out} is not None", (), where)
+            return self._read_key(step, parent, out, where)
         if step.kind == "index":
             line = f"{out} = {up}[{step.key}] if len({up}) > {step.key} else None"
             return Access((line,), f"{out} is not None", (), where)
         if step.kind == "match":
             lines = (
                 f"for {out} in {up}:",
-                f"    if {matching(out, step.match)}: break",
+                f"    if {self.matching(out, step.match)}: break",
                 f"else: {out} = None",
             )
             where = f"({up}_w + (find({up}, {out}),))"
             return Access(lines, f"{out} is not None", (), where, uses_of(out, step.match))
         raise AssertionError(step)
 
+    def _read_key(self, step: Step, parent: Frame, out: str, where: str) -> Access:
+        """The value of a name, if there is one and it is not null.
+
+        The first name that is asked of a value is asked with `get`, which only an object has: any
+        other value is refused. The names after it are most often absent, and `in` says so in half
+        the time.
+        """
+        up = parent.var
+        if "object" not in parent.memo:
+            parent.memo["object"] = up
+            return Access((f"{out} = {up}.get({step.key!r})",), f"{out} is not None", (), where)
+        guard = f"{step.key!r} in {up} and ({out} := {up}[{step.key!r}]) is not None"
+        return Access((), guard, (), where)
+
     def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
         """See `Notation.loop`."""
         inside: tuple[str, ...] = ()
         if step.match:
-            inside = (f"if not ({matching(out, step.match)}): continue",)
+            inside = (f"if not ({self.matching(out, step.match)}): continue",)
         if trace:
             header = f"for {out}_i, {out} in enumerate({parent.var}):"
             where = f"({parent.var}_w + ({out}_i,))"
             return Access((), header, inside, where, uses_of(out, step.match))
         return Access((), f"for {out} in {parent.var}:", inside)
+
+    def matching(self, var: str, matches: Sequence[Match]) -> str:
+        """The expression that is true when the object in `var` satisfies all conditions."""
+        asked = [self._matching(var, match) for match in matches if not match.written_only]
+        return " and ".join(asked) or "True"
+
+    def _matching(self, var: str, match: Match) -> str:
+        if len(match.path) == 1:
+            value = f"{var}.get({match.path[0]!r})"
+        else:
+            self.asked.add(match.path)
+            value = f"{_name_of(match.path)}({var})"
+        if len(match.values) == 1:
+            return f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}"
+        return f"{value} {'not in' if match.negated else 'in'} {match.values!r}"
 
     def begin_write(self, trace: bool) -> Sequence[str]:
         """The root is one object."""
@@ -218,9 +251,23 @@ class JsonNotation:
         key = repr(node.step.key) if node.step.kind == "key" else f"len({up}) - 1"
         return f"{up}, {key}"
 
-    def attach(self, node: Node, trace: bool) -> Sequence[str]:
+    def around(self, node: Node, value: str) -> str | None:
+        """See `Notation.around`."""
+        (inner,) = node.children
+        if node.shape == "list":
+            return f"[{value}]"
+        wanted = _wanted(node)
+        if inner.key in wanted:
+            return None
+        rest = "".join(f", {key!r}: {_closed(each)!r}" for key, each in wanted.items())
+        return f"{{{inner.key!r}: {value}{rest}}}"
+
+    def attach(self, node: Node, trace: bool, within: Sequence[Node] = ()) -> Sequence[str]:
         """See `Notation.attach`."""
-        lines = [*selected(node), self.assign(node, node.var)]
+        value: str | None = node.var
+        for outer in reversed(within):
+            value = self.around(outer, value or "")
+        lines = [*selected(node), self.assign(within[0] if within else node, value or "")]
         if trace:
             lines.append(f"L({node.var}, {self.spot(node)})")
         return lines
@@ -266,14 +313,19 @@ def _up(node: Node) -> str:
 
 def selected(node: Node) -> list[str]:
     """Writing through a selector writes its value, unless a row has written that place."""
+    return [
+        f"if {key!r} not in {node.var}: {node.var}[{key!r}] = {_closed(value)!r}"
+        for key, value in _wanted(node).items()
+    ]
+
+
+def _wanted(node: Node) -> dict[str | int, Any]:
+    """What the selector of a node says of it."""
     wanted: dict[str | int, Any] = {}
     for match in node.step.match:
         if not match.negated:
             _merge(wanted, match.path, match.values[0])
-    return [
-        f"if {key!r} not in {node.var}: {node.var}[{key!r}] = {_closed(value)!r}"
-        for key, value in wanted.items()
-    ]
+    return wanted
 
 
 def uses_of(out: str, matches: Sequence[Match]) -> tuple[tuple[str, str], ...]:
@@ -300,20 +352,24 @@ def _closed(value: Any) -> Any:
     return {key: _closed(part) for key, part in value.items()}
 
 
-def matching(var: str, matches: Sequence[Match]) -> str:
-    """The expression that is true when the object in `var` satisfies all conditions."""
-    asked = [_matching(var, match) for match in matches if not match.written_only]
-    return " and ".join(asked) or "True"
+def _name_of(path: Sequence[str | int]) -> str:
+    """The name, in emitted source, of the function that finds what is at a path."""
+    text = "_".join(map(str, path))
+    return f"find_{text}" if text.isidentifier() else f"find_{text.encode().hex()}"
 
 
-def _matching(var: str, match: Match) -> str:
-    if len(match.path) == 1:
-        value = f"{var}.get({match.path[0]!r})"
-    else:
-        value = f"find({var}, None, {match.path!r})"
-    if len(match.values) == 1:
-        return f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}"
-    return f"{value} {'not in' if match.negated else 'in'} {match.values!r}"
+@cache
+def _finder(path: tuple[str | int, ...]) -> Callable[[Any], Any]:
+    """`find` for one path, written out: selectors ask each item of a list."""
+    lines = [
+        "def find(value):",
+        f"    try: return value{''.join(f'[{key!r}]' for key in path)}",
+        "    except (KeyError, IndexError, TypeError): return None",
+    ]
+    namespace: dict[str, Any] = {}
+    exec("\n".join(lines), namespace)  # noqa: S102 - generated from names and numbers
+    function: Callable[[Any], Any] = namespace["find"]
+    return function
 
 
 def find(parent: Any, item: Any, path: tuple[str | int, ...] = ()) -> Any:

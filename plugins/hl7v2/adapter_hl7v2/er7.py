@@ -1,16 +1,18 @@
 """What the source of a compiled HL7 v2 map calls: the index of a message, its parts, and joining.
 
 An indexed segment is its list of raw fields; position 0 holds the segments that follow it in its
-group (by id), and nothing if it leads none.
+group (by id), and nothing if it leads none. A field that says HL7's null is empty there: there is
+nothing to read in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from adapter_hl7v2.encoding import NULL
 from adapter_hl7v2.message import Message
 from adapter_hl7v2.segment import HEADERS, segment_id
 
@@ -21,11 +23,28 @@ NUMBERED = frozenset(
 """Segments whose first field is their position (SI); it is written from the order."""
 
 
-class Groups(NamedTuple):
-    """`heads` lead a group; `under` says which heads a segment may follow."""
+class Role(NamedTuple):
+    """What a segment of a group is: whether it leads one, and which heads it may follow."""
 
-    heads: frozenset[str]
-    under: Mapping[str, frozenset[str]]
+    head: bool
+    under: frozenset[str]
+
+
+class Groups(NamedTuple):
+    """The roles of segments by id, and the ids that need no look: no header, well-formed."""
+
+    roles: Mapping[str, Role]
+    known: frozenset[str]
+
+
+def groups_of(groups: Mapping[str, Sequence[str]], known: Iterable[str]) -> Groups:
+    """Groups, given the followers of each head; `known` are ids of the standard."""
+    names = {*groups, *(kid for kids in groups.values() for kid in kids)}
+    roles = {
+        name: Role(name in groups, frozenset(head for head, kids in groups.items() if name in kids))
+        for name in names
+    }
+    return Groups(roles, frozenset(known) - HEADERS)
 
 
 class Kids(dict[str, list[Fields]]):
@@ -37,39 +56,41 @@ class Kids(dict[str, list[Fields]]):
 def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Fields]]:
     """The segments of a message by id, in order, followers under their heads."""
     root: dict[str, list[Fields]] = {}
-    heads, under = groups
+    roles, known = groups
     separator = message.encoding.field
-    opened: list[tuple[str, Fields]] = []
+    opened: list[tuple[str, dict[str, list[Fields]]]] = []
     for number, raw in enumerate(message.raws()):
         fields: Fields = raw.split(separator)
         name = fields[0]
-        if len(name) != 3 or not name.isalnum() or len(fields) < 2:
-            name = segment_id(raw)
-        if name in HEADERS:
-            fields.insert(1, separator)
+        if name not in known:
+            if len(name) != 3 or not name.isalnum() or len(fields) < 2:
+                name = segment_id(raw)
+            if name in HEADERS:
+                fields.insert(1, separator)
+        if NULL in raw and NULL in fields:
+            fields = ["" if field == NULL else field for field in fields]
         into = root
-        if opened:
-            if name in under:
-                wanted = under[name]
-                while opened and opened[-1][0] not in wanted:
-                    opened.pop()
-                if opened:
-                    into = opened[-1][1][0]
-            else:
-                opened.clear()
         if trace:
-            kids = Kids()
-            kids.at = number
-            fields[0] = kids
-        if name in heads:
-            if not trace:
-                fields[0] = {}
-            opened.append((name, fields))
-        found = into.get(name)
-        if found is None:
-            into[name] = [fields]
+            fields[0] = Kids()
+            fields[0].at = number
+        if name not in roles:
+            opened = []
         else:
-            found.append(fields)
+            head, under = roles[name]
+            while opened:
+                above, kids = opened[-1]
+                if above in under:
+                    into = kids
+                    break
+                opened.pop()
+            if head:
+                if not trace:
+                    fields[0] = {}
+                opened.append((name, fields[0]))
+        if name in into:
+            into[name].append(fields)
+        else:
+            into[name] = [fields]
     return root
 
 
@@ -107,11 +128,16 @@ def facets_of(plan: Plan) -> Callable[[Sequence[Fields], str, str], Facets]:
     segment of a message.
     """
     lines = ["def facets(segments, cs, ss):", "    found = []", "    for f in segments:"]
-    lines.append("        n = len(f)")
     values = []
-    for number, components in plan:
-        raw = f"f{number}"
-        lines.append(f"        {raw} = f[{number}] if n > {number} else ''")
+    raws = [f"f{number}" for number, _ in plan]
+    if raws:
+        each = ", ".join(f"f[{number}]" for number, _ in plan)
+        rest = ", ".join(f"f[{number}] if n > {number} else ''" for number, _ in plan)
+        lines.append("        n = len(f)")
+        lines.append(f"        if n > {max(number for number, _ in plan)}:")
+        lines.append(f"            {', '.join(raws)} = {each}")
+        lines.append(f"        else: {', '.join(raws)} = {rest}")
+    for raw, (number, components) in zip(raws, plan, strict=True):
         plain = [f"v{number}_{component}" for component in components]
         values += plain
         if components == (0,):
@@ -120,7 +146,8 @@ def facets_of(plan: Plan) -> Callable[[Sequence[Fields], str, str], Facets]:
             lines.append(f"        p = {raw}.split(cs, {max(components) + 1})")
             lines.append("        m = len(p)")
             for component, name in zip(components, plain, strict=True):
-                lines.append(f"        {name} = p[{component}] if m > {component} else ''")
+                value = f"p[{component}] if m > {component} else ''"
+                lines.append(f"        {name} = {value if component else 'p[0]'}")
         lines.append(f"        if ss in {raw}:")
         lines += [f"            {name} = {name}.partition(ss)[0]" for name in plain]
     taken = f"({', '.join(values)},)" if values else "()"
@@ -173,14 +200,9 @@ def rep_of(field: str, repetition: str, rs: str) -> int:
     return field.split(rs).index(repetition)
 
 
-def comps(parts: Mapping[int, str], mark: str = "^") -> str:
-    """Components (or subcomponents) by number, joined."""
-    if len(parts) == 1 and 1 in parts:
-        return parts[1]
-    texts = [""] * max(parts)
-    for number, text in parts.items():
-        texts[number - 1] = text
-    return mark.join(texts)
+def comps(parts: Sequence[str], mark: str = "^") -> str:
+    """Components (or subcomponents) joined; the first is at position 1."""
+    return mark.join(parts)[1:].rstrip(mark)
 
 
 def reps(repetitions: Sequence[str]) -> str:
@@ -188,22 +210,27 @@ def reps(repetitions: Sequence[str]) -> str:
     return repetitions[0] if len(repetitions) == 1 else "~".join(repetitions)
 
 
-def fill(raw: str | None, parts: Sequence[tuple[int, str]]) -> str:
+def fill(raw: str, parts: Sequence[tuple[int, str]]) -> str:
     """A field with these components set where it has none."""
-    found = dict(enumerate(raw.split("^"), 1)) if raw else {}
+    found = raw.split("^")
     for number, value in parts:
-        if not found.get(number):
-            found[number] = value
-    return comps(found)
+        if number > len(found):
+            found.extend([""] * (number - len(found)))
+        if not found[number - 1]:
+            found[number - 1] = value
+    return "^".join(found)
 
 
-Written = tuple[str, dict[int, str], Any]
+Written = tuple[str, list[str], Any]
+"""A segment to be written: its id, its raw fields by number (0 is free), its followers."""
 
 
 def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) -> Message:
     """The message of collected segments: ordered by structure, numbered, joined."""
     last = len(rank)
-    out.sort(key=lambda entry: rank.get(entry[0], last))
+    ranks = [rank.get(name, last) for name, _, _ in out]
+    if ranks != sorted(ranks):
+        out.sort(key=lambda entry: rank.get(entry[0], last))
     lines: list[str] = []
     _append(out, lines, env.encoding, {}, env if trace else None)
     return Message.of(lines, env.encoding)
@@ -217,16 +244,13 @@ def _append(
     env: Any,
 ) -> None:
     for name, fields, kids in entries:
-        if name in NUMBERED and 1 not in fields:
-            numbers[name] = numbers.get(name, 0) + 1
-            fields[1] = str(numbers[name])
-        texts = [""] * (max(fields, default=0) + 1)
-        for number, text in fields.items():
-            texts[number] = text
-        texts[0] = name
+        if name in NUMBERED and not fields[1]:
+            numbers[name] = count = numbers.get(name, 0) + 1
+            fields[1] = str(count)
+        fields[0] = name
         if name == "MSH":
-            texts[1:3] = [encoding.characters]
-        lines.append("|".join(texts))
+            fields[1:3] = [encoding.characters]
+        lines.append("|".join(fields).rstrip("|"))
         if env is not None:
             env.placed.append((fields, name))
         if kids:

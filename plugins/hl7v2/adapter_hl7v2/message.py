@@ -83,9 +83,14 @@ class Message:
             proven, declared = None, dialect.charset
         text, codec = charset.decode(data, proven, declared, dialect.default_charset)
         encoding = encoding_of(field, characters, codec)
-        text = with_cr(text, field)
-        lines = [line for line in _lines(text) if line]
-        if "\rMSH" in text and any(line[:4] in ("MSH", f"MSH{field}") for line in lines[1:]):
+        lines = _lines(with_cr(text, field) if "\n" in text else text)
+        if not lines[-1]:
+            lines.pop()
+        if "" in lines:
+            lines = [line for line in lines if line]
+        if text.find("MSH", 3) >= 0 and any(
+            line[:4] in ("MSH", f"MSH{field}") for line in lines[1:]
+        ):
             raise ReadError(
                 "several-messages",
                 "there is more than one MSH segment",
@@ -164,7 +169,12 @@ class Message:
     @property
     def kind(self) -> str:
         """MSH-9.1 and MSH-9.2 together, for example ``REF^I12``."""
-        return f"{self.type}^{self.trigger}" if self.trigger else self.type
+        raw = self.header.field(9)
+        first, _, rest = raw.partition(self.encoding.component)
+        second = rest.partition(self.encoding.component)[0]
+        if not (first + second).isalnum():  # as good as never
+            first, second = self.type, self.trigger
+        return f"{first}^{second}" if second else first
 
     @property
     def control_id(self) -> str:
@@ -190,6 +200,8 @@ class Message:
 
         Of a message that was only split into lines no other segment is made for it.
         """
+        if name == self.header.id:
+            return self.header
         if self._segments is not None:
             return self.segment(name)
         start = name + self.encoding.field

@@ -124,7 +124,7 @@ class Er7Notation(Er7Reading, Er7Writing):
 
     def peek(self, tree: Any, steps: tuple[Step, ...]) -> str | None:
         """See `Notation.peek`."""
-        segment = tree.segment(str(steps[0].key))
+        segment = tree.first(str(steps[0].key))
         if segment is None:
             return None
         numbers = [int(step.key or 0) for step in steps[1:] if step.kind != "rep"]

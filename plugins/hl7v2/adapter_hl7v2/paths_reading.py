@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from adapter.plugin.formats import Access, Frame, Match, Step
 from adapter_hl7v2 import er7
-from adapter_hl7v2.environment import plain, quoted
+from adapter_hl7v2.environment import plain
 
 
 class Er7Reading:
@@ -19,14 +19,8 @@ class Er7Reading:
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
-        heads: dict[str, frozenset[str]] = {
-            kid: frozenset() for kids in self.groups.values() for kid in kids
-        }
-        for head, kids in self.groups.items():
-            for kid in kids:
-                heads[kid] = heads.get(kid, frozenset()) | {head}
         return {
-            "GROUPS": er7.Groups(frozenset(self.groups), heads),
+            "GROUPS": er7.groups_of(self.groups, self.rank),
             "RANK": self.rank,
             "index": er7.index,
             **{facets_name(each): er7.facets_of(facet_plan(each)) for each in self.asked.values()},
@@ -39,7 +33,6 @@ class Er7Reading:
             "fill": er7.fill,
             "rep_of": er7.rep_of,
             "plain": plain,
-            "quoted": quoted,
         }
 
     def begin_read(self, trace: bool) -> Sequence[str]:
@@ -60,7 +53,7 @@ class Er7Reading:
         where = f"({up}_w + ({step.key!r},))"
         if step.kind == "field":
             line = f"{out} = {up}[{step.key}] if {up}_n > {step.key} else ''"
-            return Access((line,), f"{out} and {out} != '\"\"'", (), where)
+            return Access((line,), out, (), where)
         if step.kind == "rep":
             return self._read_repetition(step, up, out, where)
         if step.kind == "comp":

@@ -1,4 +1,8 @@
-"""Writing HL7 v2 paths in emitted source: values by number, joined when a segment is complete."""
+"""Writing HL7 v2 paths in emitted source: values by number, joined when a segment is complete.
+
+A segment is a list as long as the map's highest field needs it, and so is a field whose components
+are written one by one; position 0 is free.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ class Er7Writing:
 
     def begin_write(self, trace: bool) -> Sequence[str]:
         """The root is a list of segments."""
-        return ("out = []",)
+        return ("out = []", "quote = env.encoding.quote")
 
     def shape(self, node: Node) -> None:
         """See `Notation.shape`."""
@@ -31,27 +35,30 @@ class Er7Writing:
 
     def declare(self, node: Node) -> Sequence[str]:
         """See `Notation.declare`."""
-        if node.shape == "segment":
-            lines = [f"{node.var} = {{}}"]
-            if any(step.kind == "kid" for step in node.children):
-                lines.append(f"{node.var}_k = []")
-            return lines
         if node.shape == "single":
             return ()
-        return (f"{node.var} = {'[]' if node.shape == 'list' else '{}'}",)
+        if node.shape == "list":
+            return (f"{node.var} = []",)
+        lines = [f"{node.var} = {_blank(node)}"]
+        if node.shape == "segment" and any(step.kind == "kid" for step in node.children):
+            lines.append(f"{node.var}_k = []")
+        return lines
 
     def filled(self, node: Node) -> str:
         """See `Notation.filled`."""
         if node.shape == "single":
             return "False"
+        if node.shape not in ("segment", "parts"):
+            return node.var
+        found = f"''.join({node.var})"
         if node.shape == "segment" and any(step.kind == "kid" for step in node.children):
-            return f"({node.var} or {node.var}_k)"
-        return node.var
+            return f"({found} or {node.var}_k)"
+        return found
 
     def absent(self, node: Node) -> str:
         """See `Notation.absent`."""
         container, key = self._container(node)
-        return f"{key} not in {container}" if key is not None else f"not {container}"
+        return f"not {container}[{key}]" if key is not None else f"not {container}"
 
     def _container(self, node: Node) -> tuple[str, int | None]:
         """The variable that holds a node's value, and its number there (None: it is appended)."""
@@ -74,7 +81,11 @@ class Er7Writing:
         container, key = self._container(node)
         return f"{container}, len({container}) - 1" if key is None else f"{container}, {key}"
 
-    def attach(self, node: Node, trace: bool) -> Sequence[str]:
+    def around(self, node: Node, value: str) -> str | None:
+        """See `Notation.around`: parts are joined, one after the other."""
+        return None
+
+    def attach(self, node: Node, trace: bool, within: Sequence[Node] = ()) -> Sequence[str]:
         """See `Notation.attach`."""
         if node.shape == "single":
             return ()
@@ -100,12 +111,9 @@ class Er7Writing:
                 field, comp = match.path[0], match.path[1] if len(match.path) > 1 else 1
                 fields.setdefault(int(field), []).append((int(comp), match.values[0]))
         for field, parts in fields.items():
-            plain = er7.fill(None, parts)
-            var = node.var
-            lines.append(
-                f"{var}[{field}] = fill({var}[{field}], {tuple(parts)!r})"
-                f" if {field} in {var} else {plain!r}"
-            )
+            plain = er7.fill("", parts)
+            spot = f"{node.var}[{field}]"
+            lines.append(f"{spot} = fill({spot}, {tuple(parts)!r}) if {spot} else {plain!r}")
         assert node.parent is not None
         kids = any(step.kind == "kid" for step in node.children)
         entry = f"({node.step.key!r}, {node.var}, {node.var + '_k' if kids else '()'})"
@@ -151,5 +159,12 @@ def _filled_in(node: Node) -> list[str]:
     for match in node.step.match:
         if not match.negated:
             key = match.path[0]
-            lines.append(f"if {key} not in {node.var}: {node.var}[{key}] = {match.values[0]!r}")
+            lines.append(f"if not {node.var}[{key}]: {node.var}[{key}] = {match.values[0]!r}")
     return lines
+
+
+def _blank(node: Node) -> str:
+    """The empty list of a segment, or of a field (or component) with parts."""
+    written = {int(step.key or 0) for step in node.children if step.kind != "kid"}
+    matched = {int(match.path[0]) for match in node.step.match if not match.negated}
+    return repr([""] * (max(written | matched | {1}) + 1))

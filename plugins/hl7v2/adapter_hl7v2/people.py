@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapter.plugin.formats import Codec, DomainError, Table
-from adapter_hl7v2.environment import Er7Environment, joined, parts_of
+from adapter_hl7v2.environment import Er7Environment, parts_of
 
 _NAME_USE = {"L": "official", "D": "usual", "M": "maiden", "N": "nickname", "S": "anonymous"}
 
@@ -32,17 +32,19 @@ def _name_from(parts: list[str], first: int) -> dict[str, Any]:
     return name
 
 
-def _name_parts(value: Mapping[str, Any], first: int) -> dict[int, str | None]:
-    given, suffix, prefix = (value.get(key, ()) for key in ("given", "suffix", "prefix"))
+def _name_parts(value: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """Family name, two given names, suffix and prefix."""
+    get = value.get
+    given, suffix, prefix = get("given", ()), get("suffix", ()), get("prefix", ())
     if len(given) > 2 or len(suffix) > 1 or len(prefix) > 1:
         raise DomainError("HL7 v2 has room for two given names, one suffix and one prefix")
-    return {
-        first: value.get("family") or (None if given else value.get("text")),
-        first + 1: given[0] if given else None,
-        first + 2: given[1] if len(given) > 1 else None,
-        first + 3: suffix[0] if suffix else None,
-        first + 4: prefix[0] if prefix else None,
-    }
+    return (
+        get("family") or ("" if given else get("text") or ""),
+        given[0] if given else "",
+        given[1] if len(given) > 1 else "",
+        suffix[0] if suffix else "",
+        prefix[0] if prefix else "",
+    )
 
 
 def read_name(raw: str, env: Er7Environment) -> dict[str, Any] | None:
@@ -59,11 +61,10 @@ def read_name(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_name(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """XPN of a HumanName."""
-    parts = _name_parts(value, 1)
-    if not any(parts.values()):
+    parts = _name_parts(value)
+    if not any(parts):
         return None
-    parts[7] = _NAME_TYPE.get(value.get("use") or "")
-    return joined(parts, env)
+    return env.join((*parts, "", _NAME_TYPE.get(value.get("use") or "", ""))) or None
 
 
 def read_person(raw: str, env: Er7Environment) -> dict[str, Any] | None:
@@ -73,10 +74,7 @@ def read_person(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_person(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """XCN of a HumanName."""
-    return joined(_name_parts(value, 2), env)
-
-
-_ADDRESS_PARTS = ((3, "city"), (4, "state"), (5, "postal_code"), (6, "country"), (9, "district"))
+    return env.join(("", *_name_parts(value))) or None
 
 
 _ADDRESS_USE = {"H": "home", "B": "work", "O": "work", "C": "temp", "BA": "old"}
@@ -89,14 +87,23 @@ def read_address(raw: str, env: Er7Environment) -> dict[str, Any] | None:
     """Address of an XAD."""
     parts = parts_of(raw, env)
     address: dict[str, Any] = {}
-    if parts[1] or parts[2]:
-        address["lines"] = [each for each in parts[1:3] if each]
-    for number, key in _ADDRESS_PARTS:
-        if parts[number]:
-            address[key] = parts[number]
+    _, first, second, city, state, code, country, kind, _, district, *_ = parts
+    if second:
+        address["lines"] = [first, second] if first else [second]
+    elif first:
+        address["lines"] = [first]
+    if city:
+        address["city"] = city
+    if state:
+        address["state"] = state
+    if code:
+        address["postal_code"] = code
+    if country:
+        address["country"] = country
+    if district:
+        address["district"] = district
     if not address:
         return None
-    kind = parts[7]
     if kind in _ADDRESS_USE:
         address["use"] = _ADDRESS_USE[kind]
     elif kind == "M":
@@ -106,25 +113,25 @@ def read_address(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_address(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """XAD of an Address; lines after the second join it."""
-    given: Sequence[str] = value.get("lines") or ()
+    get = value.get
+    given: Sequence[str] = get("lines") or ()
     if len(given) > 2:
         raise DomainError("HL7 v2 has room for two address lines")
-    kind = _ADDRESS_TYPE.get(value.get("use") or "")
-    if kind is None and value.get("type") == "postal":
+    kind = _ADDRESS_TYPE.get(get("use") or "", "")
+    if not kind and get("type") == "postal":
         kind = "M"
-    return joined(
-        {
-            1: given[0] if given else None,
-            2: given[1] if len(given) > 1 else None,
-            3: value.get("city"),
-            4: value.get("state"),
-            5: value.get("postal_code"),
-            6: value.get("country"),
-            7: kind,
-            9: value.get("district"),
-        },
-        env,
+    parts = (
+        given[0] if given else "",
+        given[1] if len(given) > 1 else "",
+        get("city") or "",
+        get("state") or "",
+        get("postal_code") or "",
+        get("country") or "",
+        kind,
+        "",
+        get("district") or "",
     )
+    return env.join(parts) or None
 
 
 _PHONE_USE = {"PRN": "home", "WPN": "work", "VHN": "temp", "PRS": "mobile"}
@@ -169,21 +176,22 @@ def make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
         return {"system": system, "value": value}
 
     def write(value: Mapping[str, Any], env: Er7Environment) -> str | None:
-        number = value.get("value")
-        system = value.get("system") or "phone"
+        get = value.get
+        number = get("value")
         if not number:
             return None
-        use = value.get("use") or ""
-        code = _PHONE_CODE.get(use) or ("NET" if system == "email" else None)
+        system = get("system") or "phone"
+        use = get("use") or ""
+        code = _PHONE_CODE.get(use) or ("NET" if system == "email" else "")
         equipment = _EQUIPMENT.get(system, "PH")
         if use == "mobile" and system == "phone":
             code, equipment = "PRN", "CP"
         if system in ("email", "url"):
-            return joined({2: code, 3: equipment, 4: number}, env)
+            return env.join(("", code, equipment, number)) or None
         found = _NORTH_AMERICA.fullmatch(number)
         if found:  # digits and dashes: nothing to escape
-            return f"{number}^{code or ''}^{equipment}^^1^{found[1]}^{found[2]}{found[3]}"
-        return joined({1: number, 2: code, 3: equipment}, env)
+            return f"{number}^{code}^{equipment}^^1^{found[1]}^{found[2]}{found[3]}"
+        return env.join((number, code, equipment)) or None
 
     return Codec(
         name="phone", read=read, write=write, left=frozenset({"XTN", "TN"}),

@@ -47,6 +47,20 @@ def test_any_text_comes_back_whatever_delimiters_it_holds(value: str) -> None:
         assert found.read(raw, ENV) == value
 
 
+@given(texts=st.lists(st.one_of(st.text(max_size=6), st.sampled_from(['""', "a^b", "^", "~&"]))))
+def test_components_are_joined_as_if_each_were_quoted_alone(texts: list[str]) -> None:
+    encoding = Encoding()
+    raw = encoding.join(texts)
+    assert raw == "^".join(encoding.quote(text) for text in texts).rstrip("^")
+    assert [encoding.unescape(part) for part in raw.split("^")] == ([*_trimmed(texts)] or [""])
+
+
+def _trimmed(texts: list[str]) -> list[str]:
+    while texts and not texts[-1]:
+        texts = texts[:-1]
+    return texts
+
+
 @given(lines=st.lists(plain_text(), min_size=1, max_size=4))
 @example(lines=["0", "C2842", "0"])
 def test_line_ends_come_back(lines: list[str]) -> None:

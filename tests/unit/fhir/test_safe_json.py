@@ -7,6 +7,7 @@ import json
 import math
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapter.fhir import written_again
 from adapter.fhir.checks import check
-from adapter.fhir.safe_json import Limits, UnsafeJson, loads
+from adapter.fhir.safe_json import USUAL, Limits, UnsafeJson, loads
 from adapter.fhir.writer import dump
 
 REFUSED: list[tuple[str, bytes, str]] = [
@@ -204,6 +206,28 @@ def test_a_doubled_name_never_passes(pairs: list[tuple[str, int]]) -> None:
     else:
         with pytest.raises(UnsafeJson):
             loads(data.encode())
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.sampled_from("[{"), min_size=62, max_size=67), st.sampled_from(["", " ", "\n"]))
+def test_levels_are_counted_exactly_whatever_they_are_made_of(kinds: list[str], space: str) -> None:
+    text = "".join("[" if kind == "[" else f'{{"a":{space}' for kind in kinds)
+    text += "1" + "".join("]" if kind == "[" else "}" for kind in reversed(kinds))
+    if len(kinds) <= USUAL.depth:
+        assert loads(text.encode()) == json.loads(text)
+    else:
+        with pytest.raises(UnsafeJson) as refused:
+            loads(text.encode())
+        assert refused.value.code == "too-deep"
+
+
+def test_threads_read_their_own_documents_and_nothing_stays_behind() -> None:
+    documents = [b'{"number":%d,"text":"%s"}' % (n, b"x" * n) for n in range(400)]
+    with ThreadPoolExecutor(4) as threads:
+        read = list(threads.map(loads, documents))
+    assert [each["number"] for each in read] == list(range(400))
+    loads(documents[1])
+    assert all(inner == [] for _, inner in written_again._nests.made.values())
 
 
 @settings(max_examples=120, deadline=None)

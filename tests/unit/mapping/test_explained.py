@@ -77,8 +77,12 @@ def test_tracing_gives_what_mapping_gives_and_invents_nothing(
         traced = trace(mapping, tree)
         assert traced.result == mapping.to_right(tree).document
         assert traced.untraced == ()
-        to_fhir = trace(packs.find("fhir", "Bundle"), traced.result, to_right=False)
+        onward = packs.find("fhir", "Bundle")
+        to_fhir = trace(onward, traced.result, to_right=False)
+        assert to_fhir.result == onward.to_left(traced.result).document
         assert to_fhir.untraced == ()
+        back = trace(mapping, traced.result, to_right=False)
+        assert back.result.raws() == mapping.to_left(traced.result).document.raws()
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared samples are not at hand")
