@@ -101,19 +101,21 @@ def new(
     level: Annotated[
         int,
         typer.Option(
-            min=0,
-            max=2,
-            help="How much is yours: 0 a file of quirks, 1 a mapping pack, 2 Python. Not every "
-            "transport has every level: fhir has all, hl7v2 1, rest and files 2.",
+            min=0, max=2, help="How much is yours: 0 a file of quirks, 1 a mapping pack, 2 Python."
         ),
     ] = 2,
     transport: Annotated[
-        Literal["fhir", "rest", "hl7v2", "files"],
-        typer.Option(help="How the peer talks."),
-    ] = "rest",
+        Literal["fhir", "rest", "hl7v2", "files"] | None,
+        typer.Option(
+            help="How the peer talks.", show_default="fhir at levels 0 and 1, rest at level 2"
+        ),
+    ] = None,
     auth: Annotated[
         Literal["none", "basic", "api-key", "oauth2", "smart", "oauth1", "mtls"],
-        typer.Option(help="How we prove who we are, for rest and fhir."),
+        typer.Option(
+            help="How we prove who we are. MLLP has mtls alone, a folder none: what cannot be is "
+            "said, and left out."
+        ),
     ] = "none",
     as_json: JsonOption = False,
 ) -> None:
@@ -123,18 +125,26 @@ def new(
 
       adapter plugins new acme-emr --transport rest --auth oauth2
     """
+    from importlib.util import find_spec
+
     from adapter.cli.scaffold.scaffold import Choice, NotOffered, write
 
+    way = transport or ("rest" if level == 2 else "fhir")
+    choice = Choice(name=name, level=level, transport=way, auth=auth)
     try:
-        files = write(Choice(name=name, level=level, transport=transport, auth=auth), Path.cwd())
+        files = write(choice, Path.cwd())
     except NotOffered as error:
         raise typer.BadParameter(str(error)) from error
+    if choice.note:
+        say(choice.note)
     if as_json:
-        emit({"name": name, "files": [str(file) for file in files]})
+        emit({"name": name, "files": [str(file) for file in files], "note": choice.note})
         return
     for file in files:
         print(file)
-    say(f"\nNext:  pip install --no-build-isolation --no-deps --editable ./{name}")
+    # Without a network pip can build only with what is here; with one it gets what it needs.
+    offline = "--no-build-isolation --no-deps " if find_spec("hatchling") else ""
+    say(f"\nNext:  pip install {offline}--editable ./{name}")
     say(f"       adapter conform {name}")
 
 

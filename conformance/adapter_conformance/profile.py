@@ -2,19 +2,25 @@
 
 ::
 
-    peer = "rest"                  # rest, fhir, mllp, smtp, files, none, "package.module:Class"
+    peer = "rest"                  # rest, fhir, mllp, mllp-tls, smtp, files, none, or a class of
+                                   # your own: "package.module:Class"
     takes = "messages"             # what receiving means: messages, or visits (pages for people)
     path = "messages"              # where an HTTP endpoint takes messages
     orders = ["request", "note"]   # events that each make something of their own at the peer
 
     [settings]                     # a site that talks to the peer; {base_url}, {host}, {port},
-    base_url = "{base_url}"        # {folder} and {secret} are filled in
+    base_url = "{base_url}"        # {folder} and {secret} are filled in; for TLS and signing
+                                   # also {certificate}, {certificate_key}, {authority},
+                                   # {signing_key}
 
     [[sample]]                     # a good message, as the peer would send it
     file = "samples/request.json"
     key = "m-1001"                 # its own id, which the kit changes to make others of it
 
     [waived]                       # requirement = reason; a waiver explains, it lifts no level
+
+A plugin that brings several systems is examined with each; what one needs otherwise than the rest
+stands in a file of its own, ``conformance-SYSTEM.toml``.
 """
 
 from __future__ import annotations
@@ -28,7 +34,7 @@ from typing import Any, Literal
 from adapter.plugin import SystemConfig
 
 FILE = "conformance.toml"
-PEERS = ("rest", "fhir", "mllp", "smtp", "files", "none")
+PEERS = ("rest", "fhir", "mllp", "mllp-tls", "smtp", "files", "none")
 
 
 class ProfileError(ValueError):
@@ -62,14 +68,21 @@ class Profile:
     stated: bool = False
 
 
-def read_profile(package: Traversable | None, config: type[SystemConfig]) -> Profile:
+def read_profile(
+    package: Traversable | None, config: type[SystemConfig], system: str = ""
+) -> Profile:
     """The plugin's own file, else a guess from its settings.
+
+    Of a plugin with several systems each may have its own, ``conformance-SYSTEM.toml``.
 
     Raises:
         ProfileError: the file says what the kit does not know.
     """
-    file = package / FILE if package is not None else None
-    if package is None or file is None or not file.is_file():
+    if package is None:
+        return guessed(config)
+    own = package / f"{FILE.removesuffix('.toml')}-{system}.toml"
+    file = own if system and own.is_file() else package / FILE
+    if not file.is_file():
         return guessed(config)
     try:
         said = tomllib.loads(file.read_text("utf-8"))

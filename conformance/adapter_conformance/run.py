@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pydantic import ValidationError
@@ -30,6 +30,8 @@ from adapter_conformance.requirement import (
 from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
+_ORDER: tuple[Word, ...] = ("fail", "not-run", "waived", "pass", "not-supported")
+"""What is the worse result; what one system cannot do and another does, the plugin does."""
 SECONDS = 4.0
 """For one check, of time that this process could use (`adapter_conformance.fair_time`)."""
 LOOK = 0.1
@@ -74,24 +76,41 @@ def examine(
 ) -> Outcome:
     """Run all requirements (or `only` some, with what they need) against a plugin.
 
-    Each is held to `seconds`; what others keep the machine busy with does not count.
+    Of one that brings several systems each is examined; a requirement has the worst of their
+    results. Each check is held to `seconds`; what others keep the machine busy with does not count.
     """
     known = {each.id: each for each in requirements()}
     wanted = with_needs(only, known)
-    results: dict[str, Result] = {}
-    for each in in_order(known):
-        if wanted and each.id not in wanted:
-            continue
-        results[each.id] = result = _one(each, subject, results, seconds)
-        said(result)
-    results = {identity: results[identity] for identity in known if identity in results}
+    found: list[dict[str, Result]] = []
+    for system in (subject, *subject.others):
+        results: dict[str, Result] = {}
+        for each in in_order(known):
+            if wanted and each.id not in wanted:
+                continue
+            results[each.id] = result = _one(each, system, results, seconds)
+            said(result)
+        found.append(results)
+    names = [each.spec.name if each.spec else "" for each in (subject, *subject.others)]
+    together = tuple(
+        _worst({name: results[identity] for name, results in zip(names, found, strict=True)})
+        for identity in known
+        if identity in found[0]
+    )
     return Outcome(
         plugin=subject.name,
         version=subject.plugin.version,
         distribution=subject.plugin.distribution,
-        results=tuple(results.values()),
-        level=level_of(tuple(results.values())),
+        results=together,
+        level=level_of(together),
     )
+
+
+def _worst(results: Mapping[str, Result]) -> Result:
+    """Of the results of several systems the worst, saying whose it is where they differ."""
+    name, worst = min(results.items(), key=lambda each: _ORDER.index(each[1].word))
+    if worst.word == "pass" or len({each.word for each in results.values()}) == 1:
+        return worst
+    return replace(worst, detail=f"{name}: {worst.detail}")
 
 
 def level_of(results: Sequence[Result]) -> Level | None:

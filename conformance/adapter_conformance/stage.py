@@ -141,7 +141,7 @@ def written(subject: Subject, event: str, delivery: str = "", number: int = 1) -
         outbound_document(planted_event(event, number), delivery or str(uuid.UUID(int=1)), kind),
         format=capabilities.outbound_format or "",
         kind=kind,
-        dialect=None,
+        dialect=subject.dialect,
         site="kit",
         timezone="UTC",
     )

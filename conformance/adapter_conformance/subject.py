@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module, metadata, resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.packs import faults_of, formats_of
@@ -29,6 +34,7 @@ class Subject:
         plugins: everything that is installed, for formats and names.
         package: the files of its package, or None where there is none.
         system: the class; None if the plugin brings none, or it failed (`fault` says why).
+        others: the same plugin with each further system that it brings.
     """
 
     plugin: LoadedPlugin
@@ -39,6 +45,7 @@ class Subject:
     profile: Profile
     fault: AdapterError | None = None
     readme: str = ""
+    others: tuple[Subject, ...] = ()
     _kept: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,7 +72,8 @@ class Subject:
 
     @cached_property
     def packs(self) -> Packs:
-        """Its own packs, and the core's where its own do not write its format."""
+        """Its own packs, and where they do not suffice those that they stand on: the core's, and
+        of a level 0 system those of its base."""
         try:
             own = self._loaded(with_core=False)
         except PackError:  # it may stand on a pack of the core
@@ -75,11 +83,24 @@ class Subject:
             return own
         return self._loaded(with_core=True)
 
+    @cached_property
+    def dialect(self) -> str | None:
+        """The dialect that its own packs are for; None if they are for every peer."""
+        own = {root.name for root in self.plugin.packs}
+        found = {each.dialect for each in self.packs.maps if each.pack in own}
+        return found.pop() if len(found) == 1 else None
+
     def _loaded(self, *, with_core: bool) -> Packs:
+        packs = self.plugin.packs
+        if with_core and self.spec is not None and self.spec.base:
+            owner = self.plugins.owner(self.spec.base)
+            packs += tuple(
+                p for each in self.plugins.loaded if each.name == owner for p in each.packs
+            )
         return load_packs(
             formats_of(self.plugins),
             core=None if with_core else (),
-            plugin_packs=self.plugin.packs,
+            plugin_packs=packs,
             functions=self.plugins.functions,
             compiled=False,
         )
@@ -128,15 +149,27 @@ def installed(name: str) -> Subject:
 def subject_of(
     plugin: LoadedPlugin, plugins: Plugins, module: str | None, readme: str = ""
 ) -> Subject:
-    """A subject from what the loader made of it; its first system is the one examined."""
-    spec = plugin.systems[0] if plugin.systems else None
+    """A subject from what the loader made of it: its first system, and `others` for the rest."""
+    package = _package(module) if plugin.state != "failed" else None
+    first, *rest = plugin.systems or (None,)
+    made = _subject(plugin, plugins, first, package, readme)
+    made.others = tuple(_subject(plugin, plugins, each, package, readme) for each in rest)
+    return made
+
+
+def _subject(
+    plugin: LoadedPlugin,
+    plugins: Plugins,
+    spec: SystemSpec | None,
+    package: Traversable | None,
+    readme: str,
+) -> Subject:
     system, fault = None, None
     if spec is not None and plugin.state != "failed":
         try:
             system = _class(spec, plugins)
         except AdapterError as error:
             fault = error
-    package = _package(module) if plugin.state != "failed" else None
     config = system.Config if system else System.Config
     return Subject(
         plugin=plugin,
@@ -144,7 +177,7 @@ def subject_of(
         spec=spec,
         system=system,
         package=package,
-        profile=read_profile(package, config),
+        profile=read_profile(package, config, spec.name if spec else ""),
         fault=fault,
         readme=readme,
     )
@@ -168,4 +201,20 @@ def _readme(point: metadata.EntryPoint) -> str:
     if point.dist is None:
         return ""
     said: Mapping[str, Any] = point.dist.metadata.json
-    return str(said.get("description") or "")
+    return _edited(point.dist) or str(said.get("description") or "")
+
+
+def _edited(dist: metadata.Distribution) -> str:
+    """The README as it stands, of an editable installation (PEP 610); its metadata are older."""
+    origin = json.loads(dist.read_text("direct_url.json") or "{}")
+    address = urlsplit(str(origin.get("url", "")))
+    if not origin.get("dir_info", {}).get("editable") or address.scheme != "file":
+        return ""
+    folder = Path(url2pathname(address.path))
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8")).get("project", {})
+        name = project.get("readme", "")
+        name = name.get("file", "") if isinstance(name, dict) else name
+        return (folder / name).read_text("utf-8") if name else ""
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return ""

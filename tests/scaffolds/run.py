@@ -19,29 +19,23 @@ from itertools import product
 from pathlib import Path
 
 from adapter.cli.scaffold.scaffold import Choice, write
+from adapter.cli.scaffold.transports import AUTHS, TRANSPORTS
 
-AUTHS = ("none", "basic", "api-key", "oauth2", "smart", "oauth1", "mtls")
-FHIR_LEVELS = (0, 1, 2)
-CHOICES = (
-    *(
-        Choice(name=f"try-fhir-{level}-{auth}", transport="fhir", level=level, auth=auth)
-        for level, auth in product(FHIR_LEVELS, AUTHS)
-    ),
-    *(Choice(name=f"try-rest-{auth}", auth=auth) for auth in AUTHS),
-    Choice(name="try-files", transport="files"),
-    Choice(name="try-hl7v2", transport="hl7v2", level=1),
+LEVELS = (0, 1, 2)
+CHOICES = tuple(
+    Choice(name=f"try-{transport}-{level}-{auth}", level=level, transport=transport, auth=auth)
+    for transport, level, auth in product(TRANSPORTS, LEVELS, AUTHS)
 )
 """Every combination."""
 
-PAIRWISE = tuple(
-    each
-    for each in CHOICES
-    if each.transport in ("files", "hl7v2")
-    or (each.transport == "rest" and each.auth in ("api-key", "smart", "mtls"))
-    or (each.level, each.auth) in {(0, "none"), (0, "oauth2"), (1, "basic"), (1, "smart")}
-    or (each.transport == "fhir" and (each.level, each.auth) in {(2, "oauth1"), (2, "api-key")})
-)
-"""About ten, in which each transport meets each level, and each level and scheme occurs."""
+_PAIRS = {
+    ("fhir", 0, "oauth2"), ("fhir", 1, "smart"), ("fhir", 2, "oauth1"),
+    ("rest", 0, "basic"), ("rest", 1, "mtls"), ("rest", 2, "api-key"),
+    ("hl7v2", 0, "none"), ("hl7v2", 1, "mtls"), ("hl7v2", 2, "basic"),
+    ("files", 0, "none"), ("files", 1, "smart"), ("files", 2, "none"),
+}  # fmt: skip
+PAIRWISE = tuple(each for each in CHOICES if (each.transport, each.level, each.auth) in _PAIRS)
+"""Twelve, in which each transport meets each level, and each scheme occurs."""
 
 KIT = """
 import sys

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 _SETTINGS: dict[str, dict[str, str]] = {
     "none": {"type": "none"},
     "basic": {"type": "basic", "username": "adapter", "password": "SECRET"},
@@ -34,6 +37,42 @@ _IN_A_FILE = {
 }
 
 
+_MLLP_PLAIN: dict[str, Any] = {"port": 2575, "deliver_to": "127.0.0.1:2576"}
+_MLLP_TLS: dict[str, Any] = {
+    "host": "0.0.0.0",  # noqa: S104 - peers come from other machines, and show a certificate
+    "port": 2575,
+    "tls_certificate": "file:tls/@@.pem",
+    "tls_key": "file:tls/@@.key",
+    "tls_client_ca": "file:tls/@@-ca.pem",
+    "deliver_to": "emr.example.org:2576",
+    "deliver_tls": True,
+    "deliver_ca": "file:tls/@@-ca.pem",
+    "deliver_certificate": "file:tls/@@.pem",
+    "deliver_key": "file:tls/@@.key",
+}
+_MLLP_KIT: dict[str, Any] = {
+    "tls_certificate": "{certificate}",
+    "tls_key": "{certificate_key}",
+    "tls_client_ca": "{authority}",
+    "deliver_tls": True,
+    "deliver_ca": "{authority}",
+    "deliver_certificate": "{certificate}",
+    "deliver_key": "{certificate_key}",
+}
+
+
+def mllp_toml_of(scheme: str, name: str) -> str:
+    """The settings of an MLLP site as an operator writes them."""
+    if scheme != "mtls":
+        return _table(_MLLP_PLAIN)
+    return _table(_MLLP_TLS).replace("@@", name)
+
+
+def mllp_conformance_of(scheme: str) -> str:
+    """What the kit fills in for it."""
+    return _table(_MLLP_KIT) if scheme == "mtls" else ""
+
+
 def toml_of(scheme: str, name: str) -> str:
     """The table as an operator writes it, secrets by reference."""
     rows = {
@@ -48,5 +87,11 @@ def conformance_of(scheme: str) -> str:
     return _table({k: v.replace("SECRET", "{secret}") for k, v in _SETTINGS[scheme].items()})
 
 
-def _table(rows: dict[str, str]) -> str:
-    return "\n".join(f'{key} = "{value}"' for key, value in rows.items())
+def _table(rows: Mapping[str, Any]) -> str:
+    return "\n".join(f"{key} = {_value(value)}" for key, value in rows.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else f'"{value}"'

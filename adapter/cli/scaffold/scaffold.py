@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
 
-from adapter.cli.scaffold.auth import conformance_of, toml_of
+from adapter.cli.scaffold.auth import (
+    conformance_of,
+    mllp_conformance_of,
+    mllp_toml_of,
+    toml_of,
+)
+from adapter.cli.scaffold.transports import TRANSPORTS, Transport
 from adapter.plugin.hookspecs import ENTRY_POINTS
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
-_OFFERED = {
-    "rest": {2: "a JSON API"},
-    "files": {2: "folders"},
-    "hl7v2": {1: "a mapping pack; the plugin hl7v2 speaks MLLP"},
-    "fhir": {0: "a file of quirks", 1: "and a mapping pack", 2: "and Python"},
-}
-_STANDS_ON = {"fhir": "fhir", "hl7v2": "hl7v2"}
 _QUIRKS = "What is different there is in `@PACKAGE@/quirks.toml`"
 _PACK = (
-    "What its resources hold otherwise is in\n`@PACKAGE@/mappings/@NAME@`; "
+    "What its messages hold otherwise is in\n`@PACKAGE@/mappings/@NAME@`; "
     "docs/reference/mapping-tables.md explains every row."
 )
 _WHERE = {
@@ -31,7 +30,7 @@ _WHERE = {
 
 
 class NotOffered(ValueError):  # noqa: N818 - an answer to what was asked for
-    """A choice that this version does not write; the text says which ones it does."""
+    """A choice that cannot be written; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,41 +48,68 @@ class Choice:
         return "adapter_" + self.name.replace("-", "_")
 
     @property
+    def way(self) -> Transport:
+        """What the transport offers."""
+        return TRANSPORTS[self.transport]
+
+    @property
+    def scheme(self) -> str:
+        """How we prove who we are there: what was asked for, where the transport has it."""
+        return self.auth if self.auth in self.way.auths else "none"
+
+    @property
+    def note(self) -> str:
+        """Why what was asked for was written without credentials; empty if it was not."""
+        if self.scheme == self.auth:
+            return ""
+        return f"{self.transport} has no --auth {self.auth}: {self.way.why}."
+
+    @property
     def words(self) -> dict[str, str]:
         """What stands in the templates."""
+        stands, plugin = self.way.stands(self.level), self.way.plugin
+        required = (f"social-prescribing-adapter-{plugin}",) if stands else self.way.requires
+        mllp = self.transport == "hl7v2"
         return {
+            "@WHERE@": _WHERE[self.level],
             "@NAME@": self.name,
             "@PACKAGE@": self.package,
             "@CLASS@": "".join(part.capitalize() for part in self.name.split("-")),
             "@DISTRIBUTION@": f"social-prescribing-adapter-{self.name}",
-            "@AUTH_TOML@": toml_of(self.auth, self.name),
-            "@AUTH_CONFORMANCE@": conformance_of(self.auth),
-            **(self._fhir_words if self.transport == "fhir" else {}),
+            "@BASE@": self.way.system,
+            "@KIND@": self.way.kind,
+            "@KIND_THERE@": self.way.there,
+            "@DEPENDENCIES@": ", ".join(f'"{each}"' for each in required),
+            "@FIRST_PARTY@": f'"adapter_{plugin}", ' if stands else "",
+            "@ENABLED@": f'"{plugin}", "{self.name}"' if stands else f'"{self.name}"',
+            "@DIALECT_LINE@": f'dialect = "{self.name}"\n' if self.level and stands else "",
+            "@SETTINGS@": _settings(self.way) if stands else _own_settings(self.transport),
+            "@AUTH_NOTE@": f"\n{self.note}\n" if self.note else "",
+            "@AUTH_TOML@": (mllp_toml_of if mllp else toml_of)(self.scheme, self.name),
+            "@AUTH_CONFORMANCE@": (mllp_conformance_of if mllp else conformance_of)(self.scheme),
+            "@MLLP_PEER@": "mllp-tls" if self.scheme == "mtls" else "mllp",
         }
-
-    @property
-    def _fhir_words(self) -> dict[str, str]:
-        where = _WHERE[self.level].replace("@PACKAGE@", self.package).replace("@NAME@", self.name)
-        dialect = f'dialect = "{self.name}"\n' if self.level else ""
-        return {"@WHERE@": where, "@DIALECT_LINE@": dialect, "@SETTINGS@": _settings("fhir")}
 
 
 def write(choice: Choice, folder: Path) -> list[Path]:
     """Write ``folder/NAME/``; the files, in order.
 
     Raises:
-        NotOffered: the name cannot be used, the folder is there already, or this combination is not
-            offered.
+        NotOffered: the name cannot be used, the folder is there already, or the plugin that it
+            would stand on is not installed.
     """
     _check(choice)
     target = folder / choice.name
     if target.exists():
         raise NotOffered(f"{target} is there already; choose another name or remove it")
-    written = []
+    words, written = choice.words, []
     for place, template in _plan(choice):
         file = target / place
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_filled(template, choice), "utf-8")
+        text = _filled(_template(template), words)
+        if place.endswith(".hl7"):
+            text = text.replace("\n", "\r")  # segments end so (HL7 v2.9, 2.5.1)
+        file.write_text(text, "utf-8", newline="")
         written.append(file)
     return sorted(written)
 
@@ -91,97 +117,97 @@ def write(choice: Choice, folder: Path) -> list[Path]:
 def _check(choice: Choice) -> None:
     if not _NAME.fullmatch(choice.name):
         raise NotOffered("a name has lower-case letters, digits and hyphens, for example acme-emr")
-    levels = _OFFERED[choice.transport]
-    if choice.level not in levels:
-        offered = "; ".join(
-            f"{transport}: " + ", ".join(f"{level} ({what})" for level, what in each.items())
-            for transport, each in _OFFERED.items()
-        )
-        raise NotOffered(f"the levels offered are, for {offered}")
-    base = _STANDS_ON.get(choice.transport)
-    if base is not None and not _is_installed(base):
+    plugin = choice.way.plugin
+    if choice.way.stands(choice.level) and not _is_installed(plugin):
         raise NotOffered(
-            f"--transport {choice.transport} stands on the plugin {base}, which is not installed"
+            f"--transport {choice.transport} at level {choice.level} stands on the "
+            f"plugin {plugin}, which is not installed"
         )
-    if choice.transport not in ("rest", "fhir") and choice.auth != "none":
-        raise NotOffered(f"{choice.transport} has no --auth; TLS of hl7v2 is a setting of the site")
 
 
 def _is_installed(plugin: str) -> bool:
     return bool(metadata.entry_points(group=ENTRY_POINTS, name=plugin))
 
 
-def _settings(base: str) -> str:
+def _settings(way: Transport) -> str:
     """The settings of the system that a plugin stands on, as rows of its README."""
     from adapter.exchange.plugins import load_plugins
 
-    fields = load_plugins({base}).system(base).Config.model_fields
+    fields = load_plugins({way.plugin}).system(way.system).Config.model_fields
     return "\n".join(
         f"| `{name}` | {(field.description or '').replace('|', 'or')} |"
         for name, field in fields.items()
     )
 
 
+def _own_settings(transport: str) -> str:
+    return _template(f"{transport}/settings.md").rstrip("\n")
+
+
 def _plan(choice: Choice) -> list[tuple[str, str]]:
     """Where each file goes, and the template that it comes from."""
-    package, pack = choice.package, f"{choice.package}/mappings/{choice.name}"
-    own = choice.transport
+    package, own = choice.package, choice.transport
     plan = [
-        (
-            "pyproject.toml",
-            f"{own}/pyproject.toml.txt" if own in _STANDS_ON else "pyproject.toml.txt",
-        ),
+        ("pyproject.toml", "pyproject.toml.txt"),
         ("README.md", f"{own}/README.md"),
         (f"{package}/py.typed", "empty.txt"),
         ("tests/test_conformance.py", "test_conformance.py.txt"),
+        (f"{package}/conformance.toml", f"{own}/conformance.toml"),
+        *_samples(own, package),
     ]
-    if own == "hl7v2":
-        return [
-            *plan,
-            (f"{package}/__init__.py", "hl7v2/__init__.py.txt"),
-            (f"{pack}/pack.toml", "hl7v2/pack.toml"),
-            (f"{pack}/referral.map.yaml", "hl7v2/referral.map.yaml"),
-        ]
-    if own == "fhir":
-        return [*plan, *_fhir_plan(choice.level, package, pack)]
-    modules = {
-        "rest": {"config": own, "door": own, "system": own},
-        "files": {"config": own, "folder": own, "system": own},
-    }[own]
-    plan += [(f"{package}/{name}.py", f"{at}/{name}.py.txt") for name, at in modules.items()]
-    plan += [(f"{package}/{name}.py", f"rest/{name}.py.txt") for name in ("__init__", "format")]
-    plan += [
+    if not choice.way.stands(choice.level):
+        return [*plan, *_code_of_its_own(choice)]
+    plan.append((f"{package}/__init__.py", f"adapted/__init__{choice.level}.py.txt"))
+    if choice.level == 2:
+        plan.append((f"{package}/system.py", f"{own}/system.py.txt"))
+    else:
+        plan.append((f"{package}/quirks.toml", f"{own}/quirks.toml"))
+    return [*plan, *(_dialect(choice) if choice.level else ())]
+
+
+def _samples(own: str, package: str) -> list[tuple[str, str]]:
+    if own in ("fhir", "hl7v2"):
+        name = "request." + ("json" if own == "fhir" else "hl7")
+        return [(f"{package}/samples/{name}", f"{own}/samples-{name}")]
+    return [
         (f"{package}/samples/{name}.json", f"rest/samples-{name}.json")
         for name in ("request", "answer", "outcome")
     ]
+
+
+def _dialect(choice: Choice) -> list[tuple[str, str]]:
+    """The pack of a plugin that stands on another's: its maps inherit."""
+    pack = f"{choice.package}/mappings/{choice.name}"
+    if choice.transport == "fhir":
+        return [(f"{pack}/{name}", f"fhir/{name}") for name in ("pack.toml", "bundle.map.yaml")]
+    if choice.transport == "hl7v2":
+        return [(f"{pack}/{name}", f"hl7v2/{name}") for name in ("pack.toml", "referral.map.yaml")]
     return [
-        *plan,
-        (f"{package}/conformance.toml", f"{own}/conformance.toml"),
+        (f"{pack}/pack.toml", "rest/dialect-pack.toml"),
+        (f"{pack}/messages.map.yaml", "rest/dialect.map.yaml"),
+    ]
+
+
+def _code_of_its_own(choice: Choice) -> list[tuple[str, str]]:
+    """Level 2 of a transport that has no system to inherit from: all of it is the plugin's."""
+    package, own = choice.package, choice.transport
+    pack = f"{package}/mappings/{choice.name}"
+    modules = {"rest": ("config", "door", "system"), "files": ("config", "folder", "system")}[own]
+    return [
+        *((f"{package}/{name}.py", f"{own}/{name}.py.txt") for name in modules),
+        *((f"{package}/{name}.py", f"rest/{name}.py.txt") for name in ("__init__", "format")),
         (f"{pack}/pack.toml", "rest/pack.toml"),
         (f"{pack}/messages.map.yaml", "rest/messages.map.yaml"),
         (f"{pack}/codes/status.csv", "rest/status.csv"),
     ]
 
 
-def _fhir_plan(level: int, package: str, pack: str) -> list[tuple[str, str]]:
-    plan = [
-        (f"{package}/__init__.py", f"fhir/__init__{level}.py.txt"),
-        (f"{package}/conformance.toml", "fhir/conformance.toml"),
-        (f"{package}/samples/request.json", "fhir/samples-request.json"),
-    ]
-    if level < 2:
-        plan.append((f"{package}/quirks.toml", "fhir/quirks.toml"))
-    else:
-        plan.append((f"{package}/system.py", "fhir/system.py.txt"))
-    if level:
-        plan.append((f"{pack}/pack.toml", "fhir/pack.toml"))
-        plan.append((f"{pack}/bundle.map.yaml", "fhir/bundle.map.yaml"))
-    return plan
+def _template(name: str) -> str:
+    file = resources.files("adapter.cli.scaffold").joinpath("templates", *name.split("/"))
+    return file.read_text("utf-8")
 
 
-def _filled(template: str, choice: Choice) -> str:
-    file = resources.files("adapter.cli.scaffold").joinpath("templates", *template.split("/"))
-    text = file.read_text("utf-8")
-    for word, value in choice.words.items():
+def _filled(text: str, words: dict[str, str]) -> str:
+    for word, value in words.items():
         text = text.replace(word, value)
     return text

@@ -55,7 +55,8 @@ def _samples(subject: Subject) -> list[tuple[str, Any, Map, Format]]:
     for sample in subject.profile.samples:
         try:
             tree = formats[name].parse(sample.raw)
-            found.append((sample.name, tree, subject.packs.pick(name, tree), formats[name]))
+            table = subject.packs.pick(name, tree, dialect=subject.dialect)
+            found.append((sample.name, tree, table, formats[name]))
         except DataError as error:
             raise Failed(f"{sample.name}: {error.message}") from None
     return found
@@ -98,10 +99,18 @@ async def every_part(subject: Subject) -> None:
         if traced.untraced or len(told) != traced.parts:
             raise Failed(f"of {traced.parts} parts of {name} {len(told)} are accounted for")
         silent = [each.path for each in traced.lost if not each.why]
-        own = table.pack in {root.name for root in subject.plugin.packs}
+        own = _written_here(subject, table)
         unread = [each.path for each in traced.lost if own and each.row is None]
         if silent or unread:
             raise Failed(f"{name}: no row reads {', '.join((silent + unread)[:5])}")
+
+
+def _written_here(subject: Subject, table: Map) -> bool:
+    """Whether the rows are the plugin's own, and not inherited from a pack of somebody else."""
+    if table.pack not in {root.name for root in subject.plugin.packs}:
+        return False
+    as_written = subject.packs.packs[table.pack].tables.get(table.table.name)
+    return as_written is None or "/" not in (as_written.extends or "")
 
 
 @cache
@@ -153,9 +162,11 @@ def _through(subject: Subject, form: str, kind: str, status: str) -> Any:
     event = from_document(ReferralEvent, document)
     try:
         raw = subject.mapper.write(
-            event, format=form, kind=kind, dialect=None, site="kit", timezone="UTC"
+            event, format=form, kind=kind, dialect=subject.dialect, site="kit", timezone="UTC"
         )
-        read = subject.mapper.read(raw, format=form, dialect=None, site="kit", timezone="UTC")
+        read = subject.mapper.read(
+            raw, format=form, dialect=subject.dialect, site="kit", timezone="UTC"
+        )
     except DataError as error:
         raise Failed(f"an answer of the status {status} does not travel: {error.message}") from None
     found = read.event.fulfilments

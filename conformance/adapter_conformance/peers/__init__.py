@@ -85,6 +85,7 @@ def make_peer(name: str) -> Peer:
         "fhir": "adapter_conformance.peers.fhir:FhirPeer",
         "rest": "adapter_conformance.peers.rest:RestPeer",
         "mllp": "adapter_conformance.peers.mllp:MllpPeer",
+        "mllp-tls": "adapter_conformance.peers.mllp_tls:MllpTlsPeer",
         "smtp": "adapter_conformance.peers.smtp:SmtpPeer",
         "files": "adapter_conformance.peers.files:FilesPeer",
         "none": "adapter_conformance.peers.nobody:NobodyPeer",

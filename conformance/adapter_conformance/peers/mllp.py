@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 
 from adapter.plugin import HttpEndpoint
 from adapter_conformance.exchanges import hear_message
@@ -19,6 +20,8 @@ class MllpPeer(LoopbackPeer):
     """It knows a message again by its control id (MSH-10)."""
 
     faults = frozenset({"unavailable", "refused", "lost-answer", "nonsense", "down"})
+    server_tls: ssl.SSLContext | None = None
+    client_tls: ssl.SSLContext | None = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,7 +29,7 @@ class MllpPeer(LoopbackPeer):
 
     async def serve(self, listening: socket.socket) -> asyncio.Server:
         """Take frames, answer each."""
-        return await asyncio.start_server(self._talk, sock=listening)
+        return await asyncio.start_server(self._talk, sock=listening, ssl=self.server_tls)
 
     def hang_up(self) -> None:
         """Close every open connection."""
@@ -73,7 +76,9 @@ class MllpPeer(LoopbackPeer):
         if not isinstance(endpoint, str):
             return await super().send(endpoint, path, raw)
         host, _, port = endpoint.rpartition(":")
-        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        reader, writer = await asyncio.open_connection(
+            host.strip("[]"), int(port), ssl=self.client_tls
+        )
         try:
             writer.write(START + raw.replace(b"\n", b"\r") + END)
             frame = await asyncio.wait_for(reader.readuntil(END), PATIENCE)

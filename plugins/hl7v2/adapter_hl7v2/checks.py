@@ -44,6 +44,7 @@ class Policy:
         dialect: the name of the one that its messages are in; None recognises that of each.
         charset: the codec to read with whatever messages declare, or None.
         default_charset: the codec of messages that declare none, or None for the dialect's.
+        own: the dialect of a system with quirks of its own; it needs no recognising.
     """
 
     test: bool = False
@@ -51,15 +52,17 @@ class Policy:
     charset: str | None = None
     default_charset: str | None = None
     limits: Limits = LIMITS
+    own: Dialect | None = None
 
     def reading(self, name: str) -> Dialect:
         """A dialect as this site has it."""
-        return _reading(name, self.charset, self.default_charset)
+        own = self.own if self.own is not None and self.own.name == name else None
+        return _reading(own or name, self.charset, self.default_charset)
 
 
 @lru_cache(maxsize=256)
-def _reading(name: str, charset: str | None, default_charset: str | None) -> Dialect:
-    known = dialects()[name]
+def _reading(named: Dialect | str, charset: str | None, default_charset: str | None) -> Dialect:
+    known = dialects()[named] if isinstance(named, str) else named
     return replace(
         known,
         charset=charset or known.charset,

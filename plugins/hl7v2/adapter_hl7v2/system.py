@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from adapter.plugin import (
     FULL,
@@ -28,12 +29,14 @@ from adapter_hl7v2.acknowledge import acknowledge, acknowledge_unreadable, heade
 from adapter_hl7v2.charset import codec_of
 from adapter_hl7v2.checks import Checked, Policy, check
 from adapter_hl7v2.config import Hl7v2Config, is_loopback, split_address
+from adapter_hl7v2.dialects import Dialect
 from adapter_hl7v2.framing import Frame
 from adapter_hl7v2.limits import Limits
 from adapter_hl7v2.message import Message, frame_unterminated
 from adapter_hl7v2.mllp import Listening, MllpServer
 from adapter_hl7v2.mllp_client import Destination, MllpClient
 from adapter_hl7v2.problems import Problem
+from adapter_hl7v2.quirks import dialect_from
 from adapter_hl7v2.replies import judge_reply
 from adapter_hl7v2.verifier import shared
 
@@ -80,15 +83,28 @@ class Hl7v2(System):
             "outcome": "ORU^R01",
         },
     )
+    quirks: ClassVar[Dialect | None] = None
+    """The dialect of a system that stands on this one; None: as a site says, or as recognised."""
     config: Hl7v2Config
+
+    @classmethod
+    def adapted(cls, name: str, quirks: Mapping[str, Any]) -> type[System]:
+        """A system of another name whose peer departs from the standard so (level 0).
+
+        Raises:
+            ConfigError: the table says what we do not know.
+        """
+        made = dialect_from(quirks, name)
+        return type(f"{cls.__name__}_{name}", (cls,), {"name": name, "quirks": made})
 
     def __init__(self, config: SystemConfig, context: Context) -> None:
         super().__init__(config, context)
         self._policy = Policy(
             test=context.site.test,
-            dialect=None if self.config.dialect == "auto" else self.config.dialect,
+            dialect=self._dialect(),
+            own=self.quirks,
             charset=codec_of(self.config.charset) if self.config.charset else None,
-            default_charset=codec_of(self.config.default_charset),
+            default_charset=self._default_charset(),
             limits=Limits(
                 size=self.config.max_bytes,
                 segments=self.config.max_segments,
@@ -191,6 +207,16 @@ class Hl7v2(System):
             await self._client.close()  # what follows on this connection may be of another too
             raise
         return Delivered(response=reply)
+
+    def _dialect(self) -> str | None:
+        if self.config.dialect != "auto":
+            return self.config.dialect
+        return self.quirks.name if self.quirks is not None else None
+
+    def _default_charset(self) -> str | None:
+        """What the site says; what the quirks say, if the site says nothing."""
+        said = self.quirks is None or "default_charset" in self.config.model_fields_set
+        return codec_of(self.config.default_charset) if said else None
 
     async def _take(self, raw: bytes, checked: Checked) -> bytes:
         if checked.problem is not None:

@@ -1,4 +1,4 @@
-"""The example plugin: a peer that speaks plain JSON over HTTP, both ways."""
+"""The example plugin: peers that speak plain JSON over HTTP or in a shared folder, both ways."""
 
 from __future__ import annotations
 
@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_systems() -> list[SystemSpec]:
-    """The one system; its module is imported when a site uses it."""
+    """The two systems; the module of each is imported when a site uses it."""
     return [
         SystemSpec(
             name="reference",
             system="adapter_reference.system:Reference",
             summary="Example: referrals as JSON over HTTP (receives, polls, delivers, finds)",
-        )
+        ),
+        SystemSpec(
+            name="reference-files",
+            system="adapter_reference.shared_folder:ReferenceFiles",
+            summary="Example: referrals as JSON files in a shared folder (polls, delivers, finds)",
+        ),
     ]
 
 

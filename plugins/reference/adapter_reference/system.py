@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import orjson
@@ -25,19 +25,9 @@ from adapter.plugin import (
 )
 from adapter_reference.config import ReferenceConfig
 from adapter_reference.door import Door
+from adapter_reference.events import EVENTS
 from adapter_reference.format import ReferenceFormat
-
-EVENTS = {
-    "request": "request",
-    "modify": "modify",
-    "cancel": "cancel",
-    "answer": "answer",
-    "request-answer": "answer",
-    "modify-answer": "answer",
-    "cancel-answer": "answer",
-    "status-answer": "answer",
-    "outcome": "outcome",
-}
+from adapter_reference.quirks import ApiQuirks, quirks_from
 
 
 class Reference(System):
@@ -54,7 +44,18 @@ class Reference(System):
         outbound_kinds=EVENTS,
     )
     format: ClassVar[ReferenceFormat] = ReferenceFormat()
+    quirks: ClassVar[ApiQuirks] = ApiQuirks()
     config: ReferenceConfig
+
+    @classmethod
+    def adapted(cls, name: str, quirks: Mapping[str, Any]) -> type[System]:
+        """A system of another name whose peer has other paths and words (level 0).
+
+        Raises:
+            ConfigError: the table says what we do not know.
+        """
+        made = quirks_from(ApiQuirks, quirks, name)
+        return type(f"{cls.__name__}_{name}", (cls,), {"name": name, "quirks": made})
 
     def __init__(self, config: SystemConfig, context: Context) -> None:
         super().__init__(config, context)
@@ -67,7 +68,7 @@ class Reference(System):
     async def check(self) -> list[Check]:
         """Ask the peer how it is; it says so to those whom it lets in."""
         try:
-            await self.context.http.get("status", route="/status")
+            await self.context.http.get(self.quirks.status, route="/status")
         except AdapterError as error:
             return [Check(name="peer", state="fail", detail=error.message, fix=error.fix or _FIX)]
         return [Check(name="peer", state="ok", detail="the peer answers and lets us in")]
@@ -79,9 +80,12 @@ class Reference(System):
             AdapterError: as `adapter.plugin.http.Http` names them.
         """
         response = await self.context.http.post(
-            "messages",
+            self.quirks.messages,
             content=message.body,
-            headers={"Content-Type": "application/json", "Idempotency-Key": message.id},
+            headers={
+                "Content-Type": "application/json",
+                self.quirks.idempotency_header: message.id,
+            },
             idempotent=True,
             route="/messages",
         )
@@ -90,7 +94,7 @@ class Reference(System):
     async def find(self, message: Outbound) -> Delivered | None:
         """What the peer has under this delivery's id."""
         response = await self.context.http.get(
-            "messages", params={"key": message.id}, route="/messages"
+            self.quirks.messages, params={self.quirks.key: message.id}, route="/messages"
         )
         items = _items(_object(response.content))
         return _delivered(items[0]) if items else None
@@ -101,9 +105,13 @@ class Reference(System):
         A message that we cannot read is handed over all the same: the core sets it aside, and the
         others go on.
         """
-        params = {"after": cursor or "", "limit": str(self.config.page_size)}
+        words = self.quirks
+        params = {words.after: cursor or "", words.limit: str(self.config.page_size)}
         pages = self.context.http.pages(
-            "outbox", params=params, next_link=lambda page: _next(page.content), route="/outbox"
+            words.outbox,
+            params=params,
+            next_link=lambda page: _next(page.content),
+            route="/outbox",
         )
         async for page in pages:
             for item in _items(_object(page.content)):
