@@ -150,7 +150,7 @@ def _chains(tx: Any) -> list[dict[str, Any]]:
             {"chain": each.chain, "sequence": each.sequence, "what": each.what}
             for each in chain.verify(tx.session)
         ]
-        entries = chain.head(tx.session).sequence
+        entries = chain.count(tx.session)
         found.append({"chain": chain.name, "entries": entries, "problems": problems})
     return found
 

@@ -8,7 +8,7 @@ import typer
 
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import act, ask
-from adapter.cli.settings import DEFAULT, ConfigOption, read
+from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 app = typer.Typer(
     help="What goes out, and what is stuck.",
@@ -107,7 +107,11 @@ def retry(
 def discard(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
     reason: Annotated[
-        str, typer.Option(help="Why; it is kept in the journal. Write nothing about a person.")
+        str,
+        typer.Option(
+            callback=given_reason,
+            help="Why; it is kept in the journal. Write nothing about a person.",
+        ),
     ],
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,

@@ -9,7 +9,7 @@ import typer
 
 from adapter.cli.printing import JsonOption, emit, table
 from adapter.cli.reading import act, ask
-from adapter.cli.settings import DEFAULT, ConfigOption, read
+from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 if TYPE_CHECKING:
     from adapter.store.inbox import InboxRow
@@ -108,7 +108,9 @@ def replay(
 @app.command()
 def discard(
     identity: MessageId,
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    reason: Annotated[
+        str, typer.Option(callback=given_reason, help="Why; it is kept in the journal.")
+    ],
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 from adapter.cli.follow_up import register
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import ask, opened
-from adapter.cli.settings import DEFAULT, ConfigOption, read
+from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 app = typer.Typer(
     help="Referrals, and the journey of each.",
@@ -82,7 +82,11 @@ def erase(
         list[str], typer.Argument(metavar="ID", help="The whole ids of one person's referrals.")
     ],
     reason: Annotated[
-        str, typer.Option(help="Why; it is kept in the journal. Write nothing about a person.")
+        str,
+        typer.Option(
+            callback=given_reason,
+            help="Why; it is kept in the journal. Write nothing about a person.",
+        ),
     ],
     config: ConfigOption = DEFAULT,
     same_person: Annotated[

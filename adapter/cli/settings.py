@@ -17,6 +17,17 @@ ConfigOption = Annotated[
 DEFAULT = Path("adapter.toml")
 
 
+def given_reason(text: str) -> str:
+    """A reason that says something; for a `--reason` option.
+
+    Raises:
+        typer.BadParameter: it is empty.
+    """
+    if not text.strip():
+        raise typer.BadParameter("say why; whoever looks at this later will ask")
+    return text.strip()
+
+
 def read(file: Path) -> Config:
     """The configuration of a file.
 

@@ -12,7 +12,7 @@ from adapter.cli.authorize import authorize
 from adapter.cli.failure import CONFIGURATION, UNREACHABLE
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import act, ask
-from adapter.cli.settings import DEFAULT, ConfigOption, read
+from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 if TYPE_CHECKING:
     from adapter.exchange.config import Config
@@ -92,7 +92,9 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
 @app.command()
 def pause(
     name: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
-    reason: Annotated[str, typer.Option(help="Why; it is kept in the journal.")],
+    reason: Annotated[
+        str, typer.Option(callback=given_reason, help="Why; it is kept in the journal.")
+    ],
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:

@@ -44,7 +44,7 @@ class ChainProblem:
     """Where a chain does not hold; `sequence` is the entry concerned.
 
     ``changed``: the entry is not what was written there. ``missing``: it is gone. ``truncated``: it
-    and all after it are gone. ``head``: the record of the chain's end is not genuine.
+    and all after it are gone. ``head``: the record of the chain's end is not genuine, or gone.
     """
 
     chain: str
@@ -72,6 +72,7 @@ class Chain:
         self._names = [c.name for c in table.columns]
         self._covered = [name for name in self._names if name not in ("sequence", "hash")]
         self._insert = insert_all(table)
+        self._count = Statement(sa.select(sa.func.count()).select_from(table))
         self._after = Statement(
             sa.select(table)
             .where(table.c.sequence > sa.bindparam("after"))
@@ -126,13 +127,22 @@ class Chain:
             elif self._link(session, previous, expected, entry) != entry["hash"]:
                 yield ChainProblem(self.name, expected, "changed")
             previous = entry["hash"] if isinstance(entry["hash"], bytes) else b""
-        head = self.head(session)
+        row = session.row(_LOOK, {"chain": self.name})
+        if row is None:
+            yield ChainProblem(self.name, expected + 1, "head")
+            return
+        head = Head(int(row[0]), bytes(row[1]), bytes(row[2]))
         if head.sequence > expected:
             yield ChainProblem(self.name, expected + 1, "truncated")
         elif head.sequence < expected or head.hash != previous:
             yield ChainProblem(self.name, head.sequence, "head")
         elif head.seal != self._seal(session, head.sequence, head.hash):
             yield ChainProblem(self.name, head.sequence + 1, "truncated")
+
+    def count(self, session: Session) -> int:
+        """How many entries are there, whatever the record of the end says."""
+        row = session.row(self._count, {})
+        return int(row[0]) if row else 0
 
     def _move(self, session: Session, sequence: int, last: bytes) -> None:
         seal = self._seal(session, sequence, last)

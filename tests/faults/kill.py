@@ -110,12 +110,13 @@ async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter
                 case = some.pop(0)
                 done["cases"] += 1
                 try:
-                    done["kills"] += await _one(tour, store, stage, case, done["cases"])
+                    made = await _one(tour, store, stage, case, done["cases"])
                 except TimeoutError:
                     tour.say(f"kill: {case} did not settle\n{stage.log[-1500:]}")
                     tour.results.add(case.fault, KIND, store, lost=1)
                     shares.append(some)  # this stage is not used any more
                     break
+                done["kills"] += made
                 tour.say(f"kill: {done['kills']} kills\n{tour.results.table()}", seldom=True)
 
 

@@ -13,6 +13,8 @@ from email import message_from_bytes, policy
 
 import hl7
 
+from tests.integration.loop.ports import lasting_port
+
 _START, _END = b"\x0b", b"\x1c\r"
 
 
@@ -23,14 +25,13 @@ class Peer:
         self.mode = "well"
         self.kept: set[str] = set()
         self.asked = 0
-        self.port = 0
+        self.port = lasting_port()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
     async def open(self, tls: ssl.SSLContext | None = None) -> None:
         """Listen on loopback."""
         self._server = await asyncio.start_server(self._meet, "127.0.0.1", self.port, ssl=tls)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         """Stop listening and hang up; the same port is taken again by `open`."""

@@ -23,6 +23,7 @@ from adapter.exchange.store_settings import store_url
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from tests.integration.loop.harness import CONFIG, PROGRAMS, Emr
+from tests.integration.loop.ports import lasting_port
 
 ROOT = Path(__file__).parents[2]
 Arm = tuple[str, int] | None
@@ -145,7 +146,7 @@ class Stage:
         self.store: Store | None = None
         self._server: asyncio.Server | None = None
         self._lines: asyncio.Queue[Line] = asyncio.Queue()
-        self._http = 0
+        self._http, self._mllp = lasting_port(), lasting_port()
 
     async def open(self) -> None:
         """Listen, and write the configuration; no service yet."""
@@ -179,10 +180,9 @@ class Stage:
         Raises:
             RuntimeError: it ended by itself.
         """
-        listeners = self.ready.get("listeners", {})
         text = CONFIG.format(
-            http=self.ready.get("fhir", ":0/").rsplit(":", 1)[1].split("/")[0],
-            mllp=listeners.get("clinic", ":0").rsplit(":", 1)[1],
+            http=self._http,
+            mllp=self._mllp,
             emr=self.emr.port,
             smtp=self.mailbox.port,
             language="en",

@@ -17,6 +17,7 @@ from hl7.mllp import open_hl7_connection, start_hl7_server
 from adapter.cli.demonstration.child import Child
 from adapter.cli.demonstration.mailbox import Mailbox
 from adapter.security.keyring import Keyring
+from tests.integration.loop.ports import lasting_port
 
 CONFIG = """
 organization = "Test community health"
@@ -152,6 +153,7 @@ class Loop:
         self.emr = Emr()
         self.service: Child | None = None
         self.ready: dict[str, Any] = {}
+        self._http, self._mllp = lasting_port(), lasting_port()
 
     async def open(self) -> None:
         """Start everything."""
@@ -163,11 +165,10 @@ class Loop:
 
     async def start(self) -> None:
         """Start the service; after a kill it comes back on the same ports."""
-        listeners = self.ready.get("listeners", {})
         self.config.write_text(
             CONFIG.format(
-                http=self.ready.get("fhir", ":0/").rsplit(":", 1)[1].split("/")[0],
-                mllp=listeners.get("clinic", ":0").rsplit(":", 1)[1],
+                http=self._http,
+                mllp=self._mllp,
                 emr=self.emr.port,
                 smtp=self.mailbox.port,
                 language=self.language,

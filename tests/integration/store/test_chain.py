@@ -95,6 +95,11 @@ def test_every_deletion_is_found_at_its_place(original: tuple[Path, Keyring], at
     assert found == [ChainProblem("journal", at, "missing")]
 
 
+def test_a_record_of_the_end_that_is_gone_is_found(original: tuple[Path, Keyring]) -> None:
+    found = tampered(original, "DELETE FROM chains WHERE name = 'journal'")
+    assert found == [ChainProblem("journal", ENTRIES + 1, "head")]
+
+
 @pytest.mark.parametrize("at", [1, 5, ENTRIES - 1])
 def test_a_deletion_that_is_numbered_over_is_found(original: tuple[Path, Keyring], at: int) -> None:
     found = tampered(
