@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from adapter.fhir.bundles import relink_own
-from adapter.fhir.checks import refuse_faulty
+from adapter.fhir.checks import refuse_dangling, refuse_faulty
 from adapter.fhir.instruments import instrument, instruments
 from adapter.mapping.packs import Packs
 from adapter.plugin.formats import Settings
@@ -67,21 +67,22 @@ class Projector:
         Raises:
             DataError: the result fails our own checks; nothing that fails them is ever written.
         """
-        event = ReferralEvent(kind="request", referral=case.referral, fulfilments=case.fulfilments)
-        bundle: Resource = self._table.to_left(to_document(event), Settings(site=site)).tree
+        bundle = self._made(case, site)
         refuse_faulty(bundle)
         return bundle
 
     def resources(self, case: Case, site: str) -> list[Resource]:
-        """The resources of the case, each with its id, and references by type and id."""
-        resources, urls = [], {}
-        for entry in self.bundle(case, site)["entry"]:
-            url, resource = entry["fullUrl"], entry["resource"]
-            resource["id"] = url.removeprefix("urn:uuid:")
-            urls[url] = f"{resource['resourceType']}/{resource['id']}"
-            resources.append(resource)
-        relink_own(resources, urls)
-        return resources
+        """The resources of the case, each with its id, and references by type and id.
+
+        Raises:
+            DataError: as `bundle`.
+        """
+        return _apart(self.bundle(case, site))
+
+    def _made(self, case: Case, site: str) -> Resource:
+        event = ReferralEvent(kind="request", referral=case.referral, fulfilments=case.fulfilments)
+        bundle: Resource = self._table.to_left(to_document(event), Settings(site=site)).tree
+        return bundle
 
     def write(
         self,
@@ -100,13 +101,29 @@ class Projector:
         `received` are the request and tasks by id as a client wrote them: their elements that the
         tables do not write are kept, as are those of the version before. Other resources that a
         client wrote here stay as the client wrote them. A case that is `new` has no version before.
+
+        A new case is checked as one Bundle. Of a case that was there, what is the same as its
+        version before was checked then, so that each resource is checked that is not.
+
+        Raises:
+            DataError: as `bundle`.
         """
+        resources = self.resources(case, site) if new else _apart(self._made(case, site))
+        projected = {} if new else {(each["resourceType"], each["id"]): each for each in resources}
+
+        def approve(changed: NewResource) -> None:
+            resource = projected.get((changed.type, changed.id))
+            if resource is not None:
+                refuse_faulty(resource)
+                refuse_dangling(resource)
+
         tx.resources.put_many(
-            _merged(tx, self.resources(case, site), received, new),
+            _merged(tx, resources, received, new),
             organization=organization,
             referral=case.referral.id,
             last_updated=at,
             unless_same=True,
+            approve=approve,
         )
         asked = [
             NewResource(type="Questionnaire", id=each["id"], content=each)
@@ -116,6 +133,18 @@ class Projector:
             tx.resources.put_many(
                 asked, organization=organization, last_updated=at, unless_same=True
             )
+
+
+def _apart(bundle: Resource) -> list[Resource]:
+    """The resources of a Bundle that is nobody else's, each with its id, linked by type and id."""
+    resources, urls = [], {}
+    for entry in bundle["entry"]:
+        url, resource = entry["fullUrl"], entry["resource"]
+        resource["id"] = url.removeprefix("urn:uuid:")
+        urls[url] = f"{resource['resourceType']}/{resource['id']}"
+        resources.append(resource)
+    relink_own(resources, urls)
+    return resources
 
 
 def _merged(

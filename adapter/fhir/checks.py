@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapter.fhir import fast
+from adapter.fhir.bundles import references
 from adapter.fhir.conformance import profile_issues
 from adapter.fhir.explain import explain
 from adapter.fhir.known import Known, shipped
@@ -50,6 +51,21 @@ def refuse_faulty(resource: Any) -> None:
                 f"what the mapping makes is not valid R4: {issue.code} at {issue.expression}",
                 fix="correct the value in the message, or the row that carries it",
                 detail=issue.diagnostics,
+            )
+
+
+def refuse_dangling(resource: Any) -> None:
+    """Refuse a resource that we made and linked, and that still names what no Bundle of it has.
+
+    Raises:
+        DataError: ``fhir.not-conformant``.
+    """
+    for reference in references(resource):
+        if reference["reference"].startswith("urn:uuid:"):
+            raise DataError(
+                "fhir.not-conformant",
+                "what the mapping makes refers to a resource that it does not make",
+                fix="correct the row that makes the reference, or the one that makes its target",
             )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Iterator
 
 _lock = threading.Lock()
 _last = 0
@@ -47,11 +48,17 @@ def new_number(micros: int) -> int:
 
     11 random bits keep two processes apart that ask in one microsecond.
     """
+    return next(new_numbers(micros, 1))
+
+
+def new_numbers(micros: int, count: int) -> Iterator[int]:
+    """So many numbers as `new_number` makes, one after another, for what is written together."""
     global _last_number
     random = int.from_bytes(os.urandom(2), "big") & 0x7FF
     with _lock:
-        _last_number = max(_last_number + 1, number_of(micros) | random)
-        return _last_number
+        first = max(_last_number + 1, number_of(micros) | random)
+        _last_number = first + count - 1
+    return iter(range(first, first + count))
 
 
 def number_of(micros: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema, search_keys
 from adapter.store.errors import RaceError
-from adapter.store.ids import new_number, number_of
+from adapter.store.ids import new_number, new_numbers, number_of
 from adapter.store.session import Row, Session
 from adapter.store.statement import Statement, padded, places
 from adapter.store.times import from_micros, to_micros
@@ -111,6 +111,10 @@ class ResourceRow:
     content: dict[str, Any] = field(repr=False)
 
 
+def _anything(_: NewResource) -> None:
+    """Approve of it."""
+
+
 class Resources:
     """The versioned resource table. Versions count from 1 without a gap."""
 
@@ -144,11 +148,13 @@ class Resources:
         referral: str | None = None,
         last_updated: datetime | None = None,
         unless_same: bool = False,
+        approve: Callable[[NewResource], None] = _anything,
     ) -> list[int]:
         """Store the next version of several different resources; their numbers, in their order.
 
         With `unless_same` a resource whose newest version has the same content is left alone, and
-        its number is that of this version.
+        its number is that of this version. `approve` is called with each that is going to be
+        stored, and raises to refuse it.
 
         Raises:
             RaceError: somebody stored the same version first; the writer runs the work again.
@@ -161,6 +167,7 @@ class Resources:
         keys: list[dict[str, Any]] = []
         older: list[dict[str, Any]] = []
         numbers: list[int] = []
+        fresh = new_numbers(now, len(resources))
         for each in resources:
             plain = orjson.dumps(each.content, default=_decimal)
             hashed = self._session.keyring.lookup_hash("resource content", plain)[:16]
@@ -168,11 +175,12 @@ class Resources:
             if unless_same and before == hashed:
                 numbers.append(version)
                 continue
+            approve(each)
             if version:
                 older.append({"of_id": each.id, "of_type": each.type, "of_version": version})
             row = self._row(each, version + 1, organization, referral, at, plain, subjects)
             row["content_hash"] = hashed
-            row["sequence"] = new_number(now)
+            row["sequence"] = next(fresh)
             rows.append(row)
             keys += self._keys(each, rows[-1]["sequence"], organization)
             numbers.append(version + 1)

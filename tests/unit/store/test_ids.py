@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from adapter.store import ids
-from adapter.store.ids import new_id, new_number, number_of
+from adapter.store.ids import new_id, new_number, new_numbers, number_of
 
 
 def test_new_ids_are_version_7_and_grow() -> None:
@@ -54,3 +54,11 @@ def test_numbers_grow_and_are_not_before_their_time(monkeypatch: pytest.MonkeyPa
     assert numbers[0] >= number_of(5_000_000)
     later = new_number((1 << 51) + 5)
     assert number_of((1 << 51) + 5) <= later < 1 << 63
+
+
+def test_numbers_of_one_write_follow_each_other() -> None:
+    before = new_number(5_000_000)
+    together = list(new_numbers(5_000_000, 12))
+    assert together == list(range(together[0], together[0] + 12))
+    assert before < together[0]
+    assert new_number(5_000_000) > together[-1]
