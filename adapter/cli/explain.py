@@ -38,10 +38,13 @@ def explain(
       adapter explain --from hl7v2 --to fhir referral.hl7
 
     With --json, one line for each message: {"parts": N, "mapped": [...], "lost": [...]}. Every
-    non-empty part of the input is in `mapped` or in `lost`; N counts them once.
+    non-empty part of the input is in `mapped` or in `lost`; N counts them once. A message that no
+    map takes is lost whole; one that is refused gives an OperationOutcome.
     Exit code 1: a message could not be converted.
     """
     from adapter.mapping.convert import explain_tree
+    from adapter.mapping.errors import NoMapError
+    from adapter.mapping.explain import unmapped
     from adapter.plugin.errors import DataError
     from adapter.plugin.formats import Settings
 
@@ -55,10 +58,16 @@ def explain(
         try:
             if isinstance(message, DataError):
                 raise message
-            found = explain_tree(
-                source.parse(message), packs=packs, source=from_, target=to,
-                settings=Settings(timezone=timezone), dialect=dialect,
-            )  # fmt: skip
+            tree = source.parse(message)
+            try:
+                found = explain_tree(
+                    tree, packs=packs, source=from_, target=to,
+                    settings=Settings(timezone=timezone), dialect=dialect,
+                )  # fmt: skip
+            except NoMapError as error:
+                passed = False
+                say(f"{name}: {error.message}\n  Fix:  {error.fix}\n  Code: {error.code}")
+                found = unmapped(source, tree, error.message)
         except DataError as error:
             passed = False
             if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from adapter.mapping.errors import NoMapError
@@ -38,50 +39,57 @@ def read_cases(
 ) -> Iterator[tuple[Case, Map | None]]:
     """The case files of a pack, or those to be `refused`, each with the map that takes it.
 
-    A file named ``map@anything`` is for that map, whatever its kind says.
+    A file named ``map@anything``, or one in a folder named after a map, is for that map, whatever
+    its kind says.
     """
     folder = pack.file("cases", "refused") if refused else pack.file("cases")
-    if not folder.is_dir():
-        return
     formats = {
         each.suffix: each for each in packs.formats.values() if each.name in _lefts(packs, pack)
     }
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
-        suffix = "." + entry.name.rpartition(".")[2]
-        if not entry.is_file() or suffix not in formats:
+    for name, entry in _files(folder, pack):
+        suffix = "." + name.rpartition(".")[2]
+        if suffix not in formats or name.endswith(WRITTEN):
             continue
         source = formats[suffix]
-        if entry.name.endswith(WRITTEN):
-            continue
         raw = entry.read_bytes()
         try:
             tree = source.parse(raw)
         except DataError as error:
-            yield Case(entry.name, raw, None, error.message), None
+            yield Case(name, raw, None, error.message), None
             continue
-        named = _named(packs, pack, entry.name)
+        named = _named(packs, pack, name)
         if named is not None:
-            yield Case(entry.name, raw, tree), named
+            yield Case(name, raw, tree), named
             continue
         try:
-            yield Case(entry.name, raw, tree), packs.pick(source.name, tree)
+            yield Case(name, raw, tree), packs.pick(source.name, tree)
         except NoMapError:
-            yield Case(entry.name, raw, tree), None
+            yield Case(name, raw, tree), None
+
+
+def _files(folder: Traversable, pack: Pack) -> Iterator[tuple[str, Traversable]]:
+    """The files of a folder, and, as ``map@file``, those of its folders named after maps."""
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name) if folder.is_dir() else ():
+        if entry.is_file():
+            yield entry.name, entry
+        elif entry.name in pack.tables:
+            for each in sorted(entry.iterdir(), key=lambda e: e.name):
+                if each.is_file():
+                    yield f"{entry.name}@{each.name}", each
 
 
 def read_documents(pack: Pack, packs: Packs) -> Iterator[tuple[Written, Map]]:
     """The documents among the cases, ``map@anything.referral.json``, each with its map."""
     import orjson
 
-    folder = pack.file("cases")
-    for entry in sorted(folder.iterdir(), key=lambda e: e.name) if folder.is_dir() else ():
-        mapping = _named(packs, pack, entry.name) if entry.name.endswith(WRITTEN) else None
+    for name, entry in _files(pack.file("cases"), pack):
+        mapping = _named(packs, pack, name) if name.endswith(WRITTEN) else None
         if mapping is not None:
             try:
                 document, fault = orjson.loads(entry.read_bytes()), ""
             except orjson.JSONDecodeError:
                 document, fault = {}, "this is no JSON"
-            yield Written(entry.name, document, fault), mapping
+            yield Written(name, document, fault), mapping
 
 
 def _named(packs: Packs, pack: Pack, name: str) -> Map | None:

@@ -17,7 +17,7 @@ from adapter.mapping.bound import BoundBlock, BoundRow
 from adapter.mapping.emit import Emitter, Source
 from adapter.mapping.run import Loss, Map
 from adapter.mapping.table import Lost, Place, Where
-from adapter.plugin.formats import DomainError, Leaf, Settings
+from adapter.plugin.formats import DomainError, Format, Leaf, Settings
 
 Spot = tuple[Any, ...]
 _DEFAULT = Settings()
@@ -320,6 +320,12 @@ class Explanation:
     made: tuple[Made, ...]
 
 
+def unmapped(source: Format, tree: Any, why: str) -> Explanation:
+    """A message that no map takes: every part of it is lost."""
+    lost = tuple(Loss(leaf.path, leaf.raw, why) for leaf in source.leaves(tree))
+    return Explanation(None, len(lost), (), lost, ())
+
+
 def explain_through(first: Traced, second: Traced) -> Explanation:
     """Two traced steps as one: what the first carried and the second lost is lost.
 
@@ -360,4 +366,13 @@ def explain_through(first: Traced, second: Traced) -> Explanation:
     return Explanation(second.result, first.parts, tuple(mapped), tuple(lost), second.made)
 
 
-__all__ = ["Carried", "Explanation", "Made", "Place", "Traced", "explain_through", "trace"]
+__all__ = [
+    "Carried",
+    "Explanation",
+    "Made",
+    "Place",
+    "Traced",
+    "explain_through",
+    "trace",
+    "unmapped",
+]

@@ -30,9 +30,9 @@ from adapter.plugin.formats import Settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKS = ROOT / "mappings" / "adapter_mappings"
 Named = tuple[str, dict[str, Any]]
-LEFT_OUT = ("every-field", "single-", "header@", "oru-r01-values")
+LEFT_OUT = ("every-field", "single-", "oru-r01-values")
 """Cases with invented codes in systems that HAPI has, or with answers to a questionnaire that is
-nowhere, and those read for their header alone."""
+nowhere."""
 TRIES, TOO_SLOW = 3, 5
 """On a busy machine `adapter demo` ends with this code, and is run again."""
 SOURCES = {".referral.json": "referral", ".json": "fhir", ".hl7": "hl7v2", ".csv": "csv"}

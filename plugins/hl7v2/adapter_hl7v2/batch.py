@@ -21,6 +21,7 @@ _MARK = re.compile(
     rb"(?:\A|(?<=[\r\n]))"
     rb"(?:(?:MSH|FHS|BHS)(?=[^A-Za-z0-9\r\n])|(?:BTS|FTS)(?=[^A-Za-z0-9]|\Z))"
 )
+_FRAMED = re.compile(rb"(?<=[\r\n])\x0b(?=(?:MSH|FHS|BHS)[^A-Za-z0-9\r\n])")
 _BLANK = b" \t\r\n\x1a"  # with the end-of-file mark of old systems
 
 
@@ -40,8 +41,11 @@ def split(data: bytes) -> Iterator[bytes]:
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
-    if data.lstrip(_BLANK)[:1] != START:
-        yield from _Batch().read(data)
+    before = data[: _first_frame(data)]
+    if before.strip(_BLANK) or before == data:
+        yield from _Batch().read(before)
+    data = data[len(before) :]
+    if not data:
         return
     deframer = Deframer(len(data))
     for frame in [*deframer.feed(data), *deframer.close()]:
@@ -51,6 +55,21 @@ def _pieces(data: bytes) -> Iterator[bytes]:
             yield from _Batch().read(frame.data)
     if deframer.stray:
         yield b"?"
+
+
+def _first_frame(data: bytes) -> int:
+    """Where the first MLLP frame begins; the end of the bytes if there is none.
+
+    A lone 0x0B inside a message is a character of some text: a frame begins where a message could,
+    or before any message has.
+    """
+    if data.lstrip(_BLANK)[:1] == START:
+        return data.index(START)
+    mark, framed = _MARK.search(data), data.find(START + b"MSH")
+    if framed >= 0 and (mark is None or framed < mark.start()):
+        return framed
+    found = _FRAMED.search(data)
+    return found.start() if found else len(data)
 
 
 @dataclass(slots=True)

@@ -106,6 +106,22 @@ def test_explain_counts_every_leaf_once(capsys: pytest.CaptureFixture[str], case
     assert set(found["mapped"][0]) == {"from", "to", "value", "pack", "file", "line"}
 
 
+def test_a_message_that_no_map_takes_is_lost_whole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "goal.json"
+    goal = {"resourceType": "Goal", "id": "g", "target": [{"detailInteger": 2}, {"note": ""}]}
+    file.write_text(json.dumps(goal))
+    code, out = run(capsys, "explain", "--from", "fhir", "--to", "fhir", "--json", str(file))
+    found = json.loads(out)
+    assert code == 1
+    assert (found["parts"], found["mapped"]) == (3, [])
+    assert [each["from"] for each in found["lost"]] == [
+        "Goal.resourceType", "Goal.id", "Goal.target[0].detailInteger",
+    ]  # fmt: skip
+    assert "no map" in found["lost"][0]["why"]
+
+
 def test_check_prints_file_line_column_code_message_and_fix(
     capsys: pytest.CaptureFixture[str], copied: Callable[[str], Path]
 ) -> None:
