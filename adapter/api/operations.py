@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from adapter.api.access import Door, admitted
 from adapter.api.body import as_resource, check_accept, check_resource, resource_body
+from adapter.api.extracted import extraction
 from adapter.api.faults import refused
 from adapter.api.offered import OPERATIONS
 from adapter.api.parameters import Json
@@ -18,8 +19,7 @@ from adapter.api.query import Query, matches
 from adapter.api.read import looked_up, resource
 from adapter.api.response import FhirResponse
 from adapter.api.write import served
-from adapter.fhir.bundles import post, relink, transaction
-from adapter.fhir.extraction import ExtractionError, extract
+from adapter.fhir.extraction import ExtractionError
 from adapter.fhir.instruments import by_canonical
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import ERROR, Issue, operation_outcome
@@ -122,15 +122,10 @@ async def _extract(door: Door, response: Json, given: Any) -> Response:
     check_resource(as_resource(held, "Questionnaire"))
     now = door.service.now().isoformat(timespec="milliseconds")
     try:
-        made = extract(response, held, recorded=now, **_nameless(response))
+        made = await extraction(door, response, held, now, **_nameless(response))
     except (ExtractionError, ValueError) as error:
         raise refused(422, str(error), "QuestionnaireResponse", code="business-rule") from None
-    urls = {f"{each['resourceType']}/{each['id']}": f"urn:uuid:{each['id']}" for each in made}
-    entries = [post(relink(each, urls), full_url=f"urn:uuid:{each['id']}") for each in made]
-    bundle = transaction(entries)
-    if not entries:
-        bundle.pop("entry")
-    return FhirResponse(bundle)
+    return FhirResponse(made)
 
 
 def _nameless(response: Json) -> Json:

@@ -6,7 +6,8 @@ holds it) gives one Observation for each answer, and a group gives a panel with 
 completed or amended response is extracted; nothing is stored here.
 
 Ids are made from the response's identity, the linkId and the place of the answer, so that running
-again gives the same Observations and an amendment gives new versions of the same.
+again gives the same Observations and an amendment gives new versions of the same. A server that
+gives ids of its own still knows an Observation by its identifier, which is that id as a UUID.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from adapter.fhir.questionnaire_form import SDC, Form, Question, extension_value
 OBSERVATION_EXTRACT = SDC + "sdc-questionnaire-observationExtract"
 NAMESPACE = UUID("5b0c2f2e-6c0e-5d43-9a52-6f1d3a1f7b10")
 """The uuid5 namespace of extracted resources: never changed, or ids would."""
+URI_SYSTEM = "urn:ietf:rfc:3986"
+"""The system of identifiers that are URIs (R4, Identifier registry)."""
 EXTRACTABLE = frozenset(["completed", "amended", "entered-in-error"])
 SURVEY = {
     "coding": [
@@ -85,6 +88,13 @@ def _identity(response: Mapping[str, Any]) -> str:
     raise ExtractionError("the response needs an identifier or an id, or give its identity")
 
 
+def source_of(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the Reference by which an Observation names the response that it comes from."""
+    if response.get("id"):
+        return {"reference": f"QuestionnaireResponse/{response['id']}"}
+    return {"type": "QuestionnaireResponse", "identifier": response.get("identifier")}
+
+
 _STATUSES = {"completed": "final", "amended": "amended", "entered-in-error": "entered-in-error"}
 
 
@@ -92,11 +102,7 @@ def _shared(
     response: Mapping[str, Any], source: Mapping[str, Any] | None
 ) -> dict[str, dict[str, Any]]:
     """Return the elements that every Observation has, before and after its code and value."""
-    if source is None:
-        if response.get("id"):
-            source = {"reference": f"QuestionnaireResponse/{response['id']}"}
-        else:
-            source = {"type": "QuestionnaireResponse", "identifier": response.get("identifier")}
+    source = source_of(response) if source is None else source
     before: dict[str, Any] = {"status": _STATUSES[response["status"]], "category": [SURVEY]}
     after: dict[str, Any] = {"derivedFrom": [dict(source)]}
     context: dict[str, Any] = {
@@ -183,9 +189,11 @@ class _Maker:
     ) -> dict[str, Any]:
         members = {"hasMember": content["hasMember"]} if "hasMember" in content else {}
         value = {} if members else content
+        name = str(uuid5(NAMESPACE, f"{self.key}#{path}"))
         return {
             "resourceType": "Observation",
-            "id": str(uuid5(NAMESPACE, f"{self.key}#{path}")),
+            "id": name,
+            "identifier": [{"system": URI_SYSTEM, "value": f"urn:uuid:{name}"}],
             **self.shared["before"],
             "code": {"coding": [_plain(code) for code in codes]},
             **self.shared["context"],

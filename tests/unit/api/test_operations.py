@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -10,6 +12,7 @@ from adapter.fhir.instruments import instrument
 from tests.unit.api import people
 
 pytestmark = pytest.mark.anyio
+Json = dict[str, Any]
 
 
 async def test_validate_says_what_is_wrong_and_stores_nothing(api: httpx.AsyncClient) -> None:
@@ -115,3 +118,78 @@ async def test_a_response_without_a_name_of_its_own_is_extracted_the_same_each_t
     assert source["identifier"]["value"].startswith("urn:uuid:")
     posted = await api.post("/", json=made[0].json())
     assert posted.status_code == 200, posted.text
+
+
+async def _answers(api: httpx.AsyncClient) -> Json:
+    """A stored, completed response to Hunger Vital Sign: both questions answered."""
+    form = instrument("hunger-vital-sign")
+    person = (await api.post("/Patient", json=people.patient())).json()
+    asked = [item for item in form["item"] if item.get("answerOption")]
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "questionnaire": form["url"],
+        "status": "completed",
+        "subject": {"reference": f"Patient/{person['id']}"},
+        "authored": "2026-03-02T10:00:00Z",
+        "item": [
+            {
+                "linkId": item["linkId"],
+                "answer": [{"valueCoding": item["answerOption"][0]["valueCoding"]}],
+            }
+            for item in asked
+        ],
+    }
+    stored: Json = (await api.post("/QuestionnaireResponse", json=response)).json()
+    return stored
+
+
+async def _extract(api: httpx.AsyncClient, response: Json) -> list[Json]:
+    """Extract, post what came, and return the entries that were posted."""
+    bundle = (await api.post(f"/QuestionnaireResponse/{response['id']}/$extract")).json()
+    assert check(bundle) == []
+    posted = await api.post("/", json=bundle)
+    assert posted.status_code == 200, posted.text
+    entries: list[Json] = bundle["entry"]
+    return entries
+
+
+async def _observations(api: httpx.AsyncClient, response: Json) -> list[tuple[str, str, str]]:
+    query = {"subject": response["subject"]["reference"]}
+    found = (await api.get("/Observation", params=query)).json()
+    rows = [each["resource"] for each in found.get("entry", [])]
+    return sorted((o["id"], o["status"], o["meta"]["versionId"]) for o in rows)
+
+
+async def test_extracting_and_posting_again_changes_nothing(api: httpx.AsyncClient) -> None:
+    response = await _answers(api)
+    first = await _extract(api, response)
+    here = await _observations(api, response)
+    assert [(status, version) for _, status, version in here] == [("final", "1")] * 2
+    second = await _extract(api, response)
+    assert await _observations(api, response) == here
+    assert [e["fullUrl"] for e in second] == [e["fullUrl"] for e in first[:2]]
+    assert [e["resource"]["id"] for e in second] == [e["resource"]["id"] for e in first[:2]]
+    assert [e["resource"]["resourceType"] for e in first].count("Provenance") == 1
+
+
+async def test_an_amended_response_gives_the_next_version_of_what_changed(
+    api: httpx.AsyncClient,
+) -> None:
+    response = await _answers(api)
+    await _extract(api, response)
+    here = await _observations(api, response)
+    options = instrument("hunger-vital-sign")["item"]
+    other = next(o for o in options if o["linkId"] == response["item"][0]["linkId"])["answerOption"]
+    changed = {**response["item"][0], "answer": [{"valueCoding": other[1]["valueCoding"]}]}
+    amended = {**response, "status": "amended", "item": [changed]}  # the second is taken back
+    stored = await api.put(f"/QuestionnaireResponse/{response['id']}", json=amended)
+    assert stored.status_code == 200, stored.text
+    await _extract(api, response)
+    after = await _observations(api, response)
+    assert [identity for identity, *_ in after] == [identity for identity, *_ in here]
+    assert sorted((status, version) for _, status, version in after) == [
+        ("amended", "2"),
+        ("entered-in-error", "2"),
+    ]
+    await _extract(api, response)
+    assert await _observations(api, response) == after
