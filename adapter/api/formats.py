@@ -6,6 +6,7 @@ Handlers work in JSON alone. What they answer is written anew as XML for who ask
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 from starlette.concurrency import run_in_threadpool
@@ -32,8 +33,13 @@ def wanted(query: QueryParams, headers: Headers) -> Format | None:
 
     `_format` goes before Accept. What is wanted as much as JSON is answered in JSON.
     """
+    return _chosen(query.get("_format") or headers.get("accept") or "*/*")
+
+
+@lru_cache(maxsize=256)
+def _chosen(said_to_want: str) -> Format | None:
     best: dict[Format, float] = {}
-    for part in (query.get("_format") or headers.get("accept") or "*/*").split(","):
+    for part in said_to_want.split(","):
         name, *parameters = (each.strip().lower() for each in part.split(";"))
         said = dict(each.partition("=")[::2] for each in parameters)
         weight = _weight(said.get("q", "1"))
@@ -89,5 +95,6 @@ class InXml:
         await self._app(scope, receive, held)
 
     def _asks(self, scope: Scope) -> bool:
-        query = QueryParams(scope.get("query_string", b""))
+        asked = scope.get("query_string", b"")
+        query = QueryParams(asked if b"_format" in asked else b"")
         return wanted(query, Headers(scope=scope)) == "xml"

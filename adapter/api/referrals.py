@@ -37,6 +37,8 @@ from adapter.store.ids import new_id
 
 Json = dict[str, Any]
 FIXED = ("focus", "for", "requester", "owner", "intent")
+STAYS = (*FIXED, "basedOn", "partOf", "groupIdentifier", "input", "restriction", "output")
+"""What a new version of a referral Task that leaves it out does not take away."""
 OUTPUT_NOT_KEPT = "an output of this kind is not kept here, or only once"
 
 
@@ -153,6 +155,7 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     if not roles:
         text = "this Task is moved by its requester and by whoever is asked to fulfil it"
         raise refused(403, text, "Task", rule="not-a-party")
+    after = {**{name: before[name] for name in STAYS if name in before}, **after}
     check_claim(caller, before, after, roles)
     _check_fixed(before, after)
     added = _added(before, after)

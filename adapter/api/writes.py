@@ -131,6 +131,9 @@ def patch(caller: Caller, identity: str, change: Patch, version: int | None) -> 
     row = current(caller, "Task", identity, version, missing=404)
     after = change({**row.content, "id": identity})
     check_resource(after)
+    if "output" in row.content and "output" not in after:
+        text = "outputs are added, never changed or taken away"
+        raise refused(422, text, "Task.output", code="business-rule", rule="append-only")
     return _change(caller, row, _content(after, identity, caller.base), ())
 
 

@@ -149,6 +149,28 @@ async def test_outputs_are_appended_and_never_taken_away(api: httpx.AsyncClient)
     assert (answer.status_code, first(answer)["expression"]) == (422, ["Task.output"])
 
 
+async def test_what_a_new_version_leaves_out_stays(api: httpx.AsyncClient) -> None:
+    person, asked, _ = await people.referral(api)
+    parties = {"requester": {"display": "clinic"}, "owner": {"display": "club"}}
+    more = {"input": [{"type": {"text": "hint"}, "valueString": "mornings"}]}
+    body = people.task(f"ServiceRequest/{asked['id']}", f"Patient/{person['id']}")
+    task = (await api.post("/Task", json=body | parties | more)).json()
+    place = f"/Task/{task['id']}"
+    said = await api.put(place, json=task | {"status": "accepted", "output": [people.summary()]})
+    assert said.status_code == 200, said.text
+    least = {name: task[name] for name in ("resourceType", "id", "intent", "code")}
+    said = await api.put(place, json=least | {"status": "completed"})
+    assert said.status_code == 200, said.text
+    after = said.json()
+    for name in ("requester", "owner", "focus", "for", "input"):
+        assert after[name] == task[name], name
+    assert len(after["output"]) == 1
+    step = [{"op": "remove", "path": "/output"}]
+    headers = {"content-type": "application/json-patch+json"}
+    taken = await api.patch(place, content=json.dumps(step), headers=headers)
+    assert (taken.status_code, first(taken)["expression"]) == (422, ["Task.output"])
+
+
 async def test_an_output_that_no_table_carries_is_refused_and_nothing_moves(
     api: httpx.AsyncClient,
 ) -> None:
