@@ -59,7 +59,7 @@ def show(
 
     Example:
 
-      adapter deliveries show 42
+      adapter deliveries show 01a22443-964a-714f-bbd1-cc557d63aa76
     """
     from adapter.exchange import operations
 
@@ -93,7 +93,7 @@ def retry(
 
     Example:
 
-      adapter deliveries retry 42
+      adapter deliveries retry 01a22443-964a-714f-bbd1-cc557d63aa76
     """
     from datetime import UTC, datetime
 
@@ -122,7 +122,8 @@ def discard(
 
     Example:
 
-      adapter deliveries discard 42 --reason "the clinic was told by telephone"
+      adapter deliveries discard 01a22443-964a-714f-bbd1-cc557d63aa76
+      --reason "the clinic was told by telephone"
     """
     from adapter.exchange import operations, queries
 

@@ -65,7 +65,7 @@ def show(
 
     Example:
 
-      adapter inbox show 42
+      adapter inbox show 01a22443-9410-7191-a3a3-dbdc70cc44c1
     """
     settings = read(config)
     if content:
@@ -91,7 +91,7 @@ def replay(
 
     Example:
 
-      adapter inbox replay 42
+      adapter inbox replay 01a22443-9410-7191-a3a3-dbdc70cc44c1
     """
     from adapter.exchange import operations, queries
 
@@ -118,7 +118,8 @@ def discard(
 
     Example:
 
-      adapter inbox discard 42 --reason "sent by mistake, says the clinic"
+      adapter inbox discard 01a22443-9410-7191-a3a3-dbdc70cc44c1
+      --reason "sent by mistake, says the clinic"
     """
     from adapter.exchange import operations, queries
 

@@ -33,7 +33,7 @@ PackArgument = Annotated[
 
 @app.command("list")
 def list_(as_json: JsonOption = False) -> None:
-    """List every pack and its maps.
+    """List every pack, its maps, and the folder that it is in.
 
     Example:
 
@@ -50,6 +50,7 @@ def list_(as_json: JsonOption = False) -> None:
             "right": each.right_format.name,
             "dialect": each.dialect,
             "title": each.table.title,
+            "folder": str(packs.packs[each.pack].root),
         }
         for each in packs.maps
     ]
@@ -57,6 +58,8 @@ def list_(as_json: JsonOption = False) -> None:
         emit(rows)
     else:
         table(("pack", "map", "left", "kinds", "dialect", "title"), rows, empty="No packs.")
+        for name, folder in dict.fromkeys((row["pack"], row["folder"]) for row in rows):
+            say(f"{name}: {folder}")
 
 
 @app.command()

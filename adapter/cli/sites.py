@@ -66,7 +66,13 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
 
 
 @app.command()
-def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
+def check(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[SITE]", help="One site; without it, every one.")
+    ] = None,
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
     """Check every site now: its settings, whether its peer can be reached and lets us in.
 
     Changes nothing. Exits with 3 if settings are wrong, with 5 if a peer cannot be reached.
@@ -78,7 +84,8 @@ def check(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> None:
     from adapter.cli.logs import configure
 
     configure(json=as_json, level="ERROR")  # what is wrong stands in the table
-    rows = asyncio.run(check_all(read(config)))
+    settings = read(config) if name is None else _with_site(config, name)
+    rows = asyncio.run(check_all(settings, name))
     if as_json:
         emit([{key: value for key, value in row.items() if key != "code"} for row in rows])
     else:
@@ -157,14 +164,16 @@ def _with_site(file: Path, name: str) -> Config:
     return settings
 
 
-async def check_all(config: Config) -> list[dict[str, Any]]:
-    """What each site's system says of its settings and its peer, as rows."""
+async def check_all(config: Config, only: str | None = None) -> list[dict[str, Any]]:
+    """What each site's system (or that of `only`) says of its settings and its peer, as rows."""
     from adapter.exchange.service import Service
     from adapter.portal.pages import Pages
 
     service = Service.open(config, pages=Pages())
     try:
-        found = await asyncio.gather(*(_check(service, name) for name in service.sites))
+        found = await asyncio.gather(
+            *(_check(service, name) for name in service.sites if only in (None, name))
+        )
     finally:
         await service.stop(1.0)
     return [row for rows in found for row in rows]

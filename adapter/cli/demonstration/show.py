@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import shutil
 import time
 from functools import partial
@@ -78,6 +79,8 @@ class Show:
                     progress.console.print(f"\n[bold]Referral {number}: {story.title}[/]")
                     journeys.append(await self._tell(story, stage))
                     progress.advance(bar)
+                if serve:
+                    progress.console.print("\n[bold]One more: left open, for you to answer[/]")
                 link = await self._left_open(stage) if serve else None
             finally:
                 following.cancel()
@@ -120,29 +123,31 @@ class Show:
 
     def _finish(self, setting: Setting, documents: list[dict[str, Any]]) -> None:
         seconds = round(time.monotonic() - self.started, 1)
+        if self.as_json:
+            self._say(f"\n[bold]Done in {seconds} s.[/]")
+            emit({"journeys": documents, "seconds": seconds})
+            return
+        config = shlex.quote(str(setting.config))
         self._say(f"\n[bold]Done in {seconds} s.[/] Where to look:")
         for each in documents:
+            back = len(each["emr_received"])
             self._say(
                 f"  {each['story']:<10} {len(each['bundle']['entry'])} FHIR resources, "
-                f"{len(each['emr_received'])} messages back: "
-                f"{program()} referrals show {each['referral'][:8]} --config {setting.config}"
+                f"{back} message{'' if back == 1 else 's'} back: "
+                f"{program()} referrals show {each['referral'][:8]} --config {config}"
             )
-        self._say(
-            f"  all that was delivered: {program()} deliveries list --config {setting.config}"
-        )
+        self._say(f"  all that was delivered: {program()} deliveries list --config {config}")
         self._say(f"  the service's log: {setting.log}")
-        if not self.as_json:
-            self._say(f"  everything is in {setting.folder}; delete it when you are done")
+        self._say(f"  everything is in {setting.folder}; delete it when you are done")
         self._say(f"  look around while it runs: {program()} demo --serve")
-        if self.as_json:
-            emit({"journeys": documents, "seconds": seconds})
 
     async def _stay(self, setting: Setting, ready: dict[str, Any], link: str) -> None:
         self._say("\n[bold]It keeps running; stop it with Ctrl-C.[/]")
         self._say(f"  FHIR API       {ready['fhir']}/Task")
         self._say(f"  MLLP (clinic)  {ready['listeners']['clinic']}")
         self._say(f"  agency's link  {link}")
-        self._say(f"  commands       {program()} referrals list --config {setting.config}")
+        config = shlex.quote(str(setting.config))
+        self._say(f"  commands       {program()} referrals list --config {config}")
         self._say("The codes that the agency gets by e-mail are shown here.")
         if self.as_json:
             emit({**ready, "link": link, "config": str(setting.config)})

@@ -118,6 +118,12 @@ def test_sites_check_says_which_peer_is_down_and_exits_with_5(loop: Path) -> Non
     assert {row["site"] for row in failed} == {"clinic", "agency"}
     assert all(row["fix"] for row in failed)
 
+    one = subprocess.run(
+        [*ADAPTER, "sites", "check", "agency", "--config", loop / "adapter.toml", "--json"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert {row["site"] for row in json.loads(one.stdout)} == {"agency"}
+
 
 def test_a_port_that_is_taken_exits_with_3_and_says_which(loop: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
