@@ -181,10 +181,20 @@ class Engine:
         return kept.id
 
     def _find(self, tx: Transaction, site: str, referral: Referral) -> Kept | None:
-        """By the id that its numbers give at this site, else by any number that we have seen."""
-        kept = self.ledger.load(tx, referral.id or "")
-        if kept is not None:
-            return kept
+        """By the id that its numbers give at this site, else by any number that we have seen.
+
+        Raises:
+            DataError: the person of this referral was erased.
+        """
+        row = tx.cases.get(referral.id or "")
+        if row is not None and row.erased_at is None:
+            return self.ledger.kept(tx, row)
+        if row is not None:
+            raise DataError(
+                "referral.erased",
+                "a message came for a referral whose person was erased here",
+                fix="Discard it, or let the sender begin again under a new referral number.",
+            )
         for identifier in referral.identifiers:
             if identifier.value:
                 owners = tx.identifiers.find(

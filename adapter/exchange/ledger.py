@@ -19,6 +19,7 @@ from adapter.referral.document import from_document, to_document
 from adapter.referral.model import Envelope, Fulfilment, Referral
 from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry
+from adapter.store.cases import CaseRow
 from adapter.store.transaction import Transaction
 
 
@@ -41,11 +42,13 @@ class Ledger:
         self.watch: Callable[[Transaction], None] = _nobody
 
     def load(self, tx: Transaction, referral: str) -> Kept | None:
-        """The case of this id as it stands now, or None."""
+        """The case of this id as it stands now, or None; also None if the person was erased."""
         row = tx.cases.get(referral)
-        if row is None:
-            return None
-        fulfilments = tx.cases.fulfilments(referral)
+        return None if row is None or row.erased_at is not None else self.kept(tx, row)
+
+    def kept(self, tx: Transaction, row: CaseRow) -> Kept:
+        """The case of a row whose person was not erased."""
+        fulfilments = tx.cases.fulfilments(row.id)
         envelope = row.document.get("envelope")
         return Kept(
             id=row.id,

@@ -56,7 +56,6 @@ _NOT_NOW = Problem(
     "207",
     "the message could not be stored now; nothing of it was kept",
     "send it again later",
-    reject=True,
 )
 
 

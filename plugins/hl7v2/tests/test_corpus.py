@@ -313,14 +313,14 @@ def test_a_store_that_cannot_take_a_message_leaves_it_with_the_sender(
     system: Hl7v2, context: Any
 ) -> None:
     context.full = True
-    assert answer_of(asyncio.run(system.handle(text()))) == ("AR", ["207"])
-    assert answer_of(asyncio.run(system.handle(b"junk")))[0] == "AR"
+    assert answer_of(asyncio.run(system.handle(text()))) == ("AE", ["207"])
+    assert answer_of(asyncio.run(system.handle(b"junk")))[0] == "AE"
     assert answer_of(asyncio.run(system.refuse(Frame(b"MSH|^~\\&|A", "unterminated"))))[0] == "AE"
 
 
 def test_a_fault_of_our_own_is_no_silence_and_no_traceback(system: Hl7v2, context: Any) -> None:
     context.fault = RuntimeError("SECRET")
-    assert answer_of(asyncio.run(system.handle(text()))) == ("AR", ["207"])
+    assert answer_of(asyncio.run(system.handle(text()))) == ("AE", ["207"])
     assert "SECRET" not in str(context.log.lines)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapter.exchange import operations
 from adapter.exchange.config import load_config
 from adapter.exchange.service import Service
 from adapter.plugin.errors import PluginError
@@ -27,10 +28,10 @@ def service(tmp_path: Path) -> Service:
     return Service.open(load_config(tmp_path / "adapter.toml"), pages=Pages())
 
 
-def received(service: Service) -> InboxRow:
+def received(service: Service, key: str = "1") -> InboxRow:
     return service.store.write_now(
         lambda tx: tx.inbox.add(
-            organization=service.organization, site="clinic", key="1", format="hl7v2",
+            organization=service.organization, site="clinic", key=key, format="hl7v2",
             kind="REF^I12", raw=referral("R-1").encode(),
         )
     )  # fmt: skip
@@ -84,6 +85,21 @@ def test_what_was_written_before_the_failure_is_undone_and_the_sender_told(
         assert kinds == ["message.quarantined"]
 
     again.store.read_now(look)
+    asyncio.run(again.stop(1.0))
+
+
+def test_news_about_an_erased_person_is_set_aside(service: Service) -> None:
+    async def work() -> None:
+        await service._one(received(service))
+        (case,) = service.store.read_now(lambda tx: tx.cases.list())
+        operations.erase_person(service.store, [case.id], "asked for")
+        await service._one(received(service, "2"))
+        await service.stop(1.0)
+
+    asyncio.run(work())
+    again = reopened(service)
+    states = [(each.state, each.code) for each in again.store.read_now(lambda tx: tx.inbox.list())]
+    assert states == [("accepted", None), ("quarantined", "referral.erased")]
     asyncio.run(again.stop(1.0))
 
 
