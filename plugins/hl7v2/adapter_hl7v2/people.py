@@ -166,7 +166,11 @@ def make_phone(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
             value = parts[4] or parts[1] or parts[12]
             system = "url" if kind == "X.400" else "email"
         else:
-            value = parts[12] or parts[1] or _number(parts) or ""
+            value = parts[12] or parts[1] or ""
+            if not value:
+                value = _number(parts) or ""
+            elif parts[8] and parts[8] not in value:  # the whole number, and beside it where to
+                value = f"{value} x{parts[8]}"
             system = _PHONE_SYSTEM.get(kind, "phone")
         if not value:
             return None

@@ -186,7 +186,8 @@ class Segment:
 
 def segment_id(raw: str) -> str:
     """The id of a line without fields: the line itself, if it could be one."""
-    return raw if len(raw) == 3 and raw.isalnum() else UNREADABLE
+    could = len(raw) == 3 and raw.isascii() and raw.isalnum() and raw.isupper()
+    return raw if could else UNREADABLE
 
 
 def _nth(raw: str, separator: str, index: int) -> str:

@@ -105,6 +105,8 @@ def test_a_time_that_does_not_exist_is_refused(raw: str) -> None:
         ("^PRN^CP^^1^416^5550133", "+1-416-555-0133", "mobile"),
         ("^PRN^PH^^44^20^79460000", "+44 20 79460000", "home"),
         ("^^PH^^^^^^^^^+14165550133", "+14165550133", None),
+        ("5555550133^WPN^PH^^1^555^5550133^12", "5555550133 x12", "work"),
+        ("555-555-0133 ext 12^WPN^PH^^1^555^5550133^12", "555-555-0133 ext 12", "work"),
     ],
 )
 def test_every_form_of_a_telephone_number_is_read(raw: str, value: str, use: str | None) -> None:

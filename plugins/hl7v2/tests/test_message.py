@@ -56,6 +56,12 @@ def test_a_broken_line_is_kept_and_counted() -> None:
     assert "?[1]-2" in paths
 
 
+def test_a_short_word_alone_on_a_line_is_text_and_no_segment() -> None:
+    message = read("NTE|1||she would", "too", "été", "RGS", "PV1||O")
+    assert [s.id for s in message.segments] == ["MSH", "NTE", "?", "?", "RGS", "PV1"]
+    assert [leaf.raw for leaf in message.leaves() if leaf.path.startswith("?")] == ["too", "été"]
+
+
 def test_the_header_counts_its_fields_as_the_standard_does() -> None:
     message = read()
     assert message.header.get(1) == "|"
