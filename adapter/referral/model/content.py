@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapter.referral.model.construction import quick
 from adapter.referral.model.people import HumanName
 from adapter.referral.model.values import Attachment, Concept, Identifier, Link, Value
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """A non-medical (or medical) need that gives the reason for the referral (FHIR Condition)."""
@@ -22,6 +24,7 @@ class Need:
     identifiers: tuple[Identifier, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One input or output of a Task in its sender's own kind (FHIR Task.input, Task.output)."""
@@ -30,6 +33,7 @@ class Piece:
     value: Value | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
     """What a resource that came alone says of itself and of others, so that it can be given back.
@@ -54,6 +58,7 @@ class Alone:
     supporting: tuple[Link, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Something observed about the client that supports the referral, or a result of it."""
@@ -69,6 +74,7 @@ class Observation:
     notes: tuple[Note, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerItem:
     """One question's answers, by `link_id` of its Questionnaire."""
@@ -79,6 +85,7 @@ class AnswerItem:
     items: tuple[AnswerItem, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """A filled questionnaire (FHIR QuestionnaireResponse)."""
@@ -95,6 +102,7 @@ class Answers:
     alone: Alone | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A supporting document (FHIR DocumentReference)."""
@@ -108,6 +116,7 @@ class Document:
     identifiers: tuple[Identifier, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
     """Words that somebody wrote about the referral."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from adapter.referral.model.construction import quick
 from adapter.referral.model.fulfilment import Fulfilment
 from adapter.referral.model.referral import Referral
 
@@ -13,6 +14,7 @@ EventKind = Literal[
 ]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Who sent or gets a message: application, facility, network address."""
@@ -22,6 +24,7 @@ class Endpoint:
     address: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledgement:
     """What a reply says of the message that it answers (HL7 v2 MSA and ERR)."""
@@ -33,6 +36,7 @@ class Acknowledgement:
     error_location: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The message's own facts, as its sender stated them (HL7 v2 MSH, FHIR MessageHeader).
@@ -56,6 +60,7 @@ class Envelope:
     acknowledges: Acknowledgement | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferralEvent:
     """One message about a referral, in either direction: the root of every mapping table's path.

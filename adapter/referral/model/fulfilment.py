@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from adapter.referral.model.construction import quick
 from adapter.referral.model.content import Alone, Answers, Document, Note, Observation, Piece
 from adapter.referral.model.people import Party
 from adapter.referral.model.referral import Priority
@@ -16,6 +17,7 @@ TaskStatus = Literal[
 ]  # fmt: skip
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
     """Why a status was set: a code of reasons.toml, and words."""
@@ -24,6 +26,7 @@ class Reason:
     text: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appointment:
     """A time for the client, proposed, booked or past."""
@@ -37,6 +40,7 @@ class Appointment:
     identifiers: tuple[Identifier, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactAttempt:
     """One try to reach the client."""
@@ -47,6 +51,7 @@ class ContactAttempt:
     result: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session of the program, and whether the client was there."""
@@ -56,6 +61,7 @@ class Session:
     note: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """`done` of `planned` sessions or steps."""
@@ -64,6 +70,7 @@ class Progress:
     planned: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """Something that was done for or with the client (FHIR Procedure)."""
@@ -76,6 +83,7 @@ class Activity:
     identifiers: tuple[Identifier, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveBack:
     """The invitation to give back, and what came of it; never scored against the client."""
@@ -85,6 +93,7 @@ class GiveBack:
     hours: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What came of a fulfilment. `summary` is plain language for the clinician and the client."""
@@ -101,6 +110,7 @@ class Outcome:
     next_step: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fulfilment:
     """The execution by one recipient (FHIR Task). `parent` links a hub's child to its parent.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapter.referral.model.construction import quick
 from adapter.referral.model.values import Concept, Identifier, Period
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HumanName:
     """A person's name; `use` is a FHIR name-use code."""
@@ -19,6 +21,7 @@ class HumanName:
     text: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """A postal address; a person without one is valid."""
@@ -34,6 +37,7 @@ class Address:
     text: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telecom:
     """One way to reach somebody; `system` is a FHIR contact-point-system code."""
@@ -44,6 +48,7 @@ class Telecom:
     rank: int | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedPerson:
     """Somebody close to the client (HL7 v2 NK1)."""
@@ -56,6 +61,7 @@ class RelatedPerson:
     period: Period | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """The client. Every field may be absent: no card, no address, 'prefer not to say' are valid."""
@@ -73,6 +79,7 @@ class Person:
     deceased: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
     """A clinic, agency, hub or other body."""
@@ -84,6 +91,7 @@ class Organization:
     addresses: tuple[Address, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Practitioner:
     """A person who works for a party of the referral."""
@@ -95,6 +103,7 @@ class Practitioner:
     addresses: tuple[Address, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """Whom to ask at a party (HL7 v2 CTD)."""
@@ -106,6 +115,7 @@ class Contact:
     identifiers: tuple[Identifier, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Party:
     """A practitioner in a role at an organization (FHIR PractitionerRole, HL7 v2 PRD).
@@ -126,6 +136,7 @@ class Party:
     contacts: tuple[Contact, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRules:
     """How the client may safely be reached; `do_not_contact` binds everybody."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from adapter.referral.model.construction import quick
 from adapter.referral.model.content import Alone, Answers, Document, Need, Note, Observation
 from adapter.referral.model.people import ContactRules, Party, Person, RelatedPerson
 from adapter.referral.model.values import Coding, Concept, Identifier, Period
@@ -20,6 +21,7 @@ ReferralStatus = Literal[
 ShareBack = Literal["codes", "summary", "full"]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
     """The client's consent to this referral and to what may be shared back."""
@@ -34,6 +36,7 @@ class Consent:
     withdrawn_at: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What is asked for: a type of service, a program, or both.
@@ -47,6 +50,7 @@ class Service:
     program: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referral:
     """The authorisation, owned by the requester (FHIR ServiceRequest).

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapter.referral.model.construction import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coding:
     """One code of one code system; `system` is a canonical URL or `urn:oid:`."""
@@ -15,6 +18,7 @@ class Coding:
     version: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concept:
     """A meaning: codes that say the same thing, and the words that the sender used."""
@@ -23,6 +27,7 @@ class Concept:
     text: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """Where a resource points, in its sender's words, when what it points at did not come along."""
@@ -32,6 +37,7 @@ class Link:
     type: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """From `start` to `end`, both inclusive, either may be open."""
@@ -40,6 +46,7 @@ class Period:
     end: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
     """A measured amount; `value` is a decimal as text."""
@@ -51,6 +58,7 @@ class Quantity:
     comparator: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identifier:
     """A business identifier. `type` is an HL7 table 0203 code (JHN, MR, PLAC, FILL, …)."""
@@ -64,6 +72,7 @@ class Identifier:
     period: Period | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
     """A document's content: base64 `data` or a `url`, with its media type."""
@@ -75,6 +84,7 @@ class Attachment:
     language: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """One answer or observed value; exactly one field is set (FHIR value[x])."""
