@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.printing import JsonOption, emit, facts, say, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
@@ -72,9 +72,7 @@ def show(
         emit(row)
         return
     document = row.pop("content", None)
-    for name, value in row.items():
-        if value is not None:
-            typer.echo(f"{name.replace('_', ' '):<12} {value}")
+    facts(row)
     if document is not None:
         import orjson
 

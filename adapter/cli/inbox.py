@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from adapter.cli.printing import JsonOption, emit, table
+from adapter.cli.printing import JsonOption, emit, facts, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 if TYPE_CHECKING:
-    from adapter.store.inbox import InboxRow
     from adapter.store.transaction import Transaction
 
 MessageId = Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")]
@@ -67,18 +65,18 @@ def show(
 
       adapter inbox show 01a22443-9410-7191-a3a3-dbdc70cc44c1
     """
+    from adapter.exchange import operations
+
     settings = read(config)
     if content:
-        row = act(settings, lambda tx: _with_content(tx, identity))
+        row = act(settings, lambda tx: operations.message_with_content(tx, identity))
     else:
-        row = ask(settings, lambda tx: _one(tx, identity))
+        row = ask(settings, lambda tx: operations.message(tx, identity))
     if as_json:
         emit(row)
         return
     message = row.pop("content", None)
-    for name, value in row.items():
-        if value is not None:
-            typer.echo(f"{name.replace('_', ' '):<12} {value}")
+    facts(row)
     if message is not None:
         typer.echo("\n" + message.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -93,15 +91,15 @@ def replay(
 
       adapter inbox replay 01a22443-9410-7191-a3a3-dbdc70cc44c1
     """
-    from adapter.exchange import operations, queries
+    from adapter.exchange import operations
 
     settings = read(config)
-    row = act(
-        settings,
-        lambda tx: queries.inbox_row(
-            _reread(tx, operations.replay(tx, identity, settings.sites.keys()))
-        ),
-    )
+
+    def again(tx: Transaction) -> dict[str, Any]:
+        operations.replay(tx, identity, settings.sites.keys())
+        return operations.message(tx, identity)
+
+    row = act(settings, again)
     _tell(row, "will be worked on again", as_json=as_json)
 
 
@@ -121,54 +119,14 @@ def discard(
       adapter inbox discard 01a22443-9410-7191-a3a3-dbdc70cc44c1
       --reason "sent by mistake, says the clinic"
     """
-    from adapter.exchange import operations, queries
+    from adapter.exchange import operations
 
-    row = act(
-        read(config),
-        lambda tx: queries.inbox_row(_reread(tx, operations.discard_message(tx, identity, reason))),
-    )
+    def aside(tx: Transaction) -> dict[str, Any]:
+        operations.discard_message(tx, identity, reason)
+        return operations.message(tx, identity)
+
+    row = act(read(config), aside)
     _tell(row, "is set aside", as_json=as_json)
-
-
-def _one(tx: Transaction, identity: str) -> dict[str, Any]:
-    from adapter.exchange import queries
-
-    return queries.inbox_row(_found(tx, identity))
-
-
-def _with_content(tx: Transaction, identity: str) -> dict[str, Any]:
-    """The message with its bytes as text, and an audit entry in the same transaction."""
-    from adapter.exchange import queries
-    from adapter.exchange.audit_event import audit_event
-
-    row = _found(tx, identity)
-    event = audit_event(
-        "R",
-        f"Binary/{row.id}",
-        actor="operator",
-        site="command line",
-        at=datetime.now(UTC),
-        role="operator",
-    )
-    tx.audit.append(event, organization=row.organization, referral=row.referral)
-    return {**queries.inbox_row(row), "content": row.raw.decode("utf-8", "replace")}
-
-
-def _found(tx: Transaction, identity: str) -> InboxRow:
-    from adapter.plugin.errors import DataError
-
-    row = tx.inbox.get(identity)
-    if row is None:
-        raise DataError(
-            "inbox.unknown",
-            "there is no such message in the inbox",
-            fix="See the ids with: adapter inbox list",
-        )
-    return row
-
-
-def _reread(tx: Transaction, row: InboxRow) -> InboxRow:
-    return _found(tx, row.id)
 
 
 def _tell(row: dict[str, Any], what: str, *, as_json: bool) -> None:

@@ -37,6 +37,13 @@ def say(text: str = "") -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def facts(row: Mapping[str, Any]) -> None:
+    """What is known of one thing, a line each, on stdout; what is not known is left out."""
+    for name, value in row.items():
+        if value is not None:
+            print(f"{name.replace('_', ' '):<12} {value}")
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], *, empty: str = "Nothing."
 ) -> None:

@@ -227,6 +227,23 @@ def delivery_with_content(tx: Transaction, identity: str) -> dict[str, Any]:
     return {**delivery_in_its_lane(tx, identity), "content": row.document}
 
 
+def message(tx: Transaction, identity: str) -> dict[str, Any]:
+    """What became of one message that arrived.
+
+    Raises:
+        DataError: there is none of this id.
+    """
+    return queries.inbox_row(_message(tx, identity))
+
+
+def message_with_content(tx: Transaction, identity: str) -> dict[str, Any]:
+    """As `message`, with its bytes as text; audited in the same transaction."""
+    row = _message(tx, identity)
+    event = read_by_operator(f"Binary/{row.id}", what="a message's content", at=tx.now())
+    tx.audit.append(event, organization=row.organization, referral=row.referral)
+    return {**queries.inbox_row(row), "content": row.raw.decode("utf-8", "replace")}
+
+
 def _message(tx: Transaction, identity: str) -> InboxRow:
     row = tx.inbox.get(identity)
     if row is None:
