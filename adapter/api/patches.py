@@ -13,7 +13,7 @@ from adapter.api.faults import Refused, refused
 
 Json = dict[str, Any]
 Patch = Callable[[Json], Json]
-ELEMENTS = ("status", "statusReason", "businessStatus", "output", "note")
+ELEMENTS = ("status", "statusReason", "businessStatus", "owner", "output", "note")
 LISTS = ("output", "note")
 _PATH = re.compile(r"Task(?:\.([A-Za-z]+)(?:\[(\d{1,4})\])?)?\Z")
 _MOST = 100

@@ -337,7 +337,10 @@ def _stated(caller: Caller, task: Json) -> Fulfilment:
 
 
 def _check_fixed(before: Json, after: Json) -> None:
-    """What identifies a referral Task stays; left out, it is taken as it was."""
+    """What identifies a referral Task stays; who has it, has it (409, as for any late claim)."""
+    if "owner" in before and _same(after["owner"]) != _same(before["owner"]):
+        text = "the Task has an owner already, and keeps it; send another Task to another owner"
+        raise refused(409, text, "Task.owner", rule="claimed")
     changed = [
         Issue(ERROR, "business-rule", f"Task.{name}", "cannot be changed by an update", "fixed")
         for name in FIXED

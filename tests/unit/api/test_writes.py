@@ -203,6 +203,29 @@ async def test_what_identifies_a_task_stays(api: httpx.AsyncClient) -> None:
     assert (answer.status_code, first(answer)["expression"]) == (422, ["Task.for"])
 
 
+async def test_whoever_comes_second_to_an_open_task_gets_409(api: httpx.AsyncClient) -> None:
+    _, _, task = await people.referral(api)
+    place = f"/Task/{task['id']}"
+    mine, theirs = ({"owner": {"display": name}, "status": "accepted"} for name in ("us", "them"))
+    assert (await api.put(place, json=task | mine)).status_code == 200
+    late = await api.put(place, json=task | theirs)
+    assert (late.status_code, first(late)["expression"]) == (409, ["Task.owner"])
+    assert (await api.get(place)).json()["owner"] == mine["owner"]
+
+
+async def test_an_open_task_is_claimed_by_a_patch_once(api: httpx.AsyncClient) -> None:
+    _, _, task = await people.referral(api)
+    place = f"/Task/{task['id']}"
+    for name, status in (("us", 200), ("them", 409)):
+        steps = [
+            {"op": "add", "path": "/owner", "value": {"display": name}},
+            {"op": "replace", "path": "/status", "value": "accepted"},
+        ]
+        answer = await api.patch(place, content=json.dumps(steps), headers=JSON_PATCH)
+        assert answer.status_code == status, answer.text
+    assert (await api.get(place)).json()["owner"] == {"display": "us"}
+
+
 async def test_business_status_and_reason_are_carried(api: httpx.AsyncClient) -> None:
     _, _, task = await people.referral(api)
     answer = await api.put(
