@@ -14,6 +14,7 @@ from adapter.fhir.paths import FhirNotation
 from adapter.fhir.safe_json import UnsafeJson, loads
 from adapter.plugin.errors import DataError
 from adapter.plugin.formats import CodecMaker, Finding, Leaf, PathError, Settings
+from adapter.plugin.json_lines import json_documents
 from adapter.plugin.json_paths import json_leaves
 
 R4 = "4.0.1"
@@ -29,15 +30,7 @@ class FhirFormat:
 
     def split(self, data: bytes) -> Iterator[bytes]:
         """One resource, or one a line; an input without any is given as one, to be refused."""
-        text = data.removeprefix(b"\xef\xbb\xbf").strip()
-        try:
-            orjson.loads(text)
-        except orjson.JSONDecodeError:
-            lines = [line for line in text.splitlines() if line.strip()]
-            if len(lines) > 1 and all(line.lstrip()[:1] == b"{" for line in lines):
-                yield from lines
-                return
-        yield text
+        return json_documents(data)
 
     def parse(self, raw: bytes) -> Any:
         """One resource.

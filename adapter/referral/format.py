@@ -9,6 +9,7 @@ import orjson
 
 from adapter.plugin.errors import DataError
 from adapter.plugin.formats import CodecMaker, Element, Finding, Leaf, PathError, Settings, Step
+from adapter.plugin.json_lines import json_documents
 from adapter.plugin.json_paths import JsonNotation, json_leaves
 from adapter.referral.document import DocumentError, field_kinds, from_document
 from adapter.referral.model import ReferralEvent
@@ -92,15 +93,7 @@ class ReferralFormat:
 
     def split(self, data: bytes) -> Iterator[bytes]:
         """One JSON object, or one a line."""
-        text = data.strip()
-        if not text:
-            return
-        try:
-            orjson.loads(text)
-        except orjson.JSONDecodeError:
-            yield from (line for line in text.splitlines() if line.strip())
-        else:
-            yield text
+        return json_documents(data)
 
     def parse(self, raw: bytes) -> Any:
         """One event as JSON, checked against the model.

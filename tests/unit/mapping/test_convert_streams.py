@@ -90,3 +90,15 @@ def test_what_the_checks_refuse_does_not_go_out(
     assert b"2025" not in out
     code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "referral", str(file))
     assert code == 0
+
+
+def test_a_broken_line_takes_nothing_from_the_lines_around_it(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    task = b'{"resourceType":"Task","status":"requested","intent":"order"}'
+    file = tmp_path / "lines.ndjson"
+    file.write_bytes(b"\n".join([task, b"not JSON", b"", task[:30], b"null", task]))
+    code, out = converted(capfdbinary, "--from", "fhir", "--to", "fhir", str(file))
+    kinds = [json.loads(line)["resourceType"] for line in out.splitlines()]
+    assert code == 1
+    assert kinds == ["Task", *["OperationOutcome"] * 3, "Task"]
