@@ -7,9 +7,7 @@ nothing to read in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapter_hl7v2.encoding import NULL
@@ -53,12 +51,15 @@ class Kids(dict[str, list[Fields]]):
     at: int = -1
 
 
+_NO_KIDS: dict[str, list[Fields]] = {}  # of a segment that leads a group and has no follower
+
+
 def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Fields]]:
     """The segments of a message by id, in order, followers under their heads."""
     root: dict[str, list[Fields]] = {}
     roles, known = groups
     separator = message.encoding.field
-    opened: list[tuple[str, dict[str, list[Fields]]]] = []
+    opened: list[tuple[str, Fields]] = []
     for number, raw in enumerate(message.raws()):
         fields: Fields = raw.split(separator)
         name = fields[0]
@@ -78,15 +79,17 @@ def index(message: Message, groups: Groups, trace: bool) -> dict[str, list[Field
         else:
             head, under = roles[name]
             while opened:
-                above, kids = opened[-1]
+                above, leader = opened[-1]
                 if above in under:
-                    into = kids
+                    into = leader[0]
+                    if into is _NO_KIDS:
+                        into = leader[0] = {}
                     break
                 opened.pop()
             if head:
                 if not trace:
-                    fields[0] = {}
-                opened.append((name, fields[0]))
+                    fields[0] = _NO_KIDS
+                opened.append((name, fields))
         if name in into:
             into[name].append(fields)
         else:
@@ -114,62 +117,6 @@ def within(raw: str, path: Sequence[int], cs: str, ss: str) -> str:
         number = path[1] if len(path) > 1 else 1
         return subs[number - 1] if len(subs) >= number else ""
     return raw if len(path) < 2 or path[1] == 1 else ""
-
-
-Facets = list[tuple[tuple[str, ...], Fields]]
-Plan = tuple[tuple[int, tuple[int, ...]], ...]
-
-
-@cache
-def facets_of(plan: Plan) -> Callable[[Sequence[Fields], str, str], Facets]:
-    """The function that takes some components, counted from 0, of some fields out of segments.
-
-    It gives each segment with their values, and is written out for its plan: selectors ask every
-    segment of a message.
-    """
-    lines = ["def facets(segments, cs, ss):", "    found = []", "    for f in segments:"]
-    values = []
-    raws = [f"f{number}" for number, _ in plan]
-    if raws:
-        each = ", ".join(f"f[{number}]" for number, _ in plan)
-        rest = ", ".join(f"f[{number}] if n > {number} else ''" for number, _ in plan)
-        lines.append("        n = len(f)")
-        lines.append(f"        if n > {max(number for number, _ in plan)}:")
-        lines.append(f"            {', '.join(raws)} = {each}")
-        lines.append(f"        else: {', '.join(raws)} = {rest}")
-    for raw, (number, components) in zip(raws, plan, strict=True):
-        plain = [f"v{number}_{component}" for component in components]
-        values += plain
-        if components == (0,):
-            lines.append(f"        {plain[0]} = {raw}.partition(cs)[0] if cs in {raw} else {raw}")
-        else:
-            lines.append(f"        p = {raw}.split(cs, {max(components) + 1})")
-            lines.append("        m = len(p)")
-            for component, name in zip(components, plain, strict=True):
-                value = f"p[{component}] if m > {component} else ''"
-                lines.append(f"        {name} = {value if component else 'p[0]'}")
-        lines.append(f"        if ss in {raw}:")
-        lines += [f"            {name} = {name}.partition(ss)[0]" for name in plain]
-    taken = f"({', '.join(values)},)" if values else "()"
-    lines.append(f"        found.append(({taken}, f))")
-    lines.append("    return found")
-    namespace: dict[str, Any] = {}
-    exec("\n".join(lines), namespace)  # noqa: S102 - generated from numbers only
-    function: Callable[[Sequence[Fields], str, str], Facets] = namespace["facets"]
-    return function
-
-
-def grouped(found: Facets, numbers: Sequence[int]) -> dict[Any, list[Fields]]:
-    """Segments by one value (or by several) of those that facets took out of them."""
-    groups: dict[Any, list[Fields]] = {}
-    value_of = itemgetter(*numbers)
-    for values, fields in found:
-        value = value_of(values)
-        if value in groups:
-            groups[value].append(fields)
-        else:
-            groups[value] = [fields]
-    return groups
 
 
 def inner(raw: str, where: Sequence[int]) -> str:

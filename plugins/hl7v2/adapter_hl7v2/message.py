@@ -21,6 +21,7 @@ from adapter_hl7v2.limits import LIMITS, Limits
 from adapter_hl7v2.segment import Segment
 
 _LONG = 64 * 1024
+_LONG_LINE = 4 * 1024
 _HEADER_END = re.compile(rb"[\r\n]")
 
 
@@ -294,8 +295,8 @@ def frame_unterminated() -> ReadError:
 
 
 def _lines(text: str) -> list[str]:
-    """Text at its CRs. In long texts lines are long, and finding is faster than splitting."""
-    if len(text) < _LONG:
+    """Text at its CRs. Where lines are long, finding is faster than splitting."""
+    if len(text) < _LONG or text.count("\r") * _LONG_LINE > len(text):
         return text.split("\r")
     lines = []
     start = 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from adapter.plugin.formats import Element, Match, PathError, Step, selector
 from adapter_hl7v2.paths_reading import Er7Reading
 from adapter_hl7v2.paths_writing import Er7Writing
+from adapter_hl7v2.sorting import Selectors
 
 if TYPE_CHECKING:
     from adapter_hl7v2.places import Places
@@ -38,7 +39,7 @@ class Er7Notation(Er7Reading, Er7Writing):
         side: Mapping[str, Any] | None = None,
     ) -> None:
         self.side = side or {}
-        self.asked: dict[str, set[tuple[int, ...]]] = {}
+        self.asked: dict[str, Selectors] = {}
         self._places: Places | None = None
         self.groups = {head: tuple(kids) for head, kids in groups.items()}
         self.rank = {name: number for number, name in enumerate(order)}
@@ -63,22 +64,12 @@ class Er7Notation(Er7Reading, Er7Writing):
                 raise PathError("a bracket is not closed", fix="close it with ]", offset=position)
             match = _selector(text[position + 1 : end], position)
             position = end + 1
-            self._ask(name, match)
+            _refuse_deep(match)
         steps.extend(self._segment(name, match, at))
         if position == len(text):
             return tuple(steps)
         steps.extend(self._field(text, position, each))
         return tuple(steps)
-
-    def _ask(self, name: str, match: tuple[Match, ...]) -> None:
-        """Remember what selectors ask of a segment, so that it is taken out of it once."""
-        asked = self.asked.setdefault(name, set()) if match else set()
-        for each in match:
-            path = tuple(int(number) for number in each.path)
-            if len(path) > 2:
-                raise PathError("a selector looks at components", fix="write [1.1=RP]")
-            if not each.written_only:
-                asked.add(path if len(path) > 1 else (*path, 1))
 
     def _segment(self, name: str, match: tuple[Match, ...], at: tuple[Step, ...]) -> list[Step]:
         head = next((step for step in reversed(at) if step.kind in ("seg", "kid")), None)
@@ -150,6 +141,11 @@ class Er7Notation(Er7Reading, Er7Writing):
         if self._places is None:
             self._places = Places(self.side)
         return self._places
+
+
+def _refuse_deep(matches: tuple[Match, ...]) -> None:
+    if any(len(match.path) > 2 for match in matches):
+        raise PathError("a selector looks at components", fix="write [1.1=RP]")
 
 
 def _selector(text: str, offset: int) -> tuple[Match, ...]:

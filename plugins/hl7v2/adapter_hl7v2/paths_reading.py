@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapter.plugin.formats import Access, Frame, Match, Step
 from adapter_hl7v2 import er7
 from adapter_hl7v2.environment import plain
+from adapter_hl7v2.sorting import Selectors, sorters
 
 
 class Er7Reading:
@@ -15,7 +16,7 @@ class Er7Reading:
 
     groups: Mapping[str, tuple[str, ...]]
     rank: Mapping[str, int]
-    asked: dict[str, set[tuple[int, ...]]]
+    asked: dict[str, Selectors]
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
@@ -23,8 +24,7 @@ class Er7Reading:
             "GROUPS": er7.groups_of(self.groups, self.rank),
             "RANK": self.rank,
             "index": er7.index,
-            **{facets_name(each): er7.facets_of(facet_plan(each)) for each in self.asked.values()},
-            "grouped": er7.grouped,
+            **sorters(self.asked),
             "part": er7.part,
             "comps": er7.comps,
             "reps": er7.reps,
@@ -68,59 +68,32 @@ class Er7Reading:
             return Access((line,), out, (f"{out} = {out}[0]", *inside), where)
         found = self._selected(step, parent)
         lines: tuple[str, ...]
-        if found.grouped and not found.rest:
-            lines = (f"{out} = {found.grouped}", f"{out} = {out}[0] if {out} else None")
-        elif found.grouped:
+        if found.rest:
             lines = (
-                f"for {out} in {found.grouped}:",
+                f"for {out} in {found.segments}:",
                 f"    if {_all(out, found.rest)}: break",
                 f"else: {out} = None",
             )
         else:
-            lines = (
-                f"for {out}_k, {out} in {found.facets}:",
-                f"    if {self._asked(step, out)}: break",
-                f"else: {out} = None",
-            )
+            lines = (f"{out} = {found.segments}", f"{out} = {out}[0] if {out} else None")
         return Access((*found.setup, *lines), out, inside, where, _uses(out, step.match))
 
     def _selected(self, step: Step, parent: Frame) -> _Selected:
-        """Segments with the values that the map's selectors ask for, taken out of them once."""
+        """Segments that a selector means, out of those that were sorted for all selectors once."""
         name = str(step.key)
-        facets = f"{parent.var}_{name}_f"
-        setup: list[str] = []
-        if facets not in parent.memo:
-            parent.memo[facets] = facets
-            function = facets_name(self.asked[name])
-            setup.append(f"{facets} = {function}({_segments(step, parent.var, '()')}, CS, SS)")
-        asked = [match for match in step.match if not match.written_only]
+        found = f"{parent.var}_{name}_s"
+        setup: tuple[str, ...] = ()
+        if found not in parent.memo:
+            parent.memo[found] = found
+            setup = (f"{found} = sort_{name}({_segments(step, parent.var, '()')}, CS, SS)",)
+        selectors = self.asked.setdefault(name, Selectors())
+        asked = tuple(match for match in step.match if not match.written_only)
         simple = [match for match in asked if not match.negated and len(match.values) == 1]
         if not simple:
-            return _Selected(tuple(setup), facets, "", ())
-        order = sorted(self.asked[name])
-        numbers = tuple(order.index(_full(match)) for match in simple)
-        memo = "_".join([facets, *map(str, numbers)])
-        if memo not in parent.memo:
-            parent.memo[memo] = memo
-            setup.append(f"{memo} = grouped({facets}, {numbers!r})")
-        values = tuple(match.values[0] for match in simple)
-        key = repr(values[0] if len(values) == 1 else values)
+            return _Selected(setup, f"{found}[{selectors.by_conditions(asked)}]", ())
+        slot, key = selectors.by_values(simple)
         rest = tuple(match for match in asked if match not in simple)
-        return _Selected(tuple(setup), facets, f"{memo}.get({key}, ())", rest)
-
-    def _asked(self, step: Step, out: str) -> str:
-        """The expression of all conditions of a selector on the facets of a segment."""
-        order = sorted(self.asked[str(step.key)])
-        tests = []
-        for match in step.match:
-            if match.written_only:
-                continue
-            value = f"{out}_k[{order.index(_full(match))}]"
-            if len(match.values) == 1:
-                tests.append(f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}")
-            else:
-                tests.append(f"{value} {'not in' if match.negated else 'in'} {match.values!r}")
-        return " and ".join(tests) or "True"
+        return _Selected(setup, f"{found}[{slot}].get({key!r}, ())", rest)
 
     def _loop_segments(self, step: Step, parent: Frame, out: str) -> Access:
         where, uses = f"({out}[0].at,)", _uses(out, step.match)
@@ -129,12 +102,9 @@ class Er7Reading:
             source = _segments(step, parent.var, "()")
             return Access((), f"for {out} in {source}:", inside, where, uses)
         found = self._selected(step, parent)
-        if found.grouped:
-            if found.rest:
-                inside = (f"if not ({_all(out, found.rest)}): continue", *inside)
-            return Access(found.setup, f"for {out} in {found.grouped}:", inside, where, uses)
-        inside = (f"if not ({self._asked(step, out)}): continue", *inside)
-        return Access(found.setup, f"for {out}_k, {out} in {found.facets}:", inside, where, uses)
+        if found.rest:
+            inside = (f"if not ({_all(out, found.rest)}): continue", *inside)
+        return Access(found.setup, f"for {out} in {found.segments}:", inside, where, uses)
 
     def _read_repetition(self, step: Step, up: str, out: str, where: str) -> Access:
         if not step.match:
@@ -181,31 +151,11 @@ class Er7Reading:
 
 
 class _Selected(NamedTuple):
-    """Source that selects segments: statements, and the expressions of what they made."""
+    """Source that selects segments: statements, the expression of them, what is still asked."""
 
     setup: tuple[str, ...]
-    facets: str
-    grouped: str
+    segments: str
     rest: tuple[Match, ...]
-
-
-def _full(match: Match) -> tuple[int, ...]:
-    """The path of a condition, with the component that it leaves unsaid."""
-    path = tuple(int(number) for number in match.path)
-    return path if len(path) > 1 else (*path, 1)
-
-
-def facets_name(paths: Iterable[tuple[int, ...]]) -> str:
-    """The name, in emitted source, of the function that takes these parts out of segments."""
-    return "facets_" + "_".join(str(number) for path in sorted(paths) for number in path)
-
-
-def facet_plan(paths: Iterable[tuple[int, ...]]) -> er7.Plan:
-    """Fields with the components that selectors ask of each, counted from 0."""
-    plan: dict[int, list[int]] = {}
-    for path in sorted(paths):
-        plan.setdefault(path[0], []).append(path[1] - 1)
-    return tuple((field, tuple(components)) for field, components in plan.items())
 
 
 def _segments(step: Step, up: str, otherwise: str = "") -> str:
