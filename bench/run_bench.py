@@ -26,6 +26,7 @@ import mapping_rows
 import operations_rows
 import orjson
 import peer_rows
+import startup_rows
 from limits import Limits
 from row import LIMITS, Row
 from rows import Road
@@ -121,7 +122,7 @@ def all_rows(road: Road, *, full: bool) -> list[Row]:
         Row("the same, 32 in flight, per message", "NORMAL", 5, road.in_flight, 320),
         Row("read + map + dump alone", "CPU", 7, road.alone, 400),
     ]
-    for each in (mapping_rows, peer_rows, api_rows):
+    for each in (mapping_rows, startup_rows, peer_rows, api_rows):
         found += each.rows(road)
     return found + operations_rows.rows(road, full=full)
 
