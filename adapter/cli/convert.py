@@ -17,6 +17,7 @@ from adapter.cli.formats import (
     outcome_of,
     packs_for,
 )
+from adapter.cli.printing import say
 
 if TYPE_CHECKING:
     from adapter.mapping.packs import Packs
@@ -61,8 +62,9 @@ def convert(
 ) -> None:
     """Map messages from one format to another, one output document a line, in input order.
 
-    A message that cannot be converted gives a FHIR OperationOutcome in its place. FHIR that is made
-    from another format is checked before it goes out. CSV has its header once, at the top.
+    A message that cannot be converted gives a FHIR OperationOutcome in its place. FHIR is read with
+    forgiveness (what was mended is said on stderr) and checked before it goes out. CSV has its
+    header once, at the top.
 
     Examples:
 
@@ -118,24 +120,27 @@ class _Work:
         self.quoted = as_json and "json" not in target.media_type
         self.head = b"" if self.quoted else getattr(target, "head", b"")
 
-    def one(self, message: bytes | DataError) -> tuple[bytes, bool, Any]:
-        """The output, whether it is one, and the tree that was read."""
+    def one(self, message: bytes | DataError, name: str = STDIN) -> tuple[bytes, bool, Any]:
+        """The output, whether it is one, and the tree that was read; what was mended is said."""
         import orjson
 
-        from adapter.fhir.checks import refuse_faulty
         from adapter.mapping.convert import convert_tree
         from adapter.plugin.errors import DataError
+        from adapter.plugin.formats import read_leniently, refuse_faulty
 
         if isinstance(message, DataError):
             return orjson.dumps(outcome_of(message)), False, None
         try:
-            tree = self.source.parse(message)
+            tree, mended = read_leniently(self.source, message)
+            for text in mended:
+                say(f"{name}: {text}")
             result = convert_tree(
                 tree, packs=self.packs, source=self.source.name, target=self.target.name,
                 settings=self.settings, dialect=self.dialect,
             )  # fmt: skip
-            if self.target.name == FHIR and self.source.name != FHIR:
-                refuse_faulty(result)
+            if self.source is self.target and self.source.name == FHIR:
+                result = _known_to_r4(result)
+            refuse_faulty(self.target, result)
             output = self.target.dump(result)
             if self.quoted:
                 output = orjson.dumps(output.decode("utf-8", "backslashreplace"))
@@ -156,6 +161,14 @@ class _Work:
             yield {"input": name, "from": loss.path, "raw": loss.raw, "why": loss.why, **row}
 
 
+def _known_to_r4(resource: Any) -> Any:
+    """A resource without the elements that R4 does not have; the loss report names them."""
+    from adapter.fhir.definitions import resource_types
+    from adapter.fhir.mending import mend
+
+    return mend(resource).resource if resource.get("resourceType") in resource_types() else resource
+
+
 def _run(
     work: _Work,
     inputs: Iterable[tuple[str, bytes | DataError]],
@@ -167,7 +180,7 @@ def _run(
     passed, count = True, 0
     out.write(work.head)
     for name, message in inputs:
-        output, good, tree = work.one(message)
+        output, good, tree = work.one(message, name)
         passed, count = passed and good, count + 1
         out.write(output.removeprefix(work.head) + b"\n")
         if lost is not None and good:

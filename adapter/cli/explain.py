@@ -46,7 +46,7 @@ def explain(
     from adapter.mapping.errors import NoMapError
     from adapter.mapping.explain import unmapped
     from adapter.plugin.errors import DataError
-    from adapter.plugin.formats import Settings
+    from adapter.plugin.formats import Settings, read_leniently
 
     formats = installed_formats()
     source = format_named(formats, from_, "--from")
@@ -58,7 +58,9 @@ def explain(
         try:
             if isinstance(message, DataError):
                 raise message
-            tree = source.parse(message)
+            tree, mended = read_leniently(source, message)
+            for text in mended:
+                say(f"{name}: {text}")
             try:
                 found = explain_tree(
                     tree, packs=packs, source=from_, target=to,

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapter.mapping.packs import Packs
 from adapter.plugin.errors import DataError
-from adapter.plugin.formats import Format, Settings
+from adapter.plugin.formats import Format, Settings, read_leniently, refuse_faulty
 from adapter.referral.document import DocumentError, from_document, to_document
 from adapter.referral.identity import assign_ids
 from adapter.referral.model import Envelope, ReferralEvent
@@ -46,7 +46,7 @@ class Mapper:
         Raises:
             DataError: it cannot be read, or no table maps it.
         """
-        tree = self._format(format).parse(raw)
+        tree, mended = read_leniently(self._format(format), raw)
         table = self.packs.pick(format, tree, dialect=dialect)
         mapped = table.to_right(tree, Settings(site=site, timezone=timezone))
         assign_ids(mapped.document, site)
@@ -60,7 +60,7 @@ class Mapper:
             ) from error
         return Read(
             event=event,
-            warnings=[f"{each.path}: {each.why}" for each in mapped.warnings],
+            warnings=[*mended, *(f"{each.path}: {each.why}" for each in mapped.warnings)],
         )
 
     def envelope(self, raw: bytes, *, format: str) -> Envelope | None:
@@ -69,7 +69,7 @@ class Mapper:
         Formats whose pack has a map of the kind ``header`` give it; None if even that fails.
         """
         try:
-            tree = self._format(format).parse(raw)
+            tree, _ = read_leniently(self._format(format), raw)
             mapped = self.packs.find(format, "header", "referral").to_right(tree)
             return from_document(ReferralEvent, mapped.document).envelope
         except (DataError, DocumentError):
@@ -88,11 +88,14 @@ class Mapper:
         """The bytes that state an event to a site in its format.
 
         Raises:
-            DataError: no table maps it, or a value has no place in the format.
+            DataError: no table maps it, a value has no place in the format, or what the table makes
+                fails the format's own checks.
         """
         table = self.packs.find(format, kind, dialect=dialect)
         mapped = table.to_left(to_document(event), Settings(site=site, timezone=timezone))
-        return self._format(format).dump(mapped.tree)
+        target = self._format(format)
+        refuse_faulty(target, mapped.tree)
+        return target.dump(mapped.tree)
 
     def _format(self, name: str) -> Format:
         found = self.formats.get(name)

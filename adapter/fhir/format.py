@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,38 @@ class FhirFormat:
                 "mapping.unreadable", "this is no FHIR resource", fix="send one with resourceType"
             )
         return tree
+
+    def read(self, raw: bytes) -> tuple[Any, Sequence[str]]:
+        """One resource with a peer's plain slips put right, and what was done (`mending`).
+
+        Elements that R4 does not have stay: no row reads them, so they are reported as lost.
+
+        Raises:
+            DataError: as `parse`.
+        """
+        from adapter.fhir import fast
+        from adapter.fhir.definitions import resource_types
+        from adapter.fhir.mending import mend
+        from adapter.fhir.reader import may_need_mending
+
+        tree = self.parse(raw)
+        with suppress(*fast.EXCEPTIONS):  # a structure that the fast pass does not expect
+            if not may_need_mending(raw) and fast.clean(tree):
+                return tree, ()
+        if tree["resourceType"] not in resource_types():
+            return tree, ()
+        made = mend(tree, keep_unknown=True)
+        return made.resource, [f"{each.expression}: {each.diagnostics}" for each in made.issues]
+
+    def refuse_faulty(self, tree: Any) -> None:
+        """Refuse a tree that we made and that must not leave.
+
+        Raises:
+            DataError: ``fhir.not-conformant``: our own checks find an error.
+        """
+        from adapter.fhir.checks import refuse_faulty
+
+        refuse_faulty(tree)
 
     def dump(self, tree: Any) -> bytes:
         """JSON on one line."""

@@ -50,16 +50,20 @@ class Mended:
     lost: tuple[Lost, ...]
 
 
-def mend(resource: dict[str, Any]) -> Mended:
-    """Return a mended copy of a resource whose resourceType is known."""
-    work = _Mending()
+def mend(resource: dict[str, Any], *, keep_unknown: bool = False) -> Mended:
+    """Return a mended copy of a resource whose resourceType is known.
+
+    With `keep_unknown` elements that R4 does not have stay, for one who reports them as lost.
+    """
+    work = _Mending(keep_unknown)
     made = work.object(resource, shape(resource["resourceType"]), resource["resourceType"], 0)
     whole = made if type(made) is dict else {"resourceType": resource["resourceType"]}
     return Mended(whole, tuple(work.issues), tuple(work.lost))
 
 
 class _Mending:
-    def __init__(self) -> None:
+    def __init__(self, keep_unknown: bool = False) -> None:
+        self.keep_unknown = keep_unknown
         self.issues: list[Issue] = []
         self.lost: list[Lost] = []
 
@@ -88,6 +92,10 @@ class _Mending:
                 kept = value if value not in (None, [], {}) else _NOTHING
             else:
                 why = f"R4 knows no such element in {one.owner}"
+                if self.keep_unknown:
+                    self.note(f"{at}.{name}", why, "unknown-element")
+                    made[name] = value
+                    continue
                 self.lose(f"{at}.{name}", why, value, "unknown-element")
                 continue
             if kept is not _NOTHING:

@@ -65,7 +65,12 @@ def read(data: bytes, *, limits: Limits = USUAL) -> ReadResult:
         value = loads(data, limits)
     except UnsafeJson as refused:
         raise Unreadable(refused.issue) from None
-    return _read(value, data, suspicious=any(sign in data for sign in _SIGNS))
+    return _read(value, data, suspicious=may_need_mending(data))
+
+
+def may_need_mending(data: bytes) -> bool:
+    """Whether the bytes hold a sign of what no check refuses and a peer still meant otherwise."""
+    return any(sign in data for sign in _SIGNS)
 
 
 def read_value(value: Any) -> ReadResult:

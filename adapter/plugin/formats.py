@@ -306,11 +306,27 @@ class Notation(Protocol):
         """Statements that make ``result``, the tree, from ``out``."""
 
 
+def read_leniently(format: Format, raw: bytes) -> tuple[Any, Sequence[str]]:
+    """The tree of a peer's message, and what was put right in it; DataError if it is none."""
+    read = getattr(format, "read", None)
+    return (format.parse(raw), ()) if read is None else read(raw)
+
+
+def refuse_faulty(format: Format, tree: Any) -> None:
+    """Refuse to send a tree that the format itself finds faulty, by DataError."""
+    refuse = getattr(format, "refuse_faulty", None)
+    if refuse is not None:
+        refuse(tree)
+
+
 class Format(Protocol):
     """Bytes to tree and back, and the notation of its paths.
 
     A format whose documents all begin alike (the header of a CSV file) may have `head`, those
-    bytes; where many documents follow one another, only the first keeps them.
+    bytes; where many documents follow one another, only the first keeps them. A format that
+    forgives what peers do may have `read(raw)`: the tree with their plain slips put right, and a
+    sentence for each; it is used for messages of peers instead of `parse`. One that is strict in
+    what it sends may have `refuse_faulty(tree)`, which raises DataError.
     """
 
     name: str

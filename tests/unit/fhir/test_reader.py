@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapter.fhir.checks import check
+from adapter.fhir.format import FhirFormat
 from adapter.fhir.narrative import XHTML
 from adapter.fhir.reader import Unreadable, read, read_value
 from adapter.fhir.safe_json import loads
 from adapter.fhir.writer import NotConformant, dump, write
+from adapter.plugin.errors import DataError
 
 
 def _data(**members: Any) -> bytes:
@@ -307,3 +309,26 @@ def test_reading_does_not_change_what_it_is_given(members: dict[str, Any]) -> No
     before = json.dumps(value)
     read_value(value)
     assert json.dumps(value) == before
+
+
+def test_the_format_reads_a_peers_habits_and_keeps_what_r4_does_not_have_for_the_loss_report() -> (
+    None
+):
+    format_ = FhirFormat()
+    tree, said = format_.read(_data(resourceType="Patient", id=123, gender="Male", mood="x"))
+    assert tree == {"resourceType": "Patient", "id": "123", "gender": "male", "mood": "x"}
+    assert [text.partition(":")[0] for text in said] == [
+        "Patient.id",
+        "Patient.gender",
+        "Patient.mood",
+    ]
+    assert format_.read(_data(resourceType="Patient", active=True))[1] == ()
+    with pytest.raises(DataError):
+        format_.read(b"{")
+
+
+def test_the_format_refuses_to_send_what_fails_the_checks() -> None:
+    format_ = FhirFormat()
+    format_.refuse_faulty({"resourceType": "Task", "status": "draft", "intent": "order"})
+    with pytest.raises(DataError, match=r"Task\.status"):
+        format_.refuse_faulty({"resourceType": "Task", "status": "banana", "intent": "order"})
