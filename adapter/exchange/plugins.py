@@ -20,7 +20,8 @@ from typing import Any, Literal
 
 import pluggy
 
-from adapter.exchange.registered import DOUBLE, refuse_doubles, registered
+from adapter.exchange.registered import DOUBLE, refuse_doubles, refuse_foreign, registered
+from adapter.exchange.unheard import unheard
 from adapter.exchange.watch import interrupting
 from adapter.plugin import hookspecs
 from adapter.plugin.errors import AdapterError, PluginError
@@ -29,6 +30,8 @@ from adapter.plugin.system import Adapts, Delivers, Finds, Polls, Receives, Syst
 
 State = Literal["enabled", "installed", "failed"]
 LOAD_SECONDS = 30.0
+OURS = "social-prescribing-adapter-"
+CORE_FORMATS = frozenset({"fhir", "referral", "csv"})
 ABILITIES: Mapping[str, type[Any]] = {
     "receives": Receives,
     "polls": Polls,
@@ -173,7 +176,7 @@ def system_class(spec: SystemSpec) -> type[System]:
     if isinstance(spec.system, str):
         module, _, attribute = spec.system.partition(":")
         try:
-            with interrupting(LOAD_SECONDS):
+            with interrupting(LOAD_SECONDS), unheard(spec.name):
                 loaded = importlib.import_module(module)
             found = getattr(loaded, attribute, None)
         except (Exception, SystemExit) as error:  # a plugin may raise anything while it is imported
@@ -241,7 +244,7 @@ def load_plugins(enabled: Collection[str] | None) -> Plugins:
     """Load the enabled plugins; None loads every installed one (for commands that use no store)."""
     loaded: list[LoadedPlugin] = []
     taken = Taken()
-    points = sorted(metadata.entry_points(group=hookspecs.ENTRY_POINTS), key=lambda each: each.name)
+    points = sorted(metadata.entry_points(group=hookspecs.ENTRY_POINTS), key=_rank)
     taken.owners = frozenset(each.name for each in points)
     for point in points:
         if enabled is not None and point.name not in enabled:
@@ -293,6 +296,13 @@ class Taken:
         self.packs += plugin.packs
 
 
+def _rank(point: metadata.EntryPoint) -> tuple[str, bool, str]:
+    """The order of loading. Of two that share a name, the distribution that is named for it is the
+    one that runs: which that is must not depend on where they are installed."""
+    distribution = point.dist.name if point.dist else ""
+    return point.name, distribution != f"{OURS}{point.name}", distribution
+
+
 def _described(point: metadata.EntryPoint, state: State, **more: Any) -> LoadedPlugin:
     return LoadedPlugin(
         name=point.name,
@@ -306,7 +316,7 @@ def _described(point: metadata.EntryPoint, state: State, **more: Any) -> LoadedP
 def _load(point: metadata.EntryPoint, taken: Taken) -> LoadedPlugin:
     """One plugin, by a manager of its own: pluggy would let one bad plugin spoil a shared call."""
     try:
-        with interrupting(LOAD_SECONDS):
+        with interrupting(LOAD_SECONDS), unheard(point.name):
             brought = collect(point.name, point.load, taken)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it raises, the others run on
         fault = _fault(error)
@@ -334,14 +344,24 @@ def collect(name: str, load: Callable[[], Any], taken: Taken) -> dict[str, Any]:
         raise PluginError("plugin.double", f"the plugin {name} is already there", fix=DOUBLE)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
-    manager.register(load(), name=name)
+    plugin = load()
+    manager.register(plugin, name=name)
     manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise PluginError(
+            "plugin.no-hooks",
+            "it marks no function with @hookimpl, and so brings nothing",
+            fix="Update the plugin, or ask its maker: docs/reference/hooks.md shows how.",
+        )
     brought = registered(manager)
-    systems = [each.name for each in brought["systems"]]
-    refuse_doubles("system", systems, taken.systems)
-    refuse_doubles("system", systems, taken.owners - {name})
-    refuse_doubles("format", [each.name for each in brought["formats"]], taken.formats)
-    refuse_doubles("function", list(brought["functions"]), taken.functions)
+    for what, names, there in (
+        ("system", [each.name for each in brought["systems"]], taken.systems),
+        ("format", [each.name for each in brought["formats"]], {*taken.formats, *CORE_FORMATS}),
+        ("function", list(brought["functions"]), taken.functions),
+        ("mapping pack", [each.name for each in brought["packs"]], {p.name for p in taken.packs}),
+    ):
+        refuse_foreign(what, names, name, taken.owners)
+        refuse_doubles(what, names, there)
     return brought
 
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
-
 from adapter.exchange.owners import Owners
+from adapter.exchange.unheard import tell
 
 
 class GuardedStream:
@@ -30,9 +29,7 @@ class GuardedStream:
         if plugin is None:
             return int(self._stream.write(text) or 0)
         if text.strip():
-            structlog.get_logger("plugin").warning(
-                "plugin.printed", plugin=plugin, characters=len(text)
-            )
+            tell(plugin, len(text))
         return len(text)
 
     def writelines(self, lines: Any) -> None:

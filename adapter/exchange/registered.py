@@ -27,16 +27,38 @@ def registered(manager: pluggy.PluginManager) -> dict[str, Any]:
         PluginError: a hook returned the wrong thing, or the plugin wants another API.
     """
     hook = manager.hook
-    systems = _items(hook.register_systems(), SystemSpec)
+    systems = _items(_given(hook.register_systems), SystemSpec)
     _refuse_newer(systems)
     return {
         "systems": systems,
-        "formats": _formats(hook.register_formats()),
-        "functions": _functions("register_functions", hook.register_functions()),
-        "packs": _items(hook.register_mapping_packs(), Traversable),
-        "commands": _commands(hook.register_commands()),
+        "formats": _formats(_given(hook.register_formats)),
+        "functions": _functions("register_functions", _given(hook.register_functions)),
+        "packs": _items(_given(hook.register_mapping_packs), Traversable),
+        "commands": _commands(_given(hook.register_commands)),
         "resolver": hook.resolve_secret if hook.resolve_secret.get_hookimpls() else None,
     }
+
+
+def _given(hook: Any) -> list[Any]:
+    """What each implementation of a hook returned; pluggy leaves out those that return None."""
+    results: list[Any] = hook()
+    if len(results) < len(hook.get_hookimpls()):
+        raise _wrong(f"{hook.name}() gave nothing back; a hook returns what it registers")
+    return results
+
+
+def refuse_foreign(what: str, names: list[str], plugin: str, owners: Collection[str]) -> None:
+    """A name belongs to the plugin that it begins with: ``acme``, ``acme-files``, ``acme.upper``.
+
+    Raises:
+        PluginError: it is another plugin's, installed here; that one keeps it.
+    """
+    for name in names:
+        own = [each for each in owners if re.match(re.escape(each) + r"($|[-.])", name)]
+        if own and (owner := max(own, key=len)) != plugin:
+            raise PluginError(
+                "plugin.double", f"the {what} {name} is named for the plugin {owner}", fix=DOUBLE
+            )
 
 
 def refuse_doubles(what: str, names: list[str], taken: Collection[str]) -> None:

@@ -27,6 +27,7 @@ from adapter_conformance.requirement import (
     Requirement,
     requirements,
 )
+from adapter_conformance.screen import screened
 from adapter_conformance.subject import Subject
 
 Word = Literal["pass", "fail", "not-supported", "waived", "not-run"]
@@ -36,6 +37,8 @@ SECONDS = 4.0
 """For one check, of time that this process could use (`adapter_conformance.fair_time`)."""
 LOOK = 0.1
 """Seconds between two looks whether a check's time is over."""
+ENOUGH = 2
+"""Checks that do not end, after which a plugin is asked nothing more: it would never be over."""
 GRACE = 1.0
 """Seconds that a check has to end after it was told to."""
 
@@ -47,12 +50,14 @@ class Result:
     Attributes:
         detail: why, of everything but a pass.
         exchanges: what was asked and answered last before a failure, redacted.
+        late: it failed because it did not end in its time.
     """
 
     requirement: Requirement
     word: Word
     detail: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,12 +184,23 @@ def _one(
         return result("not-supported", "the plugin brings no system")
     if requirement.group != "loads" and subject.fault is not None:
         return result("not-run", "its system did not load")
+    late = [identity for identity, each in before.items() if each.late]
+    if len(late) >= ENOUGH:
+        return result(
+            "not-run", f"these did not end, and nothing more was tried: {', '.join(late)}"
+        )
     if (lacking := unmet(requirement, before)) is not None:
         return lacking
     heard = listening()
     word, detail = judged(lambda: _held(requirement, subject, seconds, heard), seconds)
     exchanges = last(heard) if word == "fail" else ()
-    return Result(requirement=requirement, word=word, detail=detail, exchanges=exchanges)
+    return Result(
+        requirement=requirement,
+        word=word,
+        detail=detail,
+        exchanges=exchanges,
+        late=word == "fail" and detail == _late(seconds),
+    )
 
 
 def unmet(requirement: Requirement, before: Mapping[str, Result]) -> Result | None:
@@ -210,7 +226,7 @@ def judged(work: Callable[[], None], seconds: float) -> tuple[Word, str]:
     except NotRun as verdict:
         return "not-run", str(verdict)
     except TimeoutError:
-        return "fail", f"it was not done after {seconds:.0f} s"
+        return "fail", _late(seconds)
     except AdapterError as error:
         return "fail", f"it raised {type(error).__name__} [{error.code}]: {error.message}"
     except ValidationError as error:
@@ -221,6 +237,10 @@ def judged(work: Callable[[], None], seconds: float) -> tuple[Word, str]:
     return "pass", ""
 
 
+def _late(seconds: float) -> str:
+    return f"it was not done after {seconds:.0f} s"
+
+
 def _held(requirement: Requirement, subject: Subject, seconds: float, heard: Heard) -> None:
     """Run one check in a thread; whatever it raises is raised here.
 
@@ -229,13 +249,16 @@ def _held(requirement: Requirement, subject: Subject, seconds: float, heard: Hea
     """
     check = _Check(requirement, subject, heard)
     clock = FairClock()
-    check.start()
-    while check.is_alive() and clock.elapsed() < seconds:
-        check.join(LOOK)
-    if check.is_alive():
-        check.tell()
+    with screened():
+        check.start()
+        while check.is_alive() and clock.elapsed() < seconds:
+            check.join(LOOK)
+        late = check.is_alive()
+        if late:
+            check.tell()
         while check.is_alive() and clock.elapsed() < seconds + GRACE:
             check.join(LOOK)
+    if late:
         raise TimeoutError
     if check.raised is not None:
         raise check.raised

@@ -12,6 +12,7 @@ from adapter_conformance.subject import Subject
 
 CODES = {
     "plugin.unknown-hook": "loads.hooks-known",
+    "plugin.no-hooks": "loads.hooks-known",
     "plugin.wrong-type": "loads.results-typed",
     "plugin.not-a-system": "loads.results-typed",
     "plugin.api-version": "loads.api-version",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import logging
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -11,6 +10,7 @@ from typing import Any, cast
 from adapter.plugin import AdapterError, Polls
 from adapter_conformance.planted import PEER_TEXT, PERSON, SECRET, seen
 from adapter_conformance.requirement import Failed, NotRun, NotSupported, check
+from adapter_conformance.screen import printed
 from adapter_conformance.stage import Stage, stage
 from adapter_conformance.subject import Subject
 
@@ -45,21 +45,20 @@ async def _scene(subject: Subject) -> Scene:
     if kept is not None:
         return kept
     scene = Scene()
-    screen = io.StringIO()
+    before = len(printed())
     root = logging.getLogger()
     handler, level = _Listening(scene.logs), root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
-            async with stage(subject) as on:
-                await _play(on, scene)
-                scene.logs += [f"{event} {values!r}" for _, event, values in on.context.log.lines]
-                scene.addresses += on.peer.addresses
+        async with stage(subject) as on:
+            await _play(on, scene)
+            scene.logs += [f"{event} {values!r}" for _, event, values in on.context.log.lines]
+            scene.addresses += on.peer.addresses
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
-    scene.output = screen.getvalue()
+    scene.output = printed()[before:]
     subject._kept["scene"] = scene
     return scene
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -133,6 +135,106 @@ def test_no_plugin_takes_the_name_of_another_that_is_installed(monkeypatch) -> N
         "aaa": "failed",
         "working": "enabled",
     }
+
+
+class Named:
+    """The distribution of a point."""
+
+    version = "1.0"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@pytest.mark.parametrize("first", ["social-prescribing-adapter-good", "an-impostor"])
+def test_of_two_of_one_name_the_distribution_named_for_it_runs_wherever_it_lies(
+    monkeypatch, first: str
+) -> None:
+    second = {"social-prescribing-adapter-good", "an-impostor"} - {first}
+    points = [Point("good", GOOD), Point("good", GOOD)]
+    for point, name in zip(points, (first, *second), strict=True):
+        point.dist = Named(name)  # type: ignore[assignment]
+
+    found = load(monkeypatch, None, *points)
+
+    assert {each.distribution: each.state for each in found.loaded} == {
+        "social-prescribing-adapter-good": "enabled",
+        "an-impostor": "failed",
+    }
+
+
+class Form:
+    """A format, as far as the loader looks."""
+
+    split = parse = dump = kind = leaves = notation = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+@pytest.mark.parametrize(
+    ("hook", "brought"),
+    [
+        ("register_systems", [SystemSpec(name="good-files", system=Working, summary="")]),
+        ("register_formats", [Form("good")]),
+        ("register_formats", [Form("good.xml")]),
+        ("register_functions", {"good.upper": str.upper}),
+        ("register_mapping_packs", [Path("packs") / "good"]),
+        ("register_formats", [Form("fhir")]),
+        ("register_formats", [Form("csv")]),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_what_is_named_for_another_is_not_taken_from_it(monkeypatch, hook, brought) -> None:
+    thief = module("aaa", **{hook: brought})
+    found = load(monkeypatch, None, Point("aaa", thief), Point("good", GOOD))
+
+    states = {each.name: (each.state, each.code) for each in found.loaded}
+    assert states == {"aaa": ("failed", "plugin.double"), "good": ("enabled", "")}
+
+
+def test_a_plugin_may_bring_whatever_is_named_for_itself(monkeypatch) -> None:
+    longer = module(
+        "good-clinic",
+        register_systems=[SystemSpec(name="good-clinic-files", system=Working, summary="")],
+        register_formats=[Form("goodness")],
+    )
+    found = load(monkeypatch, None, Point("good", GOOD), Point("good-clinic", longer))
+
+    assert [each.state for each in found.loaded] == ["enabled", "enabled"]
+
+
+@pytest.mark.parametrize(
+    "hook",
+    ["register_systems", "register_formats", "register_functions", "register_mapping_packs",
+     "register_commands"],
+)  # fmt: skip
+def test_a_hook_that_forgets_to_return_is_told(monkeypatch, hook: str) -> None:
+    (plugin,) = load(monkeypatch, None, Point("bad", module("bad", **{hook: None}))).loaded
+
+    assert (plugin.state, plugin.code) == ("failed", "plugin.wrong-type")
+    assert f"{hook}() gave nothing back" in plugin.reason
+
+
+def test_a_plugin_that_marks_no_hook_is_told(monkeypatch) -> None:
+    unmarked = ModuleType("bad")
+    unmarked.register_systems = list  # type: ignore[attr-defined]
+    (plugin,) = load(monkeypatch, None, Point("bad", unmarked)).loaded
+
+    assert (plugin.state, plugin.code) == ("failed", "plugin.no-hooks")
+
+
+def test_what_is_printed_at_loading_is_not_shown(monkeypatch, capfd) -> None:
+    class Loud(Point):
+        def load(self) -> ModuleType:
+            print("password hunter2")
+            print("password hunter2", file=sys.stderr)
+            return super().load()
+
+    found = load(monkeypatch, None, Loud("good", GOOD))
+
+    assert [each.state for each in found.loaded] == ["enabled"]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_every_failure_says_what_to_do(monkeypatch) -> None:
