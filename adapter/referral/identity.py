@@ -17,6 +17,21 @@ NAMESPACE = uuid.UUID("6f4b1f0e-3a52-5c1b-9d53-0b8a5c1f7e21")
 Document = dict[str, Any]
 
 
+_PARTS = (
+    ("RelatedPerson", "related"),
+    ("Condition", "needs"),
+    ("DocumentReference", "documents"),
+    ("Observation", "observations"),
+    ("QuestionnaireResponse", "answers"),
+)
+_OUTCOMES = (
+    ("Procedure", "activities"),
+    ("QuestionnaireResponse", "measures"),
+    ("Observation", "observations"),
+    ("DocumentReference", "documents"),
+)
+
+
 _NAMED = hashlib.sha1(NAMESPACE.bytes, usedforsecurity=False)
 
 
@@ -66,14 +81,9 @@ def assign_ids(event: Document, site: str) -> None:
     for name in ("recipients", "other_parties"):
         for index, party in enumerate(referral.get(name, ())):
             _party(party, site, own, f"{name}/{index}")
-    for kind, name in (
-        ("RelatedPerson", "related"),
-        ("Condition", "needs"),
-        ("DocumentReference", "documents"),
-        ("Observation", "observations"),
-        ("QuestionnaireResponse", "answers"),
-    ):
-        _listed(referral.get(name, ()), kind, own, name)
+    for kind, name in _PARTS:
+        if name in referral:
+            _listed(referral[name], kind, own, name)
     if "consent" in referral and "id" not in referral["consent"]:
         referral["consent"]["id"] = mapped_id(own, "Consent")
     for index, fulfilment in enumerate(event.get("fulfilments", ())):
@@ -81,26 +91,25 @@ def assign_ids(event: Document, site: str) -> None:
 
 
 def _fulfilment(fulfilment: Document, referral: str, index: int) -> None:
-    fulfilment.setdefault("id", mapped_id(referral, "Task", str(index)))
+    if "id" not in fulfilment:
+        fulfilment["id"] = mapped_id(referral, "Task", str(index))
     fulfilment.setdefault("referral", referral)
     own = fulfilment["id"]
     outcome = fulfilment.get("outcome", {})
-    for kind, name in (
-        ("Procedure", "activities"),
-        ("QuestionnaireResponse", "measures"),
-        ("Observation", "observations"),
-        ("DocumentReference", "documents"),
-    ):
-        _listed(outcome.get(name, ()), kind, own, f"outcome/{name}")
+    for kind, name in _OUTCOMES:
+        if name in outcome:
+            _listed(outcome[name], kind, own, f"outcome/{name}")
 
 
 def _listed(parts: Iterable[Document], kind: str, parent: str, name: str) -> None:
     for index, part in enumerate(parts):
-        part.setdefault("id", mapped_id(parent, kind, name, str(index)))
+        if "id" not in part:
+            part["id"] = mapped_id(parent, kind, name, str(index))
 
 
 def _party(party: Document, site: str, parent: str, place: str) -> None:
-    party.setdefault("id", mapped_id(parent, "PractitionerRole", place))
+    if "id" not in party:
+        party["id"] = mapped_id(parent, "PractitionerRole", place)
     if "practitioner" in party:
         _own(party["practitioner"], site, "Practitioner", f"{parent}/{place}")
     if "organization" in party:

@@ -191,11 +191,12 @@ def _append(
     env: Any,
 ) -> None:
     for name, fields, kids in entries:
-        if name in NUMBERED and not fields[1]:
-            numbers[name] = count = numbers.get(name, 0) + 1
-            fields[1] = str(count)
         fields[0] = name
-        if name == "MSH":
+        if name in NUMBERED:
+            if not fields[1]:
+                numbers[name] = count = numbers.get(name, 0) + 1
+                fields[1] = str(count)
+        elif name == "MSH":
             fields[1:3] = [encoding.characters]
         lines.append("|".join(fields).rstrip("|"))
         if env is not None:
