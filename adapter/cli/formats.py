@@ -37,7 +37,7 @@ def packs_for(formats: Mapping[str, Format], pack: str | None, *, compiled: bool
     folder = pack is not None and Path(pack, "pack.toml").is_file()
     overrides = [Path(str(pack))] if folder else []
     plugins = load_plugins(None)
-    packs = sound_packs(plugins, formats, overrides=overrides, compiled=compiled)
+    packs = sound_packs(plugins, formats, overrides=overrides, compiled=compiled, checked=folder)
     if pack is None:
         return packs
     name = next((p.name for p in packs.packs.values() if folder and str(p.root) == pack), pack)

@@ -150,6 +150,14 @@ def _notation(side: Format, spec: Mapping[str, Any], table: MapTable) -> Notatio
         raise TableError([Fault(where, "yaml", said, fix)]) from None
 
 
+def _same_without(maker: CodecMaker, made: Codec) -> bool:
+    """Whether a codec is the same one whatever stands in its parentheses."""
+    try:
+        return maker((), {}) is made
+    except (KeyError, ValueError):
+        return False
+
+
 class _Binder:
     def __init__(
         self,
@@ -277,6 +285,8 @@ class _Binder:
             return None
         try:
             made = maker(arguments, self.codes)
+            if arguments and _same_without(maker, made):
+                raise ValueError(f"{name} takes nothing in parentheses")
         except KeyError as error:
             message = f"there is no code table {error.args[0]}"
             fix = "add codes/NAME.csv, or extend the pack that has it"

@@ -31,6 +31,7 @@ from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs, codes_of, codes_used
 from adapter.mapping.run import Map
 from adapter.mapping.samples import document
+from adapter.mapping.table import MapTable
 from adapter.plugin.errors import DataError
 from adapter.plugin.formats import Settings
 
@@ -115,7 +116,8 @@ def laws_of(
         if mapping.pack != name or (only is not None and mapping.name not in only):
             continue
         mine = [case for case, picked in files if picked is mapping]
-        work = _MapLaws(mapping, domain.maps.get(mapping.name), mine, own, pack, cases, seed)
+        carried = domain.maps.get(mapping.name) or _inherited(mapping.table, packs)
+        work = _MapLaws(mapping, carried, mine, own, pack, cases, seed)
         work.fail_fast = fail_fast
         work.documents = [each for each, named in documents if named is mapping]
         work.refused = [case for case, picked in refused if picked is mapping]
@@ -124,6 +126,22 @@ def laws_of(
                 yield result
             if fail_fast and result.failed:
                 return
+
+
+def _inherited(table: MapTable, packs: Packs) -> MapDomain | None:
+    """The domain of the nearest map that this one extends: it is held to it if it states none."""
+    seen = set()
+    while table.extends and table.extends not in seen:
+        seen.add(table.extends)
+        name, _, parent = table.extends.rpartition("/")
+        pack = packs.packs.get(name or table.pack)
+        if pack is None or parent not in pack.tables:
+            return None
+        found = read_domain(pack).maps.get(parent)
+        if found is not None:
+            return found
+        table = pack.tables[parent]
+    return None
 
 
 class _MapLaws:

@@ -35,6 +35,7 @@ FAULTS = [
     ("codec-unknown", "  - [Patient.gender, <->, referral.subject.gender, upper]\n", 52),
     ("codec-type", "  - [Patient.birthDate, <->, referral.subject.birth_date, address]\n", 59),
     ("codec-type", "  - [Patient.active, <->, referral.subject.gender, boolean]\n", 52),
+    ("codec-type", "  - [Patient.gender, <->, referral.subject.gender, text(work)]\n", 52),
     ("codes-unknown", "  - [Patient.gender, <->, referral.subject.gender, code(none)]\n", 52),
     ("const-value", "  - [Patient.gender, <-, {const: banana}]\n", 26),
     ("two-writers", NAME + NAME, 5),

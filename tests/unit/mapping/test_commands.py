@@ -177,3 +177,14 @@ def test_list_and_show_print_what_there_is(capsys: pytest.CaptureFixture[str]) -
     code, out = run(capsys, "mappings", "show", "hl7v2_ref/ref-i14", "--json")
     assert code == 0
     assert any(row["left"] == "PID-5" for row in json.loads(out))
+
+
+def test_a_folder_with_a_fault_converts_nothing(
+    capsys: pytest.CaptureFixture[str], copied: Callable[[str], Path], cases: Path
+) -> None:
+    root = copied("hl7v2_ref")
+    file = root / "ref-i12.map.yaml"
+    file.write_text(file.read_text().replace("[PID-7,", "[PID-99,", 1))
+    message = str(cases / "ref-i14.hl7")
+    arguments = ("--from", "hl7v2", "--to", "fhir", "--pack", str(root), message)
+    assert run(capsys, "convert", *arguments) == (3, "")

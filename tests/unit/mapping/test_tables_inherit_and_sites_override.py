@@ -8,6 +8,7 @@ import pytest
 
 from adapter.mapping import NoMapError, Packs, convert, load_packs
 from adapter.mapping.export import concept_map, exported, translate
+from adapter.mapping.laws import laws_of
 from adapter.mapping.packs import core_packs
 from adapter.plugin.formats import Format
 
@@ -68,3 +69,22 @@ def test_every_map_is_exported_once_for_each_direction(packs: Packs) -> None:
     assert text.count("{") == text.count("}")
     codes = packs.packs["hl7v2_ref"].codes
     assert sum(name.endswith(".json") for name in files) == 2 * len(codes)
+
+
+def test_a_map_without_a_domain_is_held_to_that_of_the_map_that_it_extends(
+    tmp_path: Path, formats: Mapping[str, Format]
+) -> None:
+    root = tmp_path / "site"
+    root.mkdir()
+    (root / "pack.toml").write_text('[pack]\nname = "site"\nextends = "hl7v2_ref"\n')
+    file = root / "site.map.yaml"
+    head = 'map: site-i12\nextends: hl7v2_ref/ref-i12\nleft: {message: "REF^I12"}\n'
+    file.write_text(head + "rows: []\n")
+
+    def failed() -> list[tuple[str, int]]:
+        packs = load_packs(formats, overrides=[root])
+        return [(each.law, each.failed) for each in laws_of(packs, "site", cases=20)]
+
+    assert ("there-and-back", 0) in failed()
+    file.write_text(head + "drop: [referral.priority]\nrows: []\n")
+    assert any(law == "there-and-back" and count for law, count in failed())
