@@ -69,10 +69,10 @@ class Counter:
             raise TransientError(error.code, error.message, fix=error.fix) from error
 
     def _kept(self, tx: Transaction, fulfilment: str, site: str) -> Kept | None:
-        row = tx.cases.fulfilment(fulfilment)
-        if row is None or row.destination != site:
+        whose = tx.cases.whose(fulfilment)
+        if whose is None or whose[1] != site:
             return None
-        return self._ledger.load(tx, row.referral)
+        return self._ledger.load(tx, whose[0])
 
     def _view(self, tx: Transaction, fulfilment: str, site: str, actor: str) -> AgencyView | None:
         kept = self._kept(tx, fulfilment, site)

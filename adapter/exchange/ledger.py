@@ -20,6 +20,7 @@ from adapter.referral.model import Envelope, Fulfilment, Referral
 from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry
 from adapter.store.cases import CaseRow
+from adapter.store.identifiers import NewIdentifier
 from adapter.store.transaction import Transaction
 
 
@@ -222,16 +223,20 @@ class Ledger:
 
     def _remember(self, tx: Transaction, site: str, case: Case) -> None:
         """Every number that somebody may later call this referral by."""
-        for identifier in case.referral.identifiers:
-            if identifier.value:
-                tx.identifiers.add(
-                    organization=self.organization,
-                    site=site,
+        tx.identifiers.add_many(
+            [
+                NewIdentifier(
                     owner_type="referral",
                     owner_id=case.referral.id or "",
                     system=identifier.system or "",
                     value=identifier.value,
                 )
+                for identifier in case.referral.identifiers
+                if identifier.value
+            ],
+            organization=self.organization,
+            site=site,
+        )
 
 
 def _nobody(_: Transaction) -> None:

@@ -60,6 +60,7 @@ _SAVE_FULFILMENT = Statement(
     )
 )
 _GET_FULFILMENT = Statement(sa.select(*_FULFILMENT).where(_f.c.id == sa.bindparam("row")))
+_WHOSE = Statement(sa.select(_f.c.referral, _f.c.destination).where(_f.c.id == sa.bindparam("row")))
 _FULFILMENTS = Statement(
     sa.select(*_FULFILMENT)
     .where(_f.c.referral == sa.bindparam("of_referral"))
@@ -185,6 +186,11 @@ class Cases:
         """One fulfilment, or None."""
         row = self._session.row(_GET_FULFILMENT, {"row": id})
         return None if row is None else self._fulfilment(row)
+
+    def whose(self, fulfilment: str) -> tuple[str, str | None] | None:
+        """The referral and the destination of a fulfilment, or None; nothing of it is opened."""
+        row = self._session.row(_WHOSE, {"row": fulfilment})
+        return None if row is None else (row[0], row[1])
 
     def add_fulfilment(
         self,
