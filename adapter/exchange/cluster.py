@@ -163,5 +163,5 @@ def _connector(address: str, workers: int) -> Any:
         conninfo=address,
         min_size=1,
         max_size=workers + 4,
-        kwargs={"application_name": "adapter lanes"},
+        kwargs={"application_name": "adapter lanes", "connect_timeout": 5},
     )

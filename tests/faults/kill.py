@@ -9,7 +9,6 @@ there twice. Then the journal and the audit must still hold.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
@@ -111,8 +110,8 @@ async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter
                 done["cases"] += 1
                 try:
                     made = await _one(tour, store, stage, case, done["cases"])
-                except TimeoutError:
-                    tour.say(f"kill: {case} did not settle\n{stage.log[-1500:]}")
+                except UnsettledError as error:
+                    tour.say(f"kill: {case} did not settle: {error}\n{stage.log[-1500:]}")
                     tour.results.add(case.fault, KIND, store, lost=1)
                     shares.append(some)  # this stage is not used any more
                     break
@@ -128,14 +127,14 @@ async def _one(tour: Tour, store: str, stage: Stage, case: Case, number: int) ->
     arm = (case.place, case.passing)
     kills = Kills(stage, then=arm if case.at_start else None)
     await stage.line.tell({"arm": ("receive.durable", 1) if case.at_start else arm})
-    reviving = asyncio.create_task(kills.revive())
     try:
-        await journeys.run(_PATIENCE)
-        await kills.settled()
-    finally:
-        reviving.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reviving
+        async with asyncio.TaskGroup() as group:
+            reviving = group.create_task(kills.revive())
+            await journeys.run(_PATIENCE)
+            await kills.settled()
+            reviving.cancel()
+    except ExceptionGroup as faults:
+        raise UnsettledError(repr(faults.exceptions)) from faults
     if kills.made < 1 + case.at_start:  # not passed this time, or not before the start was over
         await stage.kill()
         await stage.start()
@@ -151,6 +150,10 @@ async def _one(tour: Tour, store: str, stage: Stage, case: Case, number: int) ->
         recovery=kills.recovery,
     )  # fmt: skip
     return kills.made
+
+
+class UnsettledError(Exception):
+    """The parties did not come to the end, or the service did not come back."""
 
 
 class Kills:

@@ -17,6 +17,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from adapter.cli.logs import configure
 from tests.faults.results import Results
 from tests.faults.tour import Tour
 
@@ -38,13 +39,15 @@ KINDS = (
 async def tour(arguments: argparse.Namespace, results: Results) -> None:
     """Every scenario that was asked for, one after the other."""
     scale = "quick" if arguments.quick else "full"
+    started = time.monotonic()
     async with AsyncExitStack() as stack:
         given = Tour(results, scale, arguments.seed, stack)
         for kind in arguments.only or KINDS:
             began = time.monotonic()
             await importlib.import_module(f"tests.faults.{kind}").run(given)
             results.write()
-            given.say(f"{kind}: done in {time.monotonic() - began:.0f} s")
+            now = time.monotonic()
+            given.say(f"{kind}: done in {now - began:.0f} s, {(now - started) / 60:.1f} min in all")
 
 
 def main() -> int:
@@ -56,6 +59,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "faults.json")
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}", file=sys.stderr)
+    configure(json=True, level="ERROR")  # some services run in this process
     results = Results(arguments.output)
     try:
         asyncio.run(tour(arguments, results))

@@ -77,6 +77,8 @@ class Cluster:
                     "-c", "listen_addresses=127.0.0.1",
                     "-c", f"unix_socket_directories={self.root}",
                     "-c", "shared_buffers=32MB", "-c", "max_connections=60",
+                    # A stop waits for who has connected and said nothing yet, as a killed peer has.
+                    "-c", "authentication_timeout=10s",
                 ),
                 stdout=log, stderr=log, cwd="/",
             )  # fmt: skip
@@ -98,7 +100,11 @@ class Cluster:
         pid_file = self._data / "postmaster.pid"
         if pid_file.exists():
             os.kill(int(pid_file.read_text().split()[0]), how)
-        self._server.wait(timeout=30)
+        try:
+            self._server.wait(timeout=30)
+        except subprocess.TimeoutExpired as error:
+            said = (self.root.parent / f"{self.root.name}.log").read_text()[-2000:]
+            raise RuntimeError(f"PostgreSQL does not stop; its log ends: {said}") from error
         self._server = None
 
     def url(self, database: str) -> str:
