@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -29,10 +30,33 @@ from adapter.api.signing_keys import signing_keys
 from adapter.api.smart import configuration, token
 from adapter.api.subscriptions import events_of, status_of
 from adapter.api.terminology import terminology_routes
-from adapter.api.write import create_one, patch_one, refuse_delete, update_one
+from adapter.api.write import (
+    create_one,
+    patch_one,
+    refuse_delete,
+    refuse_method,
+    update_one,
+)
 from adapter.exchange.service import Service
 from adapter.exchange.whence import Located
 from adapter.plugin.errors import AdapterError
+
+
+class FhirId(Convertor[str]):
+    """A logical id in an address; what begins with ``$`` or ``_`` is none (FHIR R4 2.24.0.1)."""
+
+    regex = "[^/$_][^/]*"
+
+    def convert(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it stands."""
+        return value
+
+
+register_url_convertor("fhir_id", FhirId())
 
 
 def build_app(service: Service) -> Starlette:
@@ -47,14 +71,14 @@ def build_app(service: Service) -> Starlette:
         Route("/{type}/_history", type_history),
         Route("/{type}/_search", post_search, methods=["POST"]),
         Route("/Subscription/$status", status_of, methods=["GET", "POST"]),
-        Route("/Subscription/{id}/$status", status_of, methods=["GET", "POST"]),
-        Route("/Subscription/{id}/$events", events_of, methods=["GET", "POST"]),
+        Route("/Subscription/{id:fhir_id}/$status", status_of, methods=["GET", "POST"]),
+        Route("/Subscription/{id:fhir_id}/$events", events_of, methods=["GET", "POST"]),
         Route("/{type}/${operation}", operate, methods=["POST"]),
-        Route("/{type}/{id}/${operation}", operate, methods=["POST"]),
+        Route("/{type}/{id:fhir_id}/${operation}", operate, methods=["POST"]),
         Route("/{type}", TypeEndpoint),
-        Route("/{type}/{id}", InstanceEndpoint),
-        Route("/{type}/{id}/_history", history),
-        Route("/{type}/{id}/_history/{version}", vread),
+        Route("/{type}/{id:fhir_id}", InstanceEndpoint),
+        Route("/{type}/{id:fhir_id}/_history", history),
+        Route("/{type}/{id:fhir_id}/_history/{version}", vread),
     ]
     app = Starlette(
         middleware=[Middleware(Located), Middleware(InXml)],
@@ -98,6 +122,10 @@ class TypeEndpoint(HTTPEndpoint):
         """Refused."""
         return await refuse_delete(request)
 
+    async def method_not_allowed(self, request: Request) -> Response:
+        """405, with what is allowed."""
+        return await refuse_method(request)
+
 
 class InstanceEndpoint(HTTPEndpoint):
     """/<type>/<id>: read, update, patch."""
@@ -117,6 +145,10 @@ class InstanceEndpoint(HTTPEndpoint):
     async def delete(self, request: Request) -> Response:
         """Refused."""
         return await refuse_delete(request)
+
+    async def method_not_allowed(self, request: Request) -> Response:
+        """405, with what is allowed."""
+        return await refuse_method(request)
 
 
 class SiteEndpoints:

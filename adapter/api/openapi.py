@@ -22,6 +22,8 @@ RESULT = {
     "_total": {"type": "string", "enum": ["none", "estimate", "accurate"]},
     "_page": {"type": "string"},
 }
+ASKED = ("events", "status", "translate")
+"""Operations that change nothing, and have a GET as well (FHIR R4 3.2.0.1)."""
 REFUSALS = ("400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "503")
 
 
@@ -78,6 +80,9 @@ def _paths(paths: dict[str, Json], resource: Json) -> None:
         of[one]["get"] = _operation(f"read{kind}", f"Read {kind}", id=True)
     if "update" in codes:
         of[one]["put"] = _operation(f"update{kind}", f"Update {kind}", body=kind, id=True)
+    if resource.get("conditionalUpdate"):
+        found = f"Update the {kind} that a search finds, or create one"
+        of[whole]["put"] = _operation(f"updateFound{kind}", found, body=kind, status="201")
     if "patch" in codes:
         of[one]["patch"] = _operation(f"patch{kind}", f"Patch {kind}", body="Parameters", id=True)
     if "vread" in codes:
@@ -97,6 +102,12 @@ def _paths(paths: dict[str, Json], resource: Json) -> None:
             of[f"{whole}/${name}"] = {"post": made}
         on_one = _operation(f"{name}One{kind}", each["definition"], body="Parameters", id=True)
         of[f"{one}/${name}"] = {"post": on_one}
+        if name in ASKED:
+            got = _operation(f"{name}GotOne{kind}", each["definition"], id=True)
+            of[f"{one}/${name}"]["get"] = got
+        if name in ASKED and f"{whole}/${name}" in of:
+            got = _operation(f"{name}Got{kind}", each["definition"])
+            of[f"{whole}/${name}"]["get"] = got
     paths |= {place: methods for place, methods in of.items() if methods}
 
 
@@ -106,9 +117,10 @@ def _search(resource: Json) -> list[Json]:
         values = resource.get(f"search{name}")
         if values:
             found[f"_{name.lower()}"] = {"type": "string", "enum": values}
+    stored = any(each["code"] == "create" for each in resource["interaction"])
     return [
         {"name": name, "in": "query", "schema": schema}
-        for name, schema in {**found, **RESULT}.items()
+        for name, schema in {**found, **(RESULT if stored else {})}.items()
     ]
 
 

@@ -60,8 +60,8 @@ def terminology_routes() -> list[BaseRoute]:
         Route(f"/{KIND}", search, methods=["GET"]),
         Route(f"/{KIND}/_search", search, methods=["POST"]),
         Route(f"/{KIND}/$translate", operate, methods=["GET", "POST"]),
-        Route(f"/{KIND}/{{id}}", read, methods=["GET"]),
-        Route(f"/{KIND}/{{id}}/$translate", operate, methods=["GET", "POST"]),
+        Route(f"/{KIND}/{{id:fhir_id}}", read, methods=["GET"]),
+        Route(f"/{KIND}/{{id:fhir_id}}/$translate", operate, methods=["GET", "POST"]),
     ]
 
 

@@ -95,6 +95,11 @@ async def refuse_delete(request: Request) -> Response:
     raise HTTPException(405, text, _allowed(request))
 
 
+async def refuse_method(request: Request) -> Response:
+    """A method that nothing here has."""
+    raise HTTPException(405, headers=_allowed(request))
+
+
 def _allowed(request: Request) -> dict[str, str]:
     """What may be done at this address (RFC 9110 15.5.6)."""
     if "id" not in request.path_params:
