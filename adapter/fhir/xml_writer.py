@@ -102,6 +102,7 @@ def _quoted(value: Any) -> str:
 
 def _div(text: str) -> str:
     """A narrative, which is XML already; as plain words if it is not."""
-    if narrative_fault(text) is None:
-        return without_names(text)
+    mended = without_names(text)  # of records that were kept before names were refused
+    if narrative_fault(mended) is None:
+        return mended
     return f'<div xmlns="{XHTML}">{escape(_NOT_XML.sub(chr(0xFFFD), text))}</div>'
