@@ -36,6 +36,9 @@ def understood(caller: Caller, subscription: Json) -> Terms:
     except UrlRefused as error:
         at = "Subscription.channel.endpoint"
         raise refused(422, f"the address is refused: {error.reason}", at, rule="address") from None
+    if made.channel == "email" and not caller.service.notifier.mails:
+        text = "this server sends no e-mail ([smtp] is not set); use a rest-hook"
+        raise refused(422, text, "Subscription.channel.type", code="not-supported")
     caller.must("read", made.kind)
     return made
 

@@ -82,6 +82,11 @@ class Notifier:
         self._stopping = False
         self._log = structlog.get_logger("subscriptions")
 
+    @property
+    def mails(self) -> bool:
+        """Whether this server can send e-mail."""
+        return self._mailer is not None
+
     async def run(self) -> None:
         """Serve until stopped."""
         while not self._stopping:

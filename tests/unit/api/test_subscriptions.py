@@ -254,6 +254,18 @@ async def test_a_heartbeat_comes_while_there_is_no_news(
     await off(api, made)
 
 
+async def test_without_a_mail_server_an_e_mail_subscription_is_refused_at_once(
+    api: httpx.AsyncClient,
+) -> None:
+    body = subscription()
+    body["channel"] |= {"type": "email", "endpoint": "mailto:intake@agency.example"}
+    answer = await api.post("/Subscription", json=body)
+    assert answer.status_code == 422
+    issue = answer.json()["issue"][0]
+    assert issue["expression"] == ["Subscription.channel.type"]
+    assert "[smtp]" in issue["diagnostics"]
+
+
 async def test_an_e_mail_names_nobody(
     api: httpx.AsyncClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
