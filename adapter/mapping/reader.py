@@ -113,6 +113,9 @@ class _Reader:
     def _keys(self, node: yaml.MappingNode) -> dict[str, yaml.Node]:
         found: dict[str, yaml.Node] = {}
         for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.fault(key, "a key is a word", "write key: value")
+                continue
             if key.value in found:
                 self.fault(key, f"{key.value} stands twice", "keep one")
             found[key.value] = value
@@ -312,7 +315,7 @@ def _plain(node: yaml.Node) -> Any:
         return node.value
     if isinstance(node, yaml.SequenceNode):
         return [_plain(each) for each in node.value]
-    return {key.value: _plain(value) for key, value in node.value}
+    return {str(key.value): _plain(value) for key, value in node.value}
 
 
 def read_tables(text: str, file: str, pack: str) -> list[MapTable]:

@@ -24,6 +24,7 @@ def faults(root: Path, packs: Packs, formats: Mapping[str, Format]) -> list[Faul
 FAULTS = [
     ("yaml", "  - [Patient.gender, <->]\n", 5),
     ("yaml", '  - [Patient.name[0].family, <->, kind]\n', 18),
+    ("yaml", "  - [Patient.gender, <->, referral.subject.gender, {[a]: b}]\n", 53),
     ("arrow", "  - [Patient.gender, =>, referral.subject.gender]\n", 22),
     ("unknown-path", "  - [Patient.gander, <->, referral.subject.gender]\n", 6),
     ("unknown-path", "  - [Patient.gender, <->, referral.subject.gander]\n", 27),
