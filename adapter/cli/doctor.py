@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import shlex
 import shutil
 import socket
 import stat
@@ -62,7 +63,7 @@ def findings(file: Path, *, offline: bool) -> Findings:
         return
     sites = len(config.sites)
     state, fix = ("ok", "") if sites else ("warn", "Add a [sites.NAME] table to adapter.toml.")
-    yield Check(name="configuration", state=state, detail=f"{sites} sites", fix=fix)  # type: ignore[arg-type]
+    yield Check(name="configuration", state=state, detail=_counted(sites, "site"), fix=fix)  # type: ignore[arg-type]
     for name, look in (
         ("plugins", _plugins),
         ("tables", _tables),
@@ -86,6 +87,10 @@ def _guarded(name: str, look: Callable[[Config], Findings], config: Config) -> F
 
 def _failed(name: str, error: AdapterError) -> Check:
     return Check(name=name, state="fail", detail=f"{error.message} ({error.code})", fix=error.fix)
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _versions() -> Check:
@@ -138,18 +143,17 @@ def _programs(config: Config) -> Findings:
             name="programs",
             state="fail",
             detail=f"programs name sites that are not configured: {', '.join(lost)}",
-            fix="Correct the file of programs, or add these sites.",
+            fix=f"Correct {config.routing.programs}, or add these sites to {config.file}.",
         )
     else:
-        yield Check(name="programs", state="ok", detail=f"{len(programs)} programs")
+        yield Check(name="programs", state="ok", detail=_counted(len(programs), "program"))
 
 
 def _keys(config: Config) -> Findings:
-
     from adapter.exchange.store_settings import store_keyring
 
     keyring = store_keyring(config)
-    detail = f"{len(keyring.ids)} keys, active {keyring.active}"
+    detail = f"{_counted(len(keyring.ids), 'key')}, active {keyring.active}"
     if config.store.key.startswith("file:"):
         file = config.folder / config.store.key.partition(":")[2]
         if file.stat().st_mode & _SHARED_BITS:
@@ -157,7 +161,7 @@ def _keys(config: Config) -> Findings:
                 name="keys",
                 state="warn",
                 detail="others than the owner may read the key file",
-                fix=f"chmod 600 {file}",
+                fix=f"chmod 600 {shlex.quote(str(file))}",
             )
             return
     yield Check(name="keys", state="ok", detail=detail)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from adapter.plugin.messages import Check
 
 PATIENCE = 30.0
+NONE = "No site is configured; see the examples in adapter.toml."
 
 app = typer.Typer(
     help="The configured connections: list, check, pause.",
@@ -61,7 +62,7 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
     table(
         ("site", "system", "role", "test", "state", "since", "polled_at", "next_poll", "error"),
         rows,
-        empty="No site is configured; see the examples in adapter.toml.",
+        empty=NONE,
     )
 
 
@@ -89,7 +90,7 @@ def check(
     if as_json:
         emit([{key: value for key, value in row.items() if key != "code"} for row in rows])
     else:
-        table(("site", "name", "state", "detail", "fix"), rows, empty="No site is configured.")
+        table(("site", "name", "state", "detail", "fix"), rows, empty=NONE)
     if any(row["code"] == CONFIGURATION for row in rows):
         raise typer.Exit(CONFIGURATION)
     if any(row["state"] == "fail" for row in rows):
