@@ -34,16 +34,13 @@ def renamed(pairs: Sequence[tuple[str, str]]) -> tuple[Function, Function]:
 def _copier(pairs: Sequence[tuple[str, str]]) -> Function:
     """A function that copies what stands under the first names to the second ones.
 
-    It is written out name by name: a loop over the names takes twice as long. An object whose
-    names all stay, and that has no others, is copied whole.
+    It is written out name by name: a loop over the names takes twice as long.
     """
     lines = ["def copied(value, env):"]
-    if all(name == other for name, other in pairs):
-        lines.append("    if value.keys() <= names: return value.copy() or None")
     lines.append("    found = {}")
     for name, other in pairs:
         lines.append(f"    if {name!r} in value: found[{other!r}] = value[{name!r}]")
-    namespace: dict[str, Any] = {"names": frozenset(name for name, _ in pairs)}
+    namespace: dict[str, Any] = {}
     exec("\n".join([*lines, "    return found or None"]), namespace)  # noqa: S102 - from names only
     function: Function = namespace["copied"]
     return function
