@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -158,11 +159,10 @@ class Writer:
         for job in jobs:
             job.result = job.error = None
         try:
-            try:
+            with suppress(_SpoiltError):
                 return self._transact(jobs, apart=False)
-            except _SpoiltError:
-                self._execute(self._cursor, "ROLLBACK")
-                return self._transact(jobs, apart=True)
+            self._execute(self._cursor, "ROLLBACK")
+            return self._transact(jobs, apart=True)
         except RaceError as error:
             self._rollback()
             return [job for job in jobs if self._fail(job, error)]
