@@ -54,6 +54,9 @@ def check_response(
         walk.add("error", "processing", fault.expression, fault.diagnostics)
     root = Frame(None, response, response)
     walk.check_items(form.children, response, "QuestionnaireResponse", (root,))
+    if walk.enablement.budget < 0:
+        text = "the conditions of the form take too many comparisons; not all were evaluated"
+        walk.error("too-costly", "QuestionnaireResponse", text)
     return walk.issues
 
 

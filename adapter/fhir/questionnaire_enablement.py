@@ -13,6 +13,11 @@ from typing import Any
 from adapter.fhir.questionnaire_answers import compare, value_of
 from adapter.fhir.questionnaire_form import Condition, Form, Question
 
+MOST_COMPARISONS = 300_000
+"""Comparisons of answers that one response may cost (a second); a hostile form wants billions."""
+LONGEST_CHAIN = 60
+"""Conditions on conditions on conditions that are followed, asked from the far end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -29,14 +34,19 @@ class Frame:
 
 @dataclass(slots=True)
 class Enablement:
-    """Answers "is this item enabled here?" for one response."""
+    """Answers "is this item enabled here?" for one response.
+
+    Once `budget` comparisons are used up, every condition counts as met; who asks then says so.
+    """
 
     form: Form
+    budget: int = MOST_COMPARISONS
     _known: dict[tuple[str, int], bool] = field(default_factory=dict)
     _asking: set[tuple[str, int]] = field(default_factory=set)
     _found: dict[tuple[str, int], list[tuple[list[Frame], Mapping[str, Any]]]] = field(
         default_factory=dict
     )
+    _values: dict[int, list[tuple[str, str, Any]]] = field(default_factory=dict)
     _lookup: dict[int, dict[str, list[Mapping[str, Any]]]] = field(default_factory=dict)
 
     def enabled(self, question: Question, frames: Sequence[Frame]) -> bool:
@@ -52,6 +62,10 @@ class Enablement:
             return self._known[key]
         if key in self._asking:
             return True  # conditions that ask about each other: no answer can settle it
+        if len(self._asking) >= LONGEST_CHAIN:
+            self.budget = -1
+        if self.budget < 0:
+            return True
         self._asking.add(key)
         met = (self._met(condition, question, frames) for condition in question.conditions)
         result = any(met) if question.any_condition else all(met)
@@ -65,6 +79,9 @@ class Enablement:
             return bool(answers) is condition.answer
         if not answers:
             return False  # nothing is known of a question that nobody answered
+        self.budget -= len(answers)
+        if self.budget < 0:
+            return True
         orders = [compare(kind, v, condition.kind, condition.answer) for _, kind, v in answers]
         if condition.operator == "!=":
             return 0 not in orders
@@ -80,9 +97,13 @@ class Enablement:
         found = self._nearest(target, question, frames)
         if found is None or not self._wholly_enabled(target, found[0]):
             return []
-        answers = found[1].get("answer")
-        listed = answers if isinstance(answers, list) else []
-        return [v for answer in listed if isinstance(answer, dict) for v in value_of(answer)]
+        values = self._values.get(id(found[1]))
+        if values is None:
+            answers = found[1].get("answer")
+            listed = answers if isinstance(answers, list) else []
+            values = [v for one in listed if isinstance(one, dict) for v in value_of(one)]
+            self._values[id(found[1])] = values
+        return values
 
     def _nearest(
         self, target: Question, question: Question, frames: Sequence[Frame]

@@ -16,7 +16,6 @@ from typing import Any
 from adapter.fhir.outcome import Issue
 from adapter.fhir.questionnaire_answers import (
     compare,
-    kinds_for,
     malformed,
     same_coding,
     value_of,
@@ -56,7 +55,7 @@ class AnswerCheck:
             return
         _, kind, value = values[0]
         here = f"{path}.value"
-        allowed = kinds_for(question)
+        allowed = self.offers.kinds(question)
         if kind not in allowed:
             wanted = " or ".join(sorted(allowed))
             yield Issue(

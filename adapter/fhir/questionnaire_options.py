@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapter.fhir.questionnaire_answers import identity
+from adapter.fhir.questionnaire_answers import identity, kinds_for
 from adapter.fhir.questionnaire_form import Option, Question
 
 Resolver = Callable[[str], dict[str, Any] | None]
@@ -98,8 +98,16 @@ def offer_of(options: Iterable[Option]) -> Offer:
 class Offers:
     """The offers of a form's questions, each read when it is first asked about."""
 
+    _kinds: dict[str, frozenset[str]] = field(default_factory=dict)
     _all: dict[str, Offer] = field(default_factory=dict)
     _alone: dict[str, Offer] = field(default_factory=dict)
+
+    def kinds(self, question: Question) -> frozenset[str]:
+        """Return the types that answers of the question may have."""
+        found = self._kinds.get(question.link_id)
+        if found is None:
+            found = self._kinds[question.link_id] = kinds_for(question)
+        return found
 
     def of(self, question: Question) -> Offer:
         """Return all that the question offers."""

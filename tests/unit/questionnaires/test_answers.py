@@ -190,3 +190,42 @@ def test_many_items_that_ask_about_one_group_take_time_in_proportion() -> None:
         return time.perf_counter() - started
 
     assert min(seconds(2000) for _ in range(3)) < 40 * min(seconds(200) for _ in range(3))
+
+
+def _asked_backwards(length: int, questions: int, answers: int) -> list[str]:
+    """The codes of errors for a chain of conditions, last item first, and many answers to one."""
+    chain = [
+        {
+            "linkId": f"c{number}",
+            "type": "integer",
+            "enableWhen": [
+                {"question": f"c{number - 1}", "operator": "exists", "answerBoolean": True}
+            ],
+        }
+        for number in range(1, length)
+    ]
+    many = [
+        {
+            "linkId": f"m{number}",
+            "type": "integer",
+            "enableWhen": [{"question": "c0", "operator": "=", "answerInteger": -number - 1}],
+        }
+        for number in range(questions)
+    ]
+    first = {"linkId": "c0", "type": "integer", "repeats": True}
+    form = {"resourceType": "Questionnaire", "item": [*reversed(chain), *many, first]}
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "status": "completed",
+        "item": [
+            *({"linkId": i["linkId"], "answer": [{"valueInteger": 1}]} for i in reversed(chain)),
+            {"linkId": "c0", "answer": [{"valueInteger": n} for n in range(answers)]},
+        ],
+    }
+    return [issue.code for issue in check_response(response, form)]
+
+
+def test_conditions_without_end_are_refused_and_do_not_exhaust_the_stack_or_the_clock() -> None:
+    assert _asked_backwards(20, 20, 20) == []
+    assert _asked_backwards(2000, 0, 1) == ["too-costly"]
+    assert _asked_backwards(2, 600, 600) == ["too-costly"]
