@@ -84,6 +84,8 @@ async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # longer than clients and proxies keep theirs, so that none is closed while they ask
+                timeout_keep_alive=75,
                 timeout_graceful_shutdown=int(GRACE / 2),
             )
         )
