@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from adapter.cli import logs
 from adapter.exchange.clock import SystemClock
 from adapter.exchange.delivery import Courier
 from adapter.exchange.sites import SiteFacts
@@ -78,6 +79,8 @@ async def work(address: str, keyring: Keyring, effects: Path, seconds: float) ->
 
 
 if __name__ == "__main__":
+    # A line for each delivery would fill the pipe of who reads no more than "ready".
+    logs.configure(json=True, level="ERROR")
     asyncio.run(
         work(sys.argv[1], Keyring.parse(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]))
     )
