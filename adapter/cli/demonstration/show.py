@@ -17,7 +17,7 @@ from adapter.cli.demonstration import messages, record, stories
 from adapter.cli.demonstration.child import Child
 from adapter.cli.demonstration.mailbox import Mailbox, code_in
 from adapter.cli.demonstration.narrator import Journey, Narrator, Step
-from adapter.cli.demonstration.setting import Setting, prepare
+from adapter.cli.demonstration.setting import SQLITE, Setting, prepare
 from adapter.cli.printing import emit, program
 from adapter.exchange import queries
 from adapter.plugin.errors import PluginError
@@ -58,7 +58,8 @@ class Show:
 
     def _tidy(self, setting: Setting, kind: type[BaseException] | None, *_: object) -> None:
         """A script has all of it as JSON: the folder goes. After a fault it stays, with its log."""
-        if self.as_json and self.db is None and kind in (None, asyncio.CancelledError):
+        ours = not (self.db or "").startswith(SQLITE)  # a file of one's own has one's own folder
+        if self.as_json and ours and kind in (None, asyncio.CancelledError):
             shutil.rmtree(setting.folder, ignore_errors=True)
 
     async def _play(
