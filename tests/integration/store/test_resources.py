@@ -122,6 +122,22 @@ def test_pages_go_on_after_a_sequence(store: Store) -> None:
     assert [row.id for _, row in (*first, *rest)] == ["a", "b", "c"]
 
 
+def test_what_was_newest_up_to_a_sequence_is_told_once_at_the_place_that_it_had(
+    store: Store,
+) -> None:
+    for name in "abc":
+        put(store, name, task(status="accepted"))
+    before = store.read_now(lambda tx: tx.resources.search("Task"))
+    last = before[-1][0]
+    for status in ("in-progress", "completed"):
+        put(store, "b", task(status=status))
+    put(store, "d", task())
+    put(store, "d", task(status="accepted"))
+    old = store.read_now(lambda tx: tx.resources.superseded("Task", last))
+    assert [(place, row.id, row.version) for place, row in old] == [(before[1][0], "b", 1)]
+    assert store.read_now(lambda tx: tx.resources.superseded("Patient", last)) == []
+
+
 def test_a_deleted_resource_keeps_its_history_and_can_come_back(store: Store) -> None:
     put(store, "a", task())
     gone = store.write_now(lambda tx: tx.resources.delete("Task", "a", organization=ORGANIZATION))
