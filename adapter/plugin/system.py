@@ -32,6 +32,10 @@ class SystemConfig(BaseModel):
 class System(ABC):
     """The base of every system. Subclass it, set the class attributes, add abilities.
 
+    `quirks` is what is different at the peers of one maker, in a type of the system's own; None
+    where nothing is. A system that reads its differences from there can be stood on with a file
+    alone (see `Adapts`).
+
     Example::
 
         class Acme(System):
@@ -43,6 +47,7 @@ class System(ABC):
     name: ClassVar[str]
     Config: ClassVar[type[SystemConfig]] = SystemConfig
     capabilities: ClassVar[Capabilities] = Capabilities()
+    quirks: ClassVar[Any] = None
 
     def __init__(self, config: SystemConfig, context: Context) -> None:
         self.config = config
