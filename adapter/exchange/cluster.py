@@ -12,20 +12,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ProcrastinateException
-from psycopg import Error as DatabaseError
 
 from adapter.exchange.clock import Clock
 from adapter.exchange.worker_life import LivingJobs, living
 from adapter.plugin.errors import AdapterError
 from adapter.store import lane_jobs
 from adapter.store.store import Store
+from adapter.store.transaction import Transaction
 
 HEARTBEAT_SECONDS = 1.0
 STALLED_SECONDS = 5.0
@@ -64,10 +64,8 @@ class Cluster:
         self._home = asyncio.get_running_loop()
         self._thread.start()
         while not self._stopping.is_set():
-            started = self._home.time()
-            await self._sweep()
             # A sweep of a long queue takes time; it may take a twentieth of it, and no more.
-            spent = self._home.time() - started
+            spent = await self._sweep()
             await asyncio.sleep(max(SWEEP_SECONDS, 20 * spent))
 
     async def stop(self, seconds: float) -> None:
@@ -80,15 +78,28 @@ class Cluster:
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, seconds + 1.0)
 
-    async def _sweep(self) -> None:
-        now = self._clock.now()
+    async def _sweep(self) -> float:
+        """Sweep once; the seconds of the work itself, without the wait for the store.
+
+        A store that is down, or has much to do, must not keep the next sweep away.
+        """
+        spent = 0.0
+
+        def work(tx: Transaction) -> lane_jobs.Swept:
+            nonlocal spent
+            started, now = time.monotonic(), self._clock.now()
+            swept = lane_jobs.sweep(tx, now, now - FRESH)
+            spent = time.monotonic() - started
+            return swept
+
         try:
-            swept = await self._store.write(lambda tx: lane_jobs.sweep(tx, now, now - FRESH))
+            swept = await self._store.write(work)
         except AdapterError as error:
             self._log.warning("cluster.store-unavailable", code=error.code)
-            return
+            return 0.0
         if swept.released:
             self._log.warning("cluster.claims-released", count=swept.released)
+        return spent
 
     def _live(self) -> None:
         """The thread: an event loop of its own."""
@@ -102,12 +113,14 @@ class Cluster:
             try:
                 await self._share()
             except asyncio.CancelledError:
-                return
-            except (ProcrastinateException, DatabaseError, OSError) as error:
-                self._log.warning("cluster.database-unavailable", error=type(error).__name__)
+                if self._stopping.is_set():
+                    return
+                self._log.warning("cluster.database-unavailable", error="CancelledError")
             except ExceptionGroup as group:
                 names = sorted({type(each).__name__ for each in group.exceptions})
                 self._log.warning("cluster.database-unavailable", error=", ".join(names))
+            except Exception as error:  # noqa: BLE001 - whatever it is, lanes must go on
+                self._log.warning("cluster.database-unavailable", error=type(error).__name__)
             if not self._stopping.is_set():
                 await asyncio.sleep(1.0)
 
