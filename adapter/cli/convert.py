@@ -147,6 +147,9 @@ class _Work:
             return output, True, tree
         except DataError as error:
             return orjson.dumps(outcome_of(error)), False, None
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A shape that nobody foresaw ends this message, not those after it.
+            return orjson.dumps(outcome_of(error)), False, None
 
     def losses(self, name: str, tree: Any) -> Iterator[dict[str, Any]]:
         """What a converted message lost, for the loss report."""

@@ -102,3 +102,17 @@ def test_a_broken_line_takes_nothing_from_the_lines_around_it(
     kinds = [json.loads(line)["resourceType"] for line in out.splitlines()]
     assert code == 1
     assert kinds == ["Task", *["OperationOutcome"] * 3, "Task"]
+
+
+def test_a_shape_that_nobody_foresaw_has_its_outcome_and_the_next_message_goes_on(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path
+) -> None:
+    odd = b'{"resourceType":"Practitioner","name":[{"family":"X","given":[["a"]]}]}'
+    good = b'{"resourceType":"Practitioner","name":[{"family":"Y","given":["b"]}]}'
+    file = tmp_path / "odd.ndjson"
+    file.write_bytes(odd + b"\n" + good)
+    code, out = converted(capfdbinary, "--from", "fhir", "--to", "csv", str(file))
+    first, second = out.removeprefix(CsvFormat().head).decode().splitlines()
+    assert code == 1
+    assert json.loads(first)["resourceType"] == "OperationOutcome"
+    assert "Y" in next(csv.reader([second]))
