@@ -44,7 +44,7 @@ faults: env postgresql ## break what can break (kills, disks, peers, clocks) and
 mutations: env ## bend every row of the mapping packs, one at a time; each must be noticed
 	@$(PY) tests/mutations/run_mutations.py $(ARGS)
 
-bench: env ## measure speed against the machine's own limits; writes build/bench.json
+bench: env postgresql ## measure speed against the machine's own limits; writes build/bench.json
 	@$(PY) bench/run_bench.py $(ARGS)
 
 screenshots: env chromium ## take pictures of every page of an agency, EN and FR, into build/screenshots/

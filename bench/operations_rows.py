@@ -24,15 +24,15 @@ from adapter.referral.room import Move
 HERE = Path(__file__).resolve().parent
 START, END = b"\x0b", b"\x1c\r"
 TOGETHER = 32
-LATER = "takes minutes; run with --full"
+LATER = "takes minutes; left out by --quick"
 
 
-def rows(road: Road, *, full: bool = False) -> list[Row]:
-    """All rows of this file; the long ones are measured only where `full`."""
+def rows(road: Road, *, quick: bool = False) -> list[Row]:
+    """All rows of this file; the long ones are left out where `quick`."""
     line = Line(road)
     queue = Queue(road.folder)
     cluster = Cluster()
-    why = "" if full else LATER
+    why = LATER if quick else ""
     return [
         Row("status from the agency to Task update, durable", "FULL", 2, Status(road).each, 60),
         Row("MLLP ACK after commit, one connection", "echo + commit", 3, line.alone, 200),

@@ -3,9 +3,9 @@
 Each round measures the limits and every row in turn, so that a slow minute of the machine meets
 both. A row's ratio is the median over the rounds, with the range. Writes build/bench.json.
 
-    make bench                    the usual run
+    make bench                    every row, in about five minutes
     make bench ARGS=--rounds=9    more rounds
-    make bench ARGS=--full        also the rows that take minutes
+    make bench ARGS=--quick       without the rows that take minutes
     make bench ARGS="--only RRI"  the rows whose words hold this; for trying things out
 """
 
@@ -115,7 +115,7 @@ def show(document: dict[str, Any]) -> None:
         )
 
 
-def all_rows(road: Road, *, full: bool) -> list[Row]:
+def all_rows(road: Road, *, quick: bool) -> list[Row]:
     """Every row, file by file. A file with rows of its own has `rows(road)`."""
     found = [
         Row("REF^I12 to Bundle, durable, one at a time", "FULL", 2.5, road.one_at_a_time, 100),
@@ -124,7 +124,7 @@ def all_rows(road: Road, *, full: bool) -> list[Row]:
     ]
     for each in (mapping_rows, startup_rows, peer_rows, api_rows):
         found += each.rows(road)
-    return found + operations_rows.rows(road, full=full)
+    return found + operations_rows.rows(road, quick=quick)
 
 
 def main() -> int:
@@ -132,14 +132,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="more or less work a round")
     parser.add_argument("--only", help="only rows whose words hold this")
-    parser.add_argument("--full", action="store_true", help="also rows that take minutes")
+    parser.add_argument("--quick", action="store_true", help="without rows that take minutes")
     given = parser.parse_args()
     folder = BUILD / "bench"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     road = Road(folder)
     limits = Limits(road.bundle(), road.message.encode(), folder)
-    every = all_rows(road, full=given.full)
+    every = all_rows(road, quick=given.quick)
     rows = [row for row in every if not given.only or given.only in row.row]
     try:
         document = report(rows, measure(rows, limits, max(given.rounds, 5), given.scale))
