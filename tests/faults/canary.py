@@ -23,7 +23,7 @@ from tests.faults.tour import STORES, Tour
 from tests.integration.loop.harness import referral
 
 KIND = "canary"
-MARK = "ZqCanary"
+MARK = "ZqCanaryPlanted"  # long enough that no form of it stands anywhere by chance
 FIELDS = (
     "family", "given", "middle", "number", "street", "city", "postal", "telephone", "mail",
     "mother", "note", "diagnosis", "clinician", "nextofkin", "agency",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib
 import random
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.faults.canary import MARK, search
 from tests.faults.results import Results, Row
 from tests.faults.run_faults import KINDS
 from tests.faults.tour import Tour
@@ -40,6 +43,18 @@ def test_nothing_is_lost_or_done_twice(loop: asyncio.Runner, tour: Tour, kind: s
     assert sum(row.runs for row in rows) > 0, f"seed {tour.seed}"
     wrong = [row for row in rows if row.lost or row.duplicated]
     assert wrong == [], f"seed {tour.seed}"
+
+
+@pytest.mark.parametrize("before", range(3))
+def test_the_search_for_canaries_finds_what_is_planted(tmp_path: Path, before: int) -> None:
+    word = b"x" * before + f"{MARK}0a1bFami and more".encode()
+    for name, held in (
+        ("plain", word), ("upper", word.upper()), ("hex", word.hex().encode()),
+        ("utf-16", word.decode().encode("utf-16-le")), ("base64", base64.b64encode(word)),
+        ("nothing", base64.b64encode(random.randbytes(4_000_000))),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(held)
+        assert bool(search([tmp_path / name])) == (name != "nothing"), name
 
 
 def test_a_row_that_lost_something_makes_the_run_fail() -> None:
