@@ -95,20 +95,33 @@ class Engine:
         self, tx: Transaction, row: InboxRow, error: AdapterError, *, tell: bool = True
     ) -> Processed:
         """Quarantine a message that `process` could not use, and tell its sender."""
-        if not tx.inbox.take(row.id):
+        if not self._quarantine(tx, row.id, row.site, row.kind, error):
             return Processed(state="taken")
-        tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
-        tx.journal.append(
-            organization=row.organization,
-            inbox=row.id,
-            actor=row.site,
-            site=row.site,
-            kind="message.quarantined",
-            data={"code": error.code, "kind": row.kind},
-        )
         if tell:
             self._tell_sender(tx, row, self.sites[row.site], error)
         return Processed(state="quarantined")
+
+    def set_unreadable_aside(
+        self, tx: Transaction, id: str, site: str, error: AdapterError
+    ) -> None:
+        """Quarantine a message that the store cannot open: it delays no other; nobody is told."""
+        self._quarantine(tx, id, site, None, error)
+
+    def _quarantine(
+        self, tx: Transaction, id: str, site: str, kind: str | None, error: AdapterError
+    ) -> bool:
+        if not tx.inbox.take(id):
+            return False
+        tx.inbox.mark(id, "quarantined", code=error.code, error=error.message, fix=error.fix)
+        tx.journal.append(
+            organization=self.ledger.organization,
+            inbox=id,
+            actor=site,
+            site=site,
+            kind="message.quarantined",
+            data={"code": error.code, "kind": kind},
+        )
+        return True
 
     def _homeless(self, tx: Transaction, row: InboxRow) -> Processed:
         """A message of a site that was taken out of the configuration before it was worked on."""

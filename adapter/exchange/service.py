@@ -279,7 +279,31 @@ class Service:
         return worked
 
     async def _pending(self, site: str) -> list[InboxRow]:
-        return await self.store.read(lambda tx: tx.inbox.next_pending(site, limit=BATCH))
+        try:
+            return await self.store.read(lambda tx: tx.inbox.next_pending(site, limit=BATCH))
+        except (StoreFault, RaceError):
+            raise
+        except AdapterError:
+            return await self._readable(site)
+
+    async def _readable(self, site: str) -> list[InboxRow]:
+        """A site's messages, where the store cannot open one: that one is set aside."""
+        ids = await self.store.read(lambda tx: tx.inbox.pending_ids(site, limit=BATCH))
+        opened = [await self._opened(id, site) for id in ids]
+        return [row for row in opened if row is not None]
+
+    async def _opened(self, id: str, site: str) -> InboxRow | None:
+        try:
+            return await self.store.read(lambda tx: tx.inbox.get(id))
+        except (StoreFault, RaceError):
+            raise
+        except AdapterError as error:
+            unreadable = error
+        self._log.error("engine.unreadable", id=id, code=unreadable.code)
+        await self.store.write(
+            lambda tx: self.engine.set_unreadable_aside(tx, id, site, unreadable)
+        )
+        return None
 
     async def _one(self, row: InboxRow) -> None:
         """Work on one message. What fails is undone as a whole, and then set aside."""

@@ -46,6 +46,12 @@ _NEXT = Statement(
     .order_by(_t.c.sequence)
     .limit(sa.bindparam("most", type_=sa.Integer))
 )
+_NEXT_IDS = Statement(
+    sa.select(_t.c.id)
+    .where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
+    .order_by(_t.c.sequence)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
 _PENDING_SITES = Statement(sa.select(_t.c.site).where(_t.c.pending > 0).distinct())
 _WAITING = Statement(
     sa.select(_t.c.site, sa.func.count()).where(_t.c.pending > 0).group_by(_t.c.site)
@@ -276,6 +282,10 @@ class Inbox:
         """Accepted messages of a site that nothing was done with, in the order of arrival."""
         rows = self._session.rows(_NEXT, {"of_site": site, "most": limit})
         return [self._full(row) for row in rows]
+
+    def pending_ids(self, site: str, limit: int) -> list[str]:
+        """The ids of the same messages, whose bytes are not opened."""
+        return [row[0] for row in self._session.rows(_NEXT_IDS, {"of_site": site, "most": limit})]
 
     def pending_sites(self) -> list[str]:
         """The sites that have accepted messages waiting."""

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from adapter.plugin.errors import AdapterError
 from adapter.store import outbox_statements as statements
-from adapter.store.errors import RaceError, missing
+from adapter.store.errors import RaceError, StoreFault, missing
 from adapter.store.ids import new_id
 from adapter.store.session import Row, Session
 from adapter.store.statement import Statement
@@ -177,7 +178,7 @@ class Outbox:
             "worker": self._session.worker,
         }
         row = self._session.row(statements.CLAIM_LANE, parameters)
-        return None if row is None else self._full(row)
+        return None if row is None else self._opened(row)
 
     def postpone(self, lane: Lane, until: datetime) -> None:
         """Let a lane that is due wait until a time, without counting an attempt."""
@@ -348,7 +349,8 @@ class Outbox:
             "most": limit,
             "worker": self._session.worker,
         }
-        rows = [self._full(row) for row in self._session.rows(statements.CLAIM, parameters)]
+        claimed = self._session.rows(statements.CLAIM, parameters)
+        rows = [found for row in claimed if (found := self._opened(row)) is not None]
         rows.sort(key=lambda row: (row.next_at, row.sequence))
         kept = [row for row in rows if row.lane not in exclude]
         for row in rows:
@@ -376,6 +378,16 @@ class Outbox:
         if row is None:
             raise missing(f"delivery that is {wanted}:", parameters["row"])
         self._session.run(statements.PROMOTE, {"of_referral": row[0], "of_destination": row[1]})
+
+    def _opened(self, row: Row) -> OutboxRow | None:
+        """A claimed row; None if its values cannot be opened: then its lane alone waits."""
+        try:
+            return self._full(row)
+        except (StoreFault, RaceError):
+            raise
+        except AdapterError as error:
+            self.fail(row[1], "quarantined", code=error.code, error=error.message, fix=error.fix)
+            return None
 
     def _full(self, row: Row) -> OutboxRow:
         opened = self._session.open_json

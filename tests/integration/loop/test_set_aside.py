@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,49 @@ def test_trouble_of_the_store_quarantines_nothing(
     again = reopened(service)
     assert again.store.read_now(lambda tx: tx.inbox.pending_sites()) == ["clinic"]
     asyncio.run(again.stop(1.0))
+
+
+def flipped(service: Service, table: str, column: str, sequence: int) -> None:
+    """One bit of a stored value is another one, past the adapter."""
+    connection = service.store.dialect.connect(writer=True)
+    where = f"FROM {table} WHERE sequence = {sequence}"
+    (sealed,) = connection.execute(f"SELECT {column} {where}").fetchone()
+    connection.execute(
+        f"UPDATE {table} SET {column} = x'{(sealed[:-1] + bytes([sealed[-1] ^ 1])).hex()}' "
+        f"WHERE sequence = {sequence}"
+    )
+    connection.close()
+
+
+def test_a_message_whose_bytes_were_changed_is_set_aside_and_delays_no_other(
+    service: Service,
+) -> None:
+    damaged, sound = received(service, "1"), received(service, "2")
+    flipped(service, "inbox_bodies", "raw_sealed", damaged.sequence)
+
+    async def work() -> None:
+        try:
+            assert await service._work() == 1
+        finally:
+            await service.stop(1.0)
+
+    asyncio.run(work())
+    after = reopened(service)
+    rows = {row.id: row for row in after.store.read_now(lambda tx: tx.inbox.list())}
+    assert (rows[damaged.id].state, rows[damaged.id].code) == ("quarantined", "store.changed")
+    assert (rows[sound.id].state, rows[sound.id].processed) == ("accepted", True)
+    after.store.close()
+
+
+def test_a_delivery_whose_document_was_changed_is_set_aside_and_delays_no_other_lane(
+    service: Service,
+) -> None:
+    worked_on(service, received(service, "1"))
+    after = reopened(service)
+    first, *others = after.store.read_now(lambda tx: tx.outbox.list())
+    flipped(after, "outbox_bodies", "document_sealed", first.sequence)
+    claimed = after.store.write_now(lambda tx: tx.outbox.claim_due(datetime.now(UTC), 10))
+    assert [row.id for row in claimed] == [row.id for row in others]
+    (damaged,) = after.store.read_now(lambda tx: tx.outbox.list(state="quarantined"))
+    assert (damaged.id, damaged.code) == (first.id, "store.changed")
+    after.store.close()
