@@ -16,8 +16,9 @@ from adapter.exchange.kept import Cause, Kept, is_party
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.mapper import Mapper, Read
 from adapter.exchange.news import Told
+from adapter.exchange.quarantine import Quarantine
 from adapter.exchange.sites import SiteFacts
-from adapter.plugin.errors import AdapterError, DataError
+from adapter.plugin.errors import DataError
 from adapter.referral.admission import choose, completed, first_fulfilment
 from adapter.referral.document import to_document
 from adapter.referral.facts import answered
@@ -65,6 +66,7 @@ class Engine:
         self.programs = programs
         self.send = send
         self.clock = clock
+        self.quarantine = Quarantine(ledger=ledger, mapper=mapper, sites=sites, clock=clock)
 
     def process(self, tx: Transaction, row: InboxRow) -> Processed:
         """Read one accepted message and do what it asks; to be run inside one transaction.
@@ -73,7 +75,7 @@ class Engine:
 
         Raises:
             AdapterError: it cannot be used. The transaction must be undone, for some of what it
-                asks may be written already; then `set_aside` in another one.
+                asks may be written already; then `quarantine` it in another one.
         """
         if not tx.inbox.take(row.id):
             return Processed(state="taken")
@@ -91,68 +93,16 @@ class Engine:
         tx.inbox.mark(row.id, "processed", referral=referral)
         return Processed(state="processed", referral=referral)
 
-    def set_aside(
-        self, tx: Transaction, row: InboxRow, error: AdapterError, *, tell: bool = True
-    ) -> Processed:
-        """Quarantine a message that `process` could not use, and tell its sender."""
-        if not self._quarantine(tx, row.id, row.site, row.kind, error):
-            return Processed(state="taken")
-        if tell:
-            self._tell_sender(tx, row, self.sites[row.site], error)
-        return Processed(state="quarantined")
-
-    def set_unreadable_aside(
-        self, tx: Transaction, id: str, site: str, error: AdapterError
-    ) -> None:
-        """Quarantine a message that the store cannot open: it delays no other; nobody is told."""
-        self._quarantine(tx, id, site, None, error)
-
-    def _quarantine(
-        self, tx: Transaction, id: str, site: str, kind: str | None, error: AdapterError
-    ) -> bool:
-        if not tx.inbox.take(id):
-            return False
-        tx.inbox.mark(id, "quarantined", code=error.code, error=error.message, fix=error.fix)
-        tx.journal.append(
-            organization=self.ledger.organization,
-            inbox=id,
-            actor=site,
-            site=site,
-            kind="message.quarantined",
-            data={"code": error.code, "kind": kind},
-        )
-        return True
-
     def _homeless(self, tx: Transaction, row: InboxRow) -> Processed:
         """A message of a site that was taken out of the configuration before it was worked on."""
-        error = DataError(
-            "message.no-site",
-            f"the site {row.site} is configured no more, so that nobody knows how to read this",
+        tx.inbox.mark(
+            row.id,
+            "quarantined",
+            code="message.no-site",
+            error=f"the site {row.site} is configured no more, so that nobody knows how to read it",
             fix=f"Add [sites.{row.site}] to adapter.toml again and replay it, or discard it.",
         )
-        tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
         return Processed(state="quarantined")
-
-    def _tell_sender(
-        self, tx: Transaction, row: InboxRow, site: SiteFacts, error: AdapterError
-    ) -> None:
-        """An application reply AE for a message that was accepted and then could not be used.
-
-        Unless the sender wants none (MSH-16 NE), or its system has no way to say it.
-        """
-        asked = self.mapper.envelope(row.raw, format=row.format) or Envelope()
-        if asked.application_ack == "NE":
-            return
-        said = Acknowledgement(code="AE", message_id=asked.id, text=error.message, error_code="207")
-        self.ledger.dispatch.error(
-            tx,
-            site,
-            asked,
-            said,
-            lane=f"inbox/{row.id}",
-            test=site.test,
-            at=self.clock.now(),
-        )
 
     def _apply(self, tx: Transaction, row: InboxRow, site: SiteFacts, read: Read) -> str:
         event = read.event

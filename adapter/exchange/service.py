@@ -301,7 +301,7 @@ class Service:
             unreadable = error
         self._log.error("engine.unreadable", id=id, code=unreadable.code)
         await self.store.write(
-            lambda tx: self.engine.set_unreadable_aside(tx, id, site, unreadable)
+            lambda tx: self.engine.quarantine.set_unreadable_aside(tx, id, site, unreadable)
         )
         return None
 
@@ -319,12 +319,14 @@ class Service:
 
     async def _set_aside(self, row: InboxRow, error: AdapterError) -> None:
         try:
-            await self.store.write(lambda tx: self.engine.set_aside(tx, row, error))
+            await self.store.write(lambda tx: self.engine.quarantine.set_aside(tx, row, error))
         except (StoreFault, RaceError):
             raise
         except Exception as fault:  # noqa: BLE001 - no reply can be made; set aside all the same
             self._log.error("engine.no-reply", id=row.id, error=type(fault).__name__)
-            await self.store.write(lambda tx: self.engine.set_aside(tx, row, error, tell=False))
+            await self.store.write(
+                lambda tx: self.engine.quarantine.set_aside(tx, row, error, tell=False)
+            )
 
 
 def _mailer(config: Config) -> SmtpMailer | None:

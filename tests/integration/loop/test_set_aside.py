@@ -111,7 +111,7 @@ def test_a_reply_that_cannot_be_made_does_not_bring_the_message_round_for_ever(
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(service.engine, "_apply", broken)
-    monkeypatch.setattr(service.engine, "_tell_sender", broken)
+    monkeypatch.setattr(service.engine.quarantine, "_tell_sender", broken)
     worked_on(service, received(service))
 
     again = reopened(service)
