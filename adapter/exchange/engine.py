@@ -95,13 +95,12 @@ class Engine:
 
     def _homeless(self, tx: Transaction, row: InboxRow) -> Processed:
         """A message of a site that was taken out of the configuration before it was worked on."""
-        tx.inbox.mark(
-            row.id,
-            "quarantined",
-            code="message.no-site",
-            error=f"the site {row.site} is configured no more, so that nobody knows how to read it",
+        error = DataError(
+            "message.no-site",
+            f"the site {row.site} is configured no more, so that nobody knows how to read this",
             fix=f"Add [sites.{row.site}] to adapter.toml again and replay it, or discard it.",
         )
+        tx.inbox.mark(row.id, "quarantined", code=error.code, error=error.message, fix=error.fix)
         return Processed(state="quarantined")
 
     def _apply(self, tx: Transaction, row: InboxRow, site: SiteFacts, read: Read) -> str:
