@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapter.fhir import datatypes as types
-from adapter.fhir.datatypes import full_time, number, number_text, renamed, same
+from adapter.fhir.datatypes import (
+    full_time,
+    number,
+    number_text,
+    renamed,
+    same,
+    truth,
+    whole,
+    words,
+)
 from adapter.fhir.graph import Graph
 from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 
@@ -50,25 +59,6 @@ def _instant(value: str, env: Graph) -> str:
     if len(value) <= 10:
         raise DomainError("FHIR wants an instant to the second")
     return full_time(value, env)
-
-
-def _truth(value: Any, env: Graph) -> bool:
-    if value is True or value is False:
-        return bool(value)
-    raise DomainError("this is neither true nor false")
-
-
-def _whole(value: Any, env: Graph) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise DomainError("this is no whole number")
-
-
-def words(value: Any, env: Graph) -> str:
-    """The value, if it is a string."""
-    if isinstance(value, str):
-        return value
-    raise DomainError("this is no text")
 
 
 def _unmarked(value: str, env: Graph) -> str:
@@ -122,7 +112,7 @@ def _make_flag(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
 
 def _reference(value: Mapping[str, Any], env: Graph) -> str | None:
     found = value.get("reference")
-    return found if isinstance(found, str) else None
+    return None if found is None else words(found, env)
 
 
 def _text(
@@ -152,7 +142,7 @@ CODECS: Mapping[str, CodecMaker] = {
     "integer": _fixed(
         Codec(
             name="integer",
-            read=_whole,
+            read=whole,
             write=same,
             right=frozenset({"integer"}),
             left=frozenset({"integer", "positiveInt", "unsignedInt"}),
@@ -164,7 +154,7 @@ CODECS: Mapping[str, CodecMaker] = {
     "boolean": _fixed(
         Codec(
             name="boolean",
-            read=_truth,
+            read=truth,
             write=same,
             left=frozenset({"boolean"}),
             right=frozenset({"boolean"}),
@@ -174,7 +164,7 @@ CODECS: Mapping[str, CodecMaker] = {
         Codec(
             name="date",
             lossless=frozenset({"date"}),
-            read=lambda v, e: v[:10],
+            read=lambda v, e: words(v, e)[:10],
             write=lambda v, e: v[:10],
             left=_TIMES,
             loses="the time of day",

@@ -26,22 +26,78 @@ def same(value: Any, env: Graph) -> Any:
 Function = Callable[[Any, Graph], Any]
 
 
+def words(value: Any, env: Graph) -> str:
+    """The value, if it is a string."""
+    if type(value) is str:
+        return value
+    raise DomainError("this is no text")
+
+
+def many_words(value: Any, env: Graph) -> list[str]:
+    """The strings of a list. A null holds the place of a value that has an extension only."""
+    if type(value) is not list:
+        raise DomainError("this is no list of texts")
+    return [words(each, env) for each in value if each is not None]
+
+
+def whole(value: Any, env: Graph) -> int:
+    """The value, if it is a whole number; true and false are none."""
+    if type(value) is int:
+        return value
+    raise DomainError("this is no whole number")
+
+
+def truth(value: Any, env: Graph) -> bool:
+    """The value, if it is true or false."""
+    if value is True or value is False:
+        return bool(value)
+    raise DomainError("this is neither true nor false")
+
+
+_LISTS = frozenset({"given", "prefix", "suffix", "line"})
+_WHOLE = frozenset({"rank"})
+
+
 def renamed(pairs: Sequence[tuple[str, str]]) -> tuple[Function, Function]:
-    """A pair of functions between two objects whose keys differ only in name."""
-    return _copier(pairs), _copier([(right, left) for left, right in pairs])
+    """A pair of functions between two objects whose keys differ only in name.
+
+    The first refuses what R4 does not have under a name (DomainError), for it reads what others
+    sent; the second trusts a document of the model.
+    """
+    return _reader(pairs), _copier([(right, left) for left, right in pairs])
+
+
+def _reader(pairs: Sequence[tuple[str, str]]) -> Function:
+    """A function that takes what stands under the first names, if it is what R4 has there."""
+    lines = []
+    for name, other in pairs:
+        lines += [f"    if {name!r} in value:", f"        part = value[{name!r}]"]
+        if name in _LISTS:
+            lines += [
+                "        part = many_words(part, env)",
+                f"        if part: found[{other!r}] = part",
+            ]
+        elif name in _WHOLE:
+            lines.append(f"        found[{other!r}] = whole(part, env)")
+        else:
+            lines.append(
+                f"        found[{other!r}] = part if type(part) is str else words(part, env)"
+            )
+    return _written_out(lines)
 
 
 def _copier(pairs: Sequence[tuple[str, str]]) -> Function:
-    """A function that copies what stands under the first names to the second ones.
+    """A function that copies what stands under the first names to the second ones."""
+    return _written_out(
+        [f"    if {name!r} in value: found[{other!r}] = value[{name!r}]" for name, other in pairs]
+    )
 
-    It is written out name by name: a loop over the names takes twice as long.
-    """
-    lines = ["def copied(value, env):"]
-    lines.append("    found = {}")
-    for name, other in pairs:
-        lines.append(f"    if {name!r} in value: found[{other!r}] = value[{name!r}]")
-    namespace: dict[str, Any] = {}
-    exec("\n".join([*lines, "    return found or None"]), namespace)  # noqa: S102 - from names only
+
+def _written_out(lines: Sequence[str]) -> Function:
+    """The function of these lines, name by name: a loop over the names takes twice as long."""
+    namespace: dict[str, Any] = {"words": words, "many_words": many_words, "whole": whole}
+    source = ["def copied(value, env):", "    found = {}", *lines, "    return found or None"]
+    exec("\n".join(source), namespace)  # noqa: S102 - from names only
     function: Function = namespace["copied"]
     return function
 
@@ -106,7 +162,7 @@ def read_concept(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
     if codings:
         found["codings"] = codings
     if "text" in value:
-        found["text"] = value["text"]
+        found["text"] = words(value["text"], env)
     return found or None
 
 
@@ -129,26 +185,26 @@ def read_identifier(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | No
     number = value.get("value")
     if not number:
         return None
-    found: dict[str, Any] = {"value": number}
+    found: dict[str, Any] = {"value": words(number, env)}
     kind = assigner = None
     if "type" in value:
         for coding in value["type"].get("coding", ()):
             if coding.get("system") in _KINDS_OF_0203 and coding.get("code"):
-                found["type"] = kind = coding["code"]
+                found["type"] = kind = words(coding["code"], env)
                 break
     if "assigner" in value:
         assigner = value["assigner"].get("display")
         if assigner:
-            found["assigner"] = assigner
+            found["assigner"] = words(assigner, env)
     system = value.get("system")
-    if system and system != local_system(env.settings.site, _authority(kind, assigner)):
+    if system and words(system, env) != local_system(env.settings.site, _authority(kind, assigner)):
         found["system"] = system
     if "extension" in value:
         for extension in value["extension"]:
             if extension.get("url") == IDENTIFIER_VERSION and "valueString" in extension:
-                found["version"] = extension["valueString"]
+                found["version"] = words(extension["valueString"], env)
     if "use" in value:
-        found["use"] = value["use"]
+        found["use"] = words(value["use"], env)
     if "period" in value:
         period = read_period(value["period"], env)
         if period:
@@ -209,7 +265,11 @@ def number_text(value: Any, env: Graph) -> str:
 
 def read_quantity(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
     """Quantity with its value as text."""
-    found = {key: value[key] for key in ("unit", "system", "code", "comparator") if key in value}
+    found = {
+        key: words(value[key], env)
+        for key in ("unit", "system", "code", "comparator")
+        if key in value
+    }
     if "value" in value:
         found["value"] = number_text(value["value"], env)
     return found or None
@@ -224,14 +284,14 @@ def write_quantity(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | Non
 
 
 _VALUES = (
-    ("valueBoolean", "boolean", same, same),
-    ("valueInteger", "integer", same, same),
+    ("valueBoolean", "boolean", truth, same),
+    ("valueInteger", "integer", whole, same),
     ("valueDecimal", "decimal", number_text, number),
-    ("valueString", "string", same, same),
-    ("valueDate", "date", same, same),
-    ("valueDateTime", "date_time", same, full_time),
-    ("valueTime", "time", same, same),
-    ("valueUri", "uri", same, same),
+    ("valueString", "string", words, same),
+    ("valueDate", "date", words, same),
+    ("valueDateTime", "date_time", words, full_time),
+    ("valueTime", "time", words, same),
+    ("valueUri", "uri", words, same),
     ("valueCoding", "coding", read_coding, write_coding),
     ("valueQuantity", "quantity", read_quantity, write_quantity),
     ("valueAttachment", "attachment", read_attachment, write_attachment),
@@ -244,16 +304,16 @@ def read_items(value: Sequence[Mapping[str, Any]], env: Graph) -> list[dict[str,
     for each in value:
         item: dict[str, Any] = {}
         if "linkId" in each:
-            item["link_id"] = each["linkId"]
+            item["link_id"] = words(each["linkId"], env)
         if "text" in each:
-            item["text"] = each["text"]
+            item["text"] = words(each["text"], env)
         inner = list(each.get("item", ()))
         answers = []
         for answer in each.get("answer", ()):
             inner.extend(answer.get("item", ()))
             for left, right, read, _ in _VALUES:
-                if left in answer:
-                    answers.append({right: read(answer[left], env)})
+                if left in answer and (known := read(answer[left], env)) is not None:
+                    answers.append({right: known})
         if answers:
             item["answers"] = answers
         if inner:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapter.fhir.codecs import words
+from adapter.fhir.datatypes import words
 from adapter.plugin.formats import Access, Element, Frame, Match, Node, PathError, Step
 from adapter.plugin.json_paths import JsonNotation, parse_match, selected, uses_of
 

@@ -114,6 +114,21 @@ class ReferralFormat:
             ) from None
         return tree
 
+    def refuse_faulty(self, tree: Any) -> None:
+        """Refuse a document that is not of the model, whichever table made it.
+
+        Raises:
+            DataError: ``message.not-canonical``: a key or a value that the model does not have.
+        """
+        try:
+            from_document(ReferralEvent, tree)
+        except DocumentError as error:
+            raise DataError(
+                "message.not-canonical",
+                f"the mapping made something that is no referral: {error.message}",
+                fix=f"Check the pack's row for {error.path}.",
+            ) from None
+
     def dump(self, tree: Any) -> bytes:
         """Canonical JSON on one line."""
         return orjson.dumps(tree)

@@ -4,9 +4,11 @@ refusal, or a loss that is reported. Never a wrong value, never another error.""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from adapter.mapping.bound import BoundRow
 from adapter.mapping.convert import explain_tree
 from adapter.mapping.packs import Packs, load_packs
 from adapter.plugin.errors import DataError
-from adapter.plugin.formats import Codec, DomainError, Settings
+from adapter.plugin.formats import Codec, DomainError, Settings, refuse_faulty
+from adapter.referral.document import from_document
+from adapter.referral.model import ReferralEvent
 
 SETTINGS = Settings(site="clinic", timezone="America/Toronto")
 SHAPE = (AttributeError, TypeError, KeyError, IndexError, ValueError, OverflowError)
@@ -180,3 +184,76 @@ def test_a_damaged_message_is_converted_or_refused_and_accounted_for(
         except DataError:
             pytest.fail("what is converted can be explained")
         assert found.parts == len({each.where for each in found.mapped}) + len(found.lost)
+
+
+SHAPES: tuple[Any, ...] = ({"a": "b"}, [["a"]], True, 7)
+stem = attrgetter("stem")
+
+
+def spots(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value of a tree, objects and lists among them, as what holds it and its key there."""
+    for key, each in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(each, dict | list):
+            yield from spots(each)
+
+
+@pytest.mark.parametrize("file", sorted(CASES.glob("fhir_r4/cases/single-*.json")), ids=stem)
+def test_a_value_of_another_shape_is_refused_or_left_out_wherever_it_stands(file: Path) -> None:
+    tree = the_packs().formats["fhir"].parse(file.read_bytes())
+    mapping = the_packs().pick("fhir", tree, "referral", None)
+    refused = 0
+    for holder, key in list(spots(tree)):
+        right = holder[key]
+        for wrong in SHAPES:
+            holder[key] = wrong
+            try:
+                document = mapping.to_right(tree, SETTINGS).document
+            except DataError:
+                refused += 1
+                continue
+            from_document(ReferralEvent, document)
+        holder[key] = right
+    assert refused > 10
+
+
+PATIENT = {"resourceType": "Patient", "address": [{"line": ["1 Rue A"]}]}
+
+
+@pytest.mark.parametrize("target", ["referral", "hl7v2", "fhir"])
+@pytest.mark.parametrize("part", [["a"], {"a": "b"}, True])
+def test_a_list_within_a_name_never_leaves(target: str, part: Any) -> None:
+    packs = the_packs()
+    work = _Work(packs, packs.formats["fhir"], packs.formats[target], SETTINGS, None)
+    patient = {**PATIENT, "name": [{"family": "Synthetic", "given": [part]}]}
+    output, good, _ = work.one(json.dumps(patient).encode())
+    assert not good
+    assert json.loads(output)["resourceType"] == "OperationOutcome"
+
+
+def test_a_null_that_keeps_the_place_of_an_extension_is_no_given_name() -> None:
+    packs = the_packs()
+    work = _Work(packs, packs.formats["fhir"], packs.formats["referral"], SETTINGS, None)
+    why = {"url": "https://clinic.example/masked", "valueString": "masked"}
+    name = {"given": [None, "Ada"], "_given": [{"extension": [why]}, None]}
+    output, good, tree = work.one(json.dumps({**PATIENT, "name": [name]}).encode())
+    assert good
+    assert json.loads(output)["referral"]["subject"]["name"] == {"given": ["Ada"]}
+    assert [each["raw"] for each in work.losses("-", tree)][-1] == "masked"
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ({"kind": "note", "referral": {"reason": ["a"]}}, "referral.reason"),
+        ({"kind": "note", "reason": "a"}, "unknown key"),
+        ({}, "missing kind"),
+    ],
+)
+def test_a_document_that_is_not_of_the_model_does_not_leave(
+    document: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        refuse_faulty(the_packs().formats["referral"], document)
+    assert refused.value.code == "message.not-canonical"
+    assert why in f"{refused.value.message} {refused.value.fix}"
