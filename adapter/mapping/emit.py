@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 from adapter.mapping.bound import BoundBlock, BoundRow, Condition, Path, Steps
@@ -19,6 +20,8 @@ from adapter.mapping.building import Building
 from adapter.mapping.guards import ROOT, Scope
 from adapter.mapping.table import Const, Lost, Same
 from adapter.plugin.formats import Codec, DomainError, Frame, Node, Step
+
+_emitting = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,11 @@ class Emitter(Building):
     """Writes the source of one direction of one map."""
 
     def emit(self) -> Source:
-        """The whole function."""
+        """The whole function. One at a time: notations keep what a map asks them while it lasts."""
+        with _emitting:
+            return self._emitted()
+
+    def _emitted(self) -> Source:
         root = Node(ROOT, None, var="out")
         scope = Scope(Frame("root"), root, self.indent)
         self.put(*self.source.begin_read(self.trace), *self.target.begin_write(self.trace))

@@ -116,7 +116,7 @@ def _make_code(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
         found = to_left.get(value)
         if found is None:
             raise DomainError(f"the code is not in the table {arguments[0]}")
-        return env.encoding.quote(found)
+        return found if found.isalnum() else env.encoding.quote(found)
 
     return Codec(name="code", read=read, write=write, left=_TEXTUAL | {"CE", "CWE"})
 

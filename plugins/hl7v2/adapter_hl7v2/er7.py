@@ -177,7 +177,7 @@ def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) ->
     last = len(rank)
     ranks = [rank.get(name, last) for name, _, _ in out]
     if ranks != sorted(ranks):
-        out.sort(key=lambda entry: rank.get(entry[0], last))
+        out = [out[at] for at in sorted(range(len(out)), key=ranks.__getitem__)]
     lines: list[str] = []
     _append(out, lines, env.encoding, {}, env if trace else None)
     return Message.of(lines, env.encoding)

@@ -40,6 +40,8 @@ class Er7Notation(Er7Reading, Er7Writing):
     ) -> None:
         self.side = side or {}
         self.asked: dict[str, Selectors] = {}
+        self.traced = False
+        self.sizes: set[int] = set()  # of the lists that emitted source compares with empty ones
         self._places: Places | None = None
         self.groups = {head: tuple(kids) for head, kids in groups.items()}
         self.rank = {name: number for number, name in enumerate(order)}

@@ -17,6 +17,7 @@ class Er7Reading:
     groups: Mapping[str, tuple[str, ...]]
     rank: Mapping[str, int]
     asked: dict[str, Selectors]
+    sizes: set[int]
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
@@ -25,6 +26,7 @@ class Er7Reading:
             "RANK": self.rank,
             "index": er7.index,
             **sorters(self.asked),
+            **{f"B{size}": [""] * size for size in self.sizes},
             "part": er7.part,
             "comps": er7.comps,
             "reps": er7.reps,

@@ -1,7 +1,8 @@
 """Writing HL7 v2 paths in emitted source: values by number, joined when a segment is complete.
 
 A segment is a list as long as the map's highest field needs it, and so is a field whose components
-are written one by one; position 0 is free.
+are written one by one; position 0 is free. A segment that rows write only one value of ("lone") is
+that value, and becomes a list when there is one: most of the OBX of a map do not occur.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from adapter_hl7v2 import er7
 class Er7Writing:
     """How each place of a message is built; see `adapter.plugin.formats.Notation`."""
 
+    traced: bool
+    sizes: set[int]
+
     def begin_write(self, trace: bool) -> Sequence[str]:
         """The root is a list of segments."""
+        self.traced = trace
         return ("out = []", "quote = env.encoding.quote")
 
     def shape(self, node: Node) -> None:
@@ -26,7 +31,7 @@ class Er7Writing:
         if node.parent is None:
             node.shape = "message"
         elif kind in ("seg", "kid"):
-            node.shape = "segment"
+            node.shape = "segment" if self.traced or _only_field(node) is None else "lone"
         elif kind == "field":
             only = list(node.children) == [Step("rep", 0)]
             node.shape = "single" if only else "list"
@@ -39,7 +44,11 @@ class Er7Writing:
             return ()
         if node.shape == "list":
             return (f"{node.var} = []",)
-        lines = [f"{node.var} = {_blank(node)}"]
+        if node.shape == "lone":
+            return (f"{node.var} = ''",)
+        size = _size(node)
+        self.sizes.add(size)
+        lines = [f"{node.var} = {[''] * size!r}"]
         if node.shape == "segment" and any(step.kind == "kid" for step in node.children):
             lines.append(f"{node.var}_k = []")
         return lines
@@ -50,15 +59,16 @@ class Er7Writing:
             return "False"
         if node.shape not in ("segment", "parts"):
             return node.var
-        found = f"''.join({node.var})"
+        found = f"{node.var} != B{_size(node)}"  # half the time of joining them
         if node.shape == "segment" and any(step.kind == "kid" for step in node.children):
             return f"({found} or {node.var}_k)"
-        return found
+        return f"({found})"
 
     def absent(self, node: Node) -> str:
         """See `Notation.absent`."""
         container, key = self._container(node)
-        return f"not {container}[{key}]" if key is not None else f"not {container}"
+        lone = key is None or _is_lone(node)
+        return f"not {container}" if lone else f"not {container}[{key}]"
 
     def _container(self, node: Node) -> tuple[str, int | None]:
         """The variable that holds a node's value, and its number there (None: it is appended)."""
@@ -74,6 +84,8 @@ class Er7Writing:
     def assign(self, node: Node, value: str) -> str:
         """See `Notation.assign`."""
         container, key = self._container(node)
+        if _is_lone(node):
+            return f"{container} = {value}"
         return f"{container}.append({value})" if key is None else f"{container}[{key}] = {value}"
 
     def spot(self, node: Node) -> str:
@@ -89,7 +101,7 @@ class Er7Writing:
         """See `Notation.attach`."""
         if node.shape == "single":
             return ()
-        if node.shape == "segment":
+        if node.shape in ("segment", "lone"):
             return self._attach_segment(node)
         lines = list(_filled_in(node)) if node.shape == "parts" else []
         joined = {"list": "reps", "parts": "comps"}[node.shape]
@@ -110,13 +122,21 @@ class Er7Writing:
             if not match.negated:
                 field, comp = match.path[0], match.path[1] if len(match.path) > 1 else 1
                 fields.setdefault(int(field), []).append((int(comp), match.values[0]))
+        segment = node.var
+        if node.shape == "lone":
+            values = ["''"] * _size(node)
+            for field, parts in fields.items():
+                values[field] = repr(er7.fill("", parts))
+            values[_only_field(node) or 0] = node.var
+            segment = f"[{', '.join(values)}]"
+            fields = {}
         for field, parts in fields.items():
             plain = er7.fill("", parts)
             spot = f"{node.var}[{field}]"
             lines.append(f"{spot} = fill({spot}, {tuple(parts)!r}) if {spot} else {plain!r}")
         assert node.parent is not None
         kids = any(step.kind == "kid" for step in node.children)
-        entry = f"({node.step.key!r}, {node.var}, {node.var + '_k' if kids else '()'})"
+        entry = f"({node.step.key!r}, {segment}, {node.var + '_k' if kids else '()'})"
         into = f"{node.parent.var}_k" if node.step.kind == "kid" else node.parent.var
         return [*lines, f"{into}.append({entry})"]
 
@@ -163,8 +183,29 @@ def _filled_in(node: Node) -> list[str]:
     return lines
 
 
-def _blank(node: Node) -> str:
-    """The empty list of a segment, or of a field (or component) with parts."""
+def _size(node: Node) -> int:
+    """The length of the list of a segment, or of a field (or component) with parts."""
     written = {int(step.key or 0) for step in node.children if step.kind != "kid"}
-    matched = {int(match.path[0]) for match in node.step.match if not match.negated}
-    return repr([""] * (max(written | matched | {1}) + 1))
+    return max(written | _matched(node) | {1}) + 1
+
+
+def _matched(node: Node) -> set[int]:
+    """The numbers that the selector of a segment writes."""
+    return {int(match.path[0]) for match in node.step.match if not match.negated}
+
+
+def _only_field(node: Node) -> int | None:
+    """The number of the field if rows write one value into this segment, and no more."""
+    if len(node.children) != 1:
+        return None
+    ((step, field),) = node.children.items()
+    whole = list(field.children) == [Step("rep", 0)] and not field.children[Step("rep", 0)].children
+    number = int(step.key or 0)
+    return number if step.kind == "field" and whole and number not in _matched(node) else None
+
+
+def _is_lone(node: Node) -> bool:
+    """Whether a repetition is all that stands in its segment."""
+    field = node.parent
+    segment = field.parent if field is not None else None
+    return segment is not None and segment.shape == "lone"
