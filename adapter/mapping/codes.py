@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,19 @@ COLUMNS = (
 )  # fmt: skip
 RELATIONSHIPS = ("equivalent", "equal", "wider", "narrower", "inexact")
 _EXACT = ("equivalent", "equal")
+_ICD_10 = re.compile(r"[A-Z][0-9][0-9A-Z](?:\.[0-9A-Z]{1,4})?[*+†]?(?:-[A-Z][0-9]{2})?")
+FORMS = {
+    "http://snomed.info/sct": re.compile(r"[1-9][0-9]{5,17}"),
+    "http://hl7.org/fhir/sid/icd-10": _ICD_10,
+    "http://hl7.org/fhir/sid/icd-10-cm": _ICD_10,
+    "http://loinc.org": re.compile(r"(?:L[AGLP]|MTHU)?[0-9]{1,7}(?:-[0-9])?"),
+}
+"""What codes of well-known systems look like: a code in another system's row is seen at once.
+
+SNOMED CT: an identifier has 6 to 18 digits (Release File Specifications, SCTID). ICD-10: a letter,
+two signs, and what follows a point; a block of them has a hyphen. LOINC: digits and a check digit,
+parts and answers with their letters (LOINC Users' Guide).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +61,8 @@ def read_codes(text: str, file: str, name: str) -> CodeTable:
     """A code table out of CSV text.
 
     Raises:
-        TableError: with every fault (`codes-columns`, `codes-ambiguous`, `codes-relationship`).
+        TableError: with every fault (`codes-columns`, `codes-ambiguous`, `codes-relationship`,
+            `codes-form`).
     """
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff"), newline=""), strict=True)
     if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -87,6 +102,11 @@ def _row_fault(row: Mapping[Any, Any], where: Where) -> Fault | None:
     if row["relationship"] not in RELATIONSHIPS:
         said, fix = "the relationship is not a word of this language", ", ".join(RELATIONSHIPS)
         return Fault(where, "codes-relationship", said, f"use one of {fix}")
+    for side in ("left", "right"):
+        system, code = row[f"{side}_system"], row[f"{side}_code"]
+        if code and system in FORMS and not FORMS[system].fullmatch(code):
+            said = f"the {side} code does not look like one of {system}"
+            return Fault(where, "codes-form", said, "correct the code, or name its own system")
     return None
 
 

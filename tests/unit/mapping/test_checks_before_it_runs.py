@@ -95,6 +95,33 @@ def test_a_table_of_many_to_one_codes_names_its_way_back(
     assert faults(written(row + KIND, sex=named), packs, formats) == []
 
 
+@pytest.mark.parametrize(
+    ("system", "code", "good"),
+    [
+        ("http://snomed.info/sct", "73595000", True),
+        ("http://snomed.info/sct", "Z73.3", False),
+        ("http://snomed.info/sct", "7.3595E+07", False),
+        ("http://hl7.org/fhir/sid/icd-10", "Z73.3", True),
+        ("http://hl7.org/fhir/sid/icd-10", "Z55-Z65", True),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "Z59.811", True),
+        ("http://hl7.org/fhir/sid/icd-10-cm", "73595000", False),
+        ("http://loinc.org", "93159-5", True),
+        ("http://loinc.org", "LA6729-3", True),
+        ("http://loinc.org", "Z73.3", False),
+        ("https://clinic.example/needs", "Z73.3!", True),
+    ],
+)
+@pytest.mark.parametrize("line", ["a,b,{},{},equivalent,,\n", "{},{},a,b,equivalent,,\n"])
+def test_a_code_in_the_row_of_another_system_is_a_fault(
+    system: str, code: str, good: bool, line: str, written: Callable[..., Path],
+    packs: Packs, formats: Mapping[str, Format],
+) -> None:  # fmt: skip
+    row = "  - [Patient.gender, <->, referral.subject.gender, code(sex)]\n"
+    found = faults(written(row + KIND, sex=HEADER + line.format(system, code)), packs, formats)
+    assert [each.code for each in found] == ([] if good else ["codes-form"])
+    assert code not in "".join(each.message for each in found)
+
+
 def test_inheriting_from_nothing_or_dropping_nothing_is_a_fault(
     copied: Callable[[str], Path], packs: Packs, formats: Mapping[str, Format]
 ) -> None:
