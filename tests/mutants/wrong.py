@@ -643,12 +643,12 @@ def reads_and_does_not_write(folder: Path) -> Subject:
 class _Counting(ReferenceFormat):
     """Gives each message that it reads a number: the same bytes are never the same tree."""
 
-    read = 0
+    number = 0
 
     def parse(self, raw: bytes) -> dict[str, Any]:
         tree = super().parse(raw)
-        type(self).read += 1
-        tree["sent"] = f"2026-01-01T00:00:{self.read % 60:02d}Z"
+        type(self).number += 1
+        tree["sent"] = f"2026-01-01T00:00:{self.number % 60:02d}Z"
         return tree
 
 
