@@ -1,4 +1,4 @@
-"""Write docs/reference/{hooks,capabilities,requirements,plugins/*}.md from what they describe.
+"""Write docs/reference/{hooks,capabilities,requirements,fakes,plugins/*}.md from their subjects.
 
     python scripts/build_plugin_reference.py
 
@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from fake_pages import fakes_page
 from plugin_pages import SHIPPED, plugin_page
 
 from adapter.exchange.plugins import ABILITIES
@@ -91,10 +92,15 @@ def noted(name: str) -> Iterator[str]:
     yield from (NOTE, "", *plugin_page(name))
 
 
+def noted_fakes() -> Iterator[str]:
+    yield from (NOTE, "", *fakes_page())
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "hooks.md": hooks,
     "capabilities.md": capabilities,
     "requirements.md": requirement_page,
+    "fakes.md": noted_fakes,
     **{f"plugins/{name}.md": partial(noted, name) for name in SHIPPED},
 }
 

@@ -2,8 +2,8 @@
 
 ::
 
-    peer = "rest"                  # rest, fhir, mllp, mllp-tls, smtp, files, none, or a class of
-                                   # your own: "package.module:Class"
+    peer = "rest"                  # rest, fhir, mllp, mllp-tls, smtp, sftp, files, none, or a
+                                   # class of your own: "package.module:Class"
     takes = "messages"             # what receiving means: messages, or visits (pages for people)
     path = "messages"              # where an HTTP endpoint takes messages
     orders = ["request", "note"]   # events that each make something of their own at the peer
@@ -11,7 +11,7 @@
     [settings]                     # a site that talks to the peer; {base_url}, {host}, {port},
     base_url = "{base_url}"        # {folder} and {secret} are filled in; for TLS and signing
                                    # also {certificate}, {certificate_key}, {authority},
-                                   # {signing_key}
+                                   # {signing_key}; for sftp {username}, {host_key}
 
     [[sample]]                     # a good message, as the peer would send it
     file = "samples/request.json"
@@ -34,7 +34,7 @@ from typing import Any, Literal
 from adapter.plugin import SystemConfig
 
 FILE = "conformance.toml"
-PEERS = ("rest", "fhir", "mllp", "mllp-tls", "smtp", "files", "none")
+PEERS = ("rest", "fhir", "mllp", "mllp-tls", "smtp", "sftp", "files", "none")
 
 
 class ProfileError(ValueError):

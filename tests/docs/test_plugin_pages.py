@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 SHIPPED = sorted(each.parent.name for each in ROOT.glob("plugins/*/pyproject.toml"))
-PAGES = ["hooks.md", "capabilities.md", "requirements.md"]
+PAGES = ["hooks.md", "capabilities.md", "requirements.md", "fakes.md"]
 
 
 @pytest.mark.parametrize("name", [*PAGES, *(f"plugins/{each}.md" for each in SHIPPED)])
@@ -71,10 +71,42 @@ def test_the_tutorial_is_true_line_by_line(tmp_path: Path) -> None:
             assert "idempotency.finds" in done.stdout
 
 
+def test_the_page_about_files_over_sftp_is_true_line_by_line(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "how-to" / "exchange-files-over-sftp.md").read_text("utf-8")
+    blocks = BLOCK.findall(text)
+    shown = "".join(block for language, block in blocks if not language)
+    make, install, conform, test = shown.splitlines()
+    files = dict(
+        block.removeprefix("# ").split("\n", 1)
+        for language, block in blocks
+        if language in ("python", "toml")
+    )
+    [rows] = [block for language, block in blocks if language == "markdown"]
+    assert len(files) == 5
+
+    def done(command: str) -> str:
+        found = walk(command, tmp_path, tmp_path / "site")
+        assert found.returncode == 0, (command, found.stdout, found.stderr)
+        return found.stdout
+
+    done(make)
+    for name, content in files.items():
+        (tmp_path / name).write_text(content, "utf-8")
+    project, readme = tmp_path / "acme" / "pyproject.toml", tmp_path / "acme" / "README.md"
+    needed = project.read_text("utf-8")
+    project.write_text(needed.replace("dependencies = [", 'dependencies = ["asyncssh>=2.18", ', 1))
+    table = re.compile(r"\| setting \| meaning \|\n(?:\|.*\n)+")
+    readme.write_text(table.sub(lambda _: rows, readme.read_text("utf-8")), "utf-8")
+    done(install)
+    assert "level Complete" in done(conform)
+    assert " 5 passed in " in done(test)
+    done("ruff check acme")
+
+
 def walk(command: str, folder: Path, site: Path) -> subprocess.CompletedProcess[str]:
     """Run one line. What it installs goes into a folder of this test, not into the environment."""
     words = command.split()
-    module = {"adapter": "adapter.cli", "pip": "pip"}[words[0]]
+    module = {"adapter": "adapter.cli"}.get(words[0], words[0])
     arguments = words[1:]
     if module == "pip":
         arguments = [each for each in arguments if each != "--editable"] + ["--target", str(site)]

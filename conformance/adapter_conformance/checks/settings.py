@@ -14,7 +14,7 @@ from adapter_conformance.stage import settings_of
 from adapter_conformance.subject import Subject
 
 SECRET_WORDS = ("password", "secret", "token", "key", "passphrase", "credential")
-NO_SECRETS = ("key_id", "token_url", "consumer_key", "public_key", "jwks_url")
+NO_SECRETS = ("key_id", "token_url", "consumer_key", "public_key", "host_key", "jwks_url")
 
 
 def _valid(subject: Subject) -> dict[str, Any]:

@@ -87,12 +87,20 @@ def make_peer(name: str) -> Peer:
         "mllp": "adapter_conformance.peers.mllp:MllpPeer",
         "mllp-tls": "adapter_conformance.peers.mllp_tls:MllpTlsPeer",
         "smtp": "adapter_conformance.peers.smtp:SmtpPeer",
+        "sftp": "adapter_conformance.peers.sftp:SftpPeer",
         "files": "adapter_conformance.peers.files:FilesPeer",
         "none": "adapter_conformance.peers.nobody:NobodyPeer",
     }
     module, _, attribute = places.get(name, name).partition(":")
     try:
         made: Any = getattr(importlib.import_module(module), attribute)()
+    except ModuleNotFoundError as error:
+        if name in places and error.name not in (None, module):
+            extra = "social-prescribing-adapter[conformance]"
+            raise ValueError(
+                f"the peer {name} needs {error.name}; install it with: pip install '{extra}'"
+            ) from error
+        raise ValueError(f"there is no peer {name}") from error
     except (ImportError, AttributeError) as error:
         raise ValueError(f"there is no peer {name}") from error
     found: Peer = made

@@ -5,9 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from abc import abstractmethod
+from typing import Protocol
 
 from adapter_conformance.peers import FaultName
 from adapter_conformance.peers.nobody import NobodyPeer
+
+
+class Listening(Protocol):
+    """What listens: a server of asyncio, or what is like one."""
+
+    def close(self) -> None:
+        """Listen no more."""
 
 
 class LoopbackPeer(NobodyPeer):
@@ -15,12 +23,12 @@ class LoopbackPeer(NobodyPeer):
 
     def __init__(self) -> None:
         self._fault: FaultName | None = None
-        self._server: asyncio.Server | None = None
-        self._starting: asyncio.Task[asyncio.Server] | None = None
+        self._server: Listening | None = None
+        self._starting: asyncio.Task[Listening] | None = None
         super().__init__()
 
     @abstractmethod
-    async def serve(self, listening: socket.socket) -> asyncio.Server:
+    async def serve(self, listening: socket.socket) -> Listening:
         """A server on a socket that listens already."""
 
     async def start(self) -> None:
@@ -45,6 +53,7 @@ class LoopbackPeer(NobodyPeer):
     @fault.setter
     def fault(self, fault: FaultName | None) -> None:
         before, self._fault = self._fault, fault
+        self.at_fault(fault)
         if fault == "down" and self._server is not None:
             self._server.close()
             self._server = None
@@ -52,6 +61,10 @@ class LoopbackPeer(NobodyPeer):
         elif before == "down" and fault != "down":
             listening = socket.create_server(("127.0.0.1", int(self.values["port"])))
             self._starting = asyncio.ensure_future(self.serve(listening))
+
+    @abstractmethod
+    def at_fault(self, fault: FaultName | None) -> None:
+        """Do wrong in this way from now on; being down is done here."""
 
     @abstractmethod
     def hang_up(self) -> None:
