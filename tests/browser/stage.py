@@ -12,7 +12,6 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
-from mail_server import Mailroom, mail_server
 from memory_context import MemoryContext
 from memory_desk import NOW, MemoryDesk
 from starlette.applications import Starlette
@@ -21,6 +20,7 @@ from web_server import web_server
 
 from adapter.plugin import Notice, Outbound
 from adapter.portal.pages import Pages
+from adapter_conformance.fakes.mail_server import MailServer
 from adapter_link.config import LinkConfig
 from adapter_link.system import Link
 
@@ -33,7 +33,7 @@ class Stage:
         self.context = MemoryContext()
         self.context.pages = Pages()
         self.context.desk = self.desk
-        self.room = Mailroom()
+        self.room = MailServer()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._run(),))
@@ -84,10 +84,10 @@ class Stage:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _run(self) -> None:
-        async with mail_server(self.room) as port:
+        async with self.room:
             settings = LinkConfig(
                 smtp_host="127.0.0.1",
-                smtp_port=port,
+                smtp_port=self.room.port,
                 smtp_tls="none",
                 sender="Rideau Test Clinic <referrals@clinic.example>",
                 recipient="intake@agency.example",

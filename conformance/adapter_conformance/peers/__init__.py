@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from adapter.plugin import HttpEndpoint
+from adapter_conformance.requirement import NotRun
 
 if TYPE_CHECKING:
     import httpx
@@ -79,7 +80,7 @@ def make_peer(name: str) -> Peer:
     """A peer by its word, or by ``package.module:Class``.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: there is none of that name. NotRun: it needs a library that is not installed.
     """
     places = {
         "fhir": "adapter_conformance.peers.fhir:FhirPeer",
@@ -97,7 +98,7 @@ def make_peer(name: str) -> Peer:
     except ModuleNotFoundError as error:
         if name in places and error.name not in (None, module):
             extra = "social-prescribing-adapter[conformance]"
-            raise ValueError(
+            raise NotRun(
                 f"the peer {name} needs {error.name}; install it with: pip install '{extra}'"
             ) from error
         raise ValueError(f"there is no peer {name}") from error

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 
 import httpx
 import pytest
-from mail_server import Mailroom, certificate, mail_server
 from pydantic import ValidationError
 from web_server import web_server
 
 from adapter.plugin import AuthError, ConfigError, DataError, TransientError
+from adapter_conformance.fakes.certificates import Authority
+from adapter_conformance.fakes.mail_server import MailServer
 from adapter_link.config import LinkConfig
 from adapter_link.system import Link
 
@@ -32,17 +34,26 @@ def settings(port, **more):
     )
 
 
-def deliver(context, outbound, room, *, server=None, **more):
+def deliver(context, outbound, room, **more):
     async def scene():
-        async with mail_server(room, **(server or {})) as port:
-            link = Link(settings(port, **more), context)
+        async with room:
+            link = Link(settings(room.port, **more), context)
             return await link.deliver(outbound())
 
     return asyncio.run(scene())
 
 
+def certificate(folder):
+    """An authority's PEM file, and a server context of localhost that it vouches for."""
+    authority = Authority(folder)
+    pair = authority.issue("localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    return authority.certificate, context
+
+
 def test_a_mail_arrives_whole(context, outbound):
-    room = Mailroom()
+    room = MailServer()
     delivered = deliver(context, outbound, room)
     [mail] = room.mails
     assert mail["Message-ID"] == delivered.external_ids["message-id"]
@@ -52,31 +63,32 @@ def test_a_mail_arrives_whole(context, outbound):
 
 
 @pytest.mark.parametrize(
-    ("command", "reply", "kind"),
+    ("fault", "code", "kind"),
     [
-        ("MAIL", "451 4.3.0 later", TransientError),
-        ("MAIL", "550 5.7.1 not you", DataError),
-        ("RCPT", "450 4.2.1 greylisted", TransientError),
-        ("RCPT", "550 5.1.1 no such user", DataError),
-        ("DATA", "452 4.3.1 full", TransientError),
-        ("DATA", "554 5.7.1 refused", DataError),
-        ("MAIL", "530 5.7.0 login first", AuthError),
+        ("unavailable", "451", TransientError),
+        ("sender-refused", "550", DataError),
+        ("greylisted", "450", TransientError),
+        ("unknown-recipient", "550", DataError),
+        ("full-disk", "452", TransientError),
+        ("refused", "554", DataError),
+        ("login-required", "530", AuthError),
     ],
 )
-def test_a_refusal_is_classed_by_its_code(context, outbound, command, reply, kind):
-    room = Mailroom()
-    room.replies[command] = reply
+def test_a_refusal_is_classed_by_its_code(context, outbound, fault, code, kind):
+    room = MailServer()
+    room.fail_next(fault)
     with pytest.raises(kind) as error:
         deliver(context, outbound, room)
     assert type(error.value) is kind
-    assert reply[:3] in str(error.value)
+    assert code in str(error.value)
     assert error.value.fix
     assert room.mails == []
 
 
 def test_a_refusal_does_not_repeat_the_address(context, outbound):
-    room = Mailroom()
-    room.replies["RCPT"] = "550 5.1.1 <intake@agency.example> unknown"
+    room = MailServer()
+    room.text = "<intake@agency.example> unknown"
+    room.fail_next("unknown-recipient")
     with pytest.raises(DataError) as error:
         deliver(context, outbound, room)
     assert "intake@agency" not in f"{error.value} {error.value.detail} {error.value.fix}"
@@ -84,8 +96,8 @@ def test_a_refusal_does_not_repeat_the_address(context, outbound):
 
 def test_nobody_listening_is_a_matter_of_time(context, outbound):
     async def scene():
-        async with mail_server(Mailroom()) as port:
-            pass
+        async with MailServer() as room:
+            port = room.port
         await Link(settings(port), context).deliver(outbound())
 
     with pytest.raises(TransientError) as error:
@@ -93,18 +105,13 @@ def test_nobody_listening_is_a_matter_of_time(context, outbound):
     assert error.value.code == "link.smtp-unreachable"
 
 
-def test_a_server_that_hangs_up_is_a_matter_of_time(context, outbound):
-    async def scene():
-        async def slam(reader, writer):
-            writer.close()
-
-        server = await asyncio.start_server(slam, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            await Link(settings(port), context).deliver(outbound())
-
+@pytest.mark.parametrize("fault", ["hang-up", "busy", "nonsense", "cut-off", "lost-answer"])
+def test_a_server_that_hangs_up_is_a_matter_of_time(context, outbound, fault):
+    room = MailServer()
+    room.fail_next(fault)
     with pytest.raises(TransientError):
-        asyncio.run(scene())
+        deliver(context, outbound, room)
+    assert len(room.mails) == (fault == "lost-answer")
 
 
 @pytest.mark.parametrize("mode", ["starttls", "tls"])
@@ -112,30 +119,23 @@ def test_mail_goes_encrypted_to_a_server_with_a_known_certificate(
     context, outbound, tmp_path, mode
 ):
     public, tls = certificate(tmp_path)
-    room = Mailroom()
-    deliver(
-        context,
-        outbound,
-        room,
-        server={"tls": tls, "mode": mode},
-        smtp_tls=mode,
-        smtp_ca_file=public,
-    )
+    room = MailServer(tls=tls, mode=mode)
+    deliver(context, outbound, room, smtp_tls=mode, smtp_ca_file=public)
     assert len(room.mails) == 1
 
 
 @pytest.mark.parametrize("mode", ["starttls", "tls"])
 def test_an_unknown_certificate_stops_the_mail(context, outbound, tmp_path, mode):
     _, tls = certificate(tmp_path)
-    room = Mailroom()
+    room = MailServer(tls=tls, mode=mode)
     with pytest.raises(TransientError):
-        deliver(context, outbound, room, server={"tls": tls, "mode": mode}, smtp_tls=mode)
+        deliver(context, outbound, room, smtp_tls=mode)
     assert room.mails == []
     assert "MAIL" not in room.commands
 
 
 def test_a_server_without_starttls_gets_no_mail(context, outbound):
-    room = Mailroom()
+    room = MailServer()
     with pytest.raises(ConfigError) as error:
         deliver(context, outbound, room, smtp_tls="starttls")
     assert error.value.code == "link.smtp-not-supported"
@@ -145,9 +145,8 @@ def test_a_server_without_starttls_gets_no_mail(context, outbound):
 @pytest.mark.parametrize(("password", "right"), [("synthetic-password", True), ("wrong", False)])
 def test_the_login_is_used(context, outbound, tmp_path, password, right):
     public, tls = certificate(tmp_path)
-    room = Mailroom()
+    room = MailServer(tls=tls, mode="starttls", login=("adapter", "synthetic-password"))
     more = {
-        "server": {"tls": tls, "mode": "starttls", "auth": True},
         "smtp_tls": "starttls",
         "smtp_ca_file": public,
         "smtp_username": "adapter",
@@ -163,12 +162,12 @@ def test_the_login_is_used(context, outbound, tmp_path, password, right):
 
 
 def test_the_check_says_ehlo_and_nothing_more(context):
-    room = Mailroom()
+    room = MailServer()
 
     async def scene():
-        async with mail_server(room) as port:
-            found = await Link(settings(port), context).check()
-        return found, await Link(settings(port), context).check()
+        async with room:
+            found = await Link(settings(room.port), context).check()
+        return found, await Link(settings(room.port), context).check()
 
     [_, ok], [_, fail] = asyncio.run(scene())
     assert ok.state == "ok"
@@ -178,11 +177,11 @@ def test_the_check_says_ehlo_and_nothing_more(context):
 
 
 def test_the_whole_way_in_over_real_sockets(context, outbound):
-    room = Mailroom()
+    room = MailServer()
 
     async def scene():
-        async with mail_server(room) as port:
-            link = Link(settings(port), context)
+        async with room:
+            link = Link(settings(room.port), context)
             [endpoint] = link.endpoints()
             async with web_server(endpoint.app) as web:
                 context.base = f"http://127.0.0.1:{web}/"
