@@ -51,7 +51,7 @@ class FhirFormat:
             )
         return tree
 
-    def read(self, raw: bytes) -> tuple[Any, Sequence[str]]:
+    def parse_leniently(self, raw: bytes) -> tuple[Any, Sequence[str]]:
         """One resource with a peer's plain slips put right, and what was done (`mending`).
 
         Elements that R4 does not have stay: no row reads them, so they are reported as lost.

@@ -308,8 +308,8 @@ class Notation(Protocol):
 
 def read_leniently(format: Format, raw: bytes) -> tuple[Any, Sequence[str]]:
     """The tree of a peer's message, and what was put right in it; DataError if it is none."""
-    read = getattr(format, "read", None)
-    return (format.parse(raw), ()) if read is None else read(raw)
+    forgiving = getattr(format, "parse_leniently", None)
+    return (format.parse(raw), ()) if forgiving is None else forgiving(raw)
 
 
 def refuse_faulty(format: Format, tree: Any) -> None:
@@ -324,9 +324,9 @@ class Format(Protocol):
 
     A format whose documents all begin alike (the header of a CSV file) may have `head`, those
     bytes; where many documents follow one another, only the first keeps them. A format that
-    forgives what peers do may have `read(raw)`: the tree with their plain slips put right, and a
-    sentence for each; it is used for messages of peers instead of `parse`. One that is strict in
-    what it sends may have `refuse_faulty(tree)`, which raises DataError.
+    forgives what peers do may have `parse_leniently(raw)`: the tree with their plain slips put
+    right, and a sentence for each; it is used for messages of peers instead of `parse`. One that
+    is strict in what it sends may have `refuse_faulty(tree)`, which raises DataError.
     """
 
     name: str

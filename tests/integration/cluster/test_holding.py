@@ -92,6 +92,11 @@ def state(store: Store) -> str | None:
     return site.state if site else None
 
 
+def states(store: Store) -> set[str]:
+    """The states of all deliveries."""
+    return {row.state for row in store.read_now(lambda tx: tx.outbox.list())}
+
+
 def test_a_site_that_refuses_us_is_held_told_once_and_goes_on_when_resumed(
     held_store: Store, clock: Clock
 ) -> None:
@@ -108,11 +113,12 @@ def test_a_site_that_refuses_us_is_held_told_once_and_goes_on_when_resumed(
         store.write_now(lambda tx: operations.resume(tx, "agency", ORGANIZATION, clock.now()))
         await until(lambda: set(peer.tried) >= set(lanes))
         await until(lambda: state(store) == "ready")
+        await until(lambda: states(store) == {"delivered"})
 
     asyncio.run(running(courier(store, peer, clock), work))
     kinds = [entry.kind for entry in store.read_now(lambda tx: tx.journal.after(0, 999))]
     assert kinds.count("site.auth-required") == 1
-    assert {row.state for row in store.read_now(lambda tx: tx.outbox.list())} == {"delivered"}
+    assert states(store) == {"delivered"}
 
 
 def test_a_held_site_is_tried_with_one_delivery_after_an_hour_and_then_with_all(

@@ -178,7 +178,7 @@ async def test_a_pack_that_cannot_be_read_at_all_is_one_of_its_name(
     async with running(folder, monkeypatch) as service:
         told = await site(service, "clinic", lambda s: s["error"])
         assert told["state"] == "config-error"
-        assert "pack.toml:1:1: pack:" in told["error"]
+        assert "pack.toml:1:6: pack:" in told["error"]
         assert (await site(service, "agency", lambda s: True))["state"] == "ready"
 
 

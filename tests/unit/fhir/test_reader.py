@@ -315,16 +315,18 @@ def test_the_format_reads_a_peers_habits_and_keeps_what_r4_does_not_have_for_the
     None
 ):
     format_ = FhirFormat()
-    tree, said = format_.read(_data(resourceType="Patient", id=123, gender="Male", mood="x"))
+    tree, said = format_.parse_leniently(
+        _data(resourceType="Patient", id=123, gender="Male", mood="x")
+    )
     assert tree == {"resourceType": "Patient", "id": "123", "gender": "male", "mood": "x"}
     assert [text.partition(":")[0] for text in said] == [
         "Patient.id",
         "Patient.gender",
         "Patient.mood",
     ]
-    assert format_.read(_data(resourceType="Patient", active=True))[1] == ()
+    assert format_.parse_leniently(_data(resourceType="Patient", active=True))[1] == ()
     with pytest.raises(DataError):
-        format_.read(b"{")
+        format_.parse_leniently(b"{")
 
 
 def test_the_format_refuses_to_send_what_fails_the_checks() -> None:
