@@ -7,6 +7,7 @@
 ``nothing-invented``  every value written traces to the input, a constant or a code table
 ``well-formed``       references resolve, ids are unique, nothing is empty
 ``checks``            what is written passes its format's own checks
+``models``            and, where the format has one, a second opinion: FHIR's is of fhir.resources
 ``expected``          cases give what cases/expected/ holds, both ways
 ``refused``           what lies in cases/refused/ is refused, as values are that two readers would
                       read in two ways
@@ -178,6 +179,8 @@ class _MapLaws:
         yield self.nothing_invented()
         yield self.well_formed()
         yield self.checks()
+        if hasattr(self.left, "second_opinion"):
+            yield self.models()
 
     def law(self, name: str) -> _Law:
         return _Law(self.map, name, self.fail_fast)
@@ -283,6 +286,18 @@ class _MapLaws:
         whole = not self.map.table.left.get("partial")
         for name, x in self.generated(min(self.cases, TRACED)) if whole else ():
             law.check(name, lambda x=x: _errors(self.left.validate(self.written(x))))  # type: ignore[misc]
+        return law.result()
+
+    def models(self) -> LawResult:
+        law = self.law("models")
+        whole = not self.map.table.left.get("partial")
+        for name, x in self.generated(min(self.cases, TRACED)) if whole else ():
+
+            def test(x: dict[str, Any] = x) -> str | None:
+                found = self.left.second_opinion(self.left.parse(self.written(x)))  # type: ignore[attr-defined]
+                return "; ".join(found[:3]) or None
+
+            law.check(name, test)
         return law.result()
 
     def expected(self) -> LawResult:
