@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop scaffolds faults mutations bench screenshots docs pins clean chromium postgresql
+.PHONY: help env demo test check interop scaffolds faults mutations bench screenshots docs pins clean chromium postgresql sftp
 SHELL := /bin/sh
 PY := .venv/bin/python
 # Many short processes start here; without compiled modules each would spend seconds on reading ours.
@@ -23,7 +23,7 @@ env: ## make .venv/ with pinned packages, the tools and our distributions (other
 demo: env ## run the whole loop: EMR, adapter, e-mail, agency, and the answer back
 	@.venv/bin/adapter demo $(ARGS)
 
-test: env chromium postgresql ## run every test
+test: env chromium postgresql sftp ## run every test
 	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
 
 check: env ## formatting, lint, types and import direction
@@ -67,3 +67,6 @@ chromium: env
 postgresql: env
 	@$(PY) scripts/system_package.py postgresql "the tests of stores and clusters" \
 	    '/usr/lib/postgresql/*/bin/postgres' postgres
+
+sftp: env
+	@$(PY) scripts/system_package.py openssh-client "the tests of exchange by SFTP" sftp

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import stat
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -186,7 +185,6 @@ def test_every_fault_is_explained_and_tried_here() -> None:
     assert all(FAULTS.values())
 
 
-@pytest.mark.skipif(shutil.which("sftp") is None, reason="OpenSSH's sftp is not installed here")
 async def test_openssh_finds_nothing_odd_about_it(tmp_path: Path) -> None:
     mine, keys = tmp_path / "mine", tmp_path / "keys"
     mine.mkdir()
