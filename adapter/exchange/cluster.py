@@ -54,7 +54,7 @@ class Cluster:
         self._away: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._live, name="lane-jobs", daemon=True)
-        self._grace = 8.0
+        self._grace = 2.0
         self._stopping = threading.Event()
         self._log = structlog.get_logger("cluster")
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # we say what matters
@@ -176,5 +176,9 @@ def _connector(address: str, workers: int) -> Any:
         conninfo=address,
         min_size=1,
         max_size=workers + 4,
+        # The pool's own way is to look again after 1, 2, 4, 8, … seconds: a server that is back
+        # would be noticed as late as it was away. So it gives up soon, and is asked again.
+        reconnect_timeout=1.0,
+        timeout=5.0,
         kwargs={"application_name": "adapter lanes", "connect_timeout": 5},
     )
