@@ -30,7 +30,7 @@ from adapter.plugin.formats import Settings
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKS = ROOT / "mappings" / "adapter_mappings"
 Named = tuple[str, dict[str, Any]]
-LEFT_OUT = ("every-field", "single-", "oru-r01-values")
+LEFT_OUT = ("every-field", "single-", "oru-r01-values", "outcome-values")
 """Cases with invented codes in systems that HAPI has, or with answers to a questionnaire that is
 nowhere."""
 TRIES, TOO_SLOW = 3, 5
