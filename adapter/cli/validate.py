@@ -71,8 +71,9 @@ def validate(
     """Check FHIR R4 resources and HL7 v2 messages, and say what is wrong and where.
 
     FHIR JSON is checked against R4 4.0.1 and against the profiles that a resource claims in
-    meta.profile. A QuestionnaireResponse is held against its Questionnaire, given by --with. A
-    profile or Questionnaire that is not at hand is a warning.
+    meta.profile. A QuestionnaireResponse is held against its Questionnaire, given by --with or
+    shipped; answers to a shipped instrument are scored. A profile or Questionnaire that is not at
+    hand is a warning.
 
     Examples:
 
@@ -211,7 +212,19 @@ def _check(one: Input, format_: str | None, profiles: Sequence[str], known: Know
         return Verdict(one.name, [Issue(FATAL, "not-found", "", one.missing)])
     if _is_v2(one.data, format_):
         return Verdict(one.name, _check_v2(one.data))
-    return Verdict(one.name, validate_bytes(one.data, profiles=profiles, known=known))
+    verdict = Verdict(one.name, validate_bytes(one.data, profiles=profiles, known=known))
+    return Verdict(one.name, [*verdict.issues, *_scores(one.data)]) if verdict.valid else verdict
+
+
+def _scores(data: bytes) -> list[Issue]:
+    """What the answers to an instrument that ships come to."""
+    from adapter.fhir.safe_json import loads
+    from adapter.fhir.spoken_scores import spoken_scores
+
+    resource = loads(data)
+    if resource.get("resourceType") != "QuestionnaireResponse":
+        return []
+    return spoken_scores(resource)
 
 
 def _check_v2(data: bytes) -> list[Issue]:

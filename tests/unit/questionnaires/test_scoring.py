@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapter.cli.main import main
 from adapter.fhir.instruments import instrument, instruments
 from adapter.fhir.questionnaire import check_response
 from adapter.fhir.questionnaire_form import read_form
@@ -21,6 +24,7 @@ from adapter.fhir.scoring import (
     scores,
     scoring,
 )
+from adapter.fhir.spoken_scores import spoken_scores
 
 
 def response(name: str, **answers: Any) -> dict[str, Any]:
@@ -216,3 +220,27 @@ def test_a_bad_scoring_file_says_what_it_lacks() -> None:
         )
     with pytest.raises(ScoringError, match="not TOML"):
         read_scoring("mine", "= 1")
+
+
+def test_validate_says_the_scores_of_a_shipped_instrument(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "answers.json"
+    given = {"life-satisfaction": 8, "worthwhile": 7, "happy-yesterday": 9}
+    file.write_text(json.dumps(response("ons4", **given)))
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", "--json", str(file)])
+    assert (ended.value.code or 0) == 0
+    said = json.loads(capsys.readouterr().out)
+    spoken = [each["diagnostics"] for each in said["outcome"]["issue"] if "score" in str(each)]
+    assert spoken[0] == "life-satisfaction: 8 (High) on 0 to 10; higher is better [score]"
+    assert spoken[3].startswith("anxious-yesterday: no score (not answered: anxious-yesterday)")
+
+
+@pytest.mark.parametrize(
+    "change_", [{"status": "in-progress"}, {"questionnaire": "https://example.org/q"}]
+)
+def test_nothing_is_said_of_answers_that_are_not_finished_or_not_to_an_instrument(
+    change_: dict[str, str],
+) -> None:
+    assert spoken_scores(response("ons4", worthwhile=7) | change_) == []
