@@ -106,7 +106,8 @@ def examine(
         version=subject.plugin.version,
         distribution=subject.plugin.distribution,
         results=together,
-        level=level_of(together),
+        # What brings no system connects nothing, however little there was to fail.
+        level=level_of(together) if subject.system is not None else None,
     )
 
 

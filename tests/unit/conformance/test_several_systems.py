@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from adapter.plugin import Check
 from adapter_conformance.requirement import requirements
 from adapter_conformance.run import Result, Word, _worst, examine
-from adapter_conformance.subject import installed
+from adapter_conformance.subject import installed, subject_of
 from adapter_reference.shared_folder import ReferenceFiles
 
 REQUIREMENT = next(iter(requirements()))
@@ -32,6 +34,17 @@ def test_a_fault_of_the_second_system_is_a_fault_of_the_plugin() -> None:
     failed = {e.requirement.id: e.detail for e in outcome.results if e.word == "fail"}
     assert list(failed) == ["lifecycle.check-passes"]
     assert failed["lifecycle.check-passes"].startswith("reference-files: ")
+    assert outcome.level is None
+
+
+def test_a_plugin_that_brings_no_system_reaches_no_level() -> None:
+    whole = installed("reference")
+    plugin = replace(whole.plugin, systems=())
+    bare = subject_of(plugin, whole.plugins, "adapter_reference", whole.readme)
+
+    outcome = examine(bare)
+
+    assert not [each for each in outcome.results if each.word == "fail"]
     assert outcome.level is None
 
 
