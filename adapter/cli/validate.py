@@ -205,26 +205,21 @@ def _is_one_document(data: bytes) -> bool:
 
 
 def _check(one: Input, format_: str | None, profiles: Sequence[str], known: Known) -> Verdict:
-    from adapter.fhir.outcome import FATAL, Issue
-    from adapter.fhir.validation import validate_bytes
+    from adapter.fhir.outcome import FATAL, Issue, failed
+    from adapter.fhir.safe_json import UnsafeJson, loads
+    from adapter.fhir.spoken_scores import spoken_scores
+    from adapter.fhir.validation import validate_resource
 
     if one.missing:
         return Verdict(one.name, [Issue(FATAL, "not-found", "", one.missing)])
     if _is_v2(one.data, format_):
         return Verdict(one.name, _check_v2(one.data))
-    verdict = Verdict(one.name, validate_bytes(one.data, profiles=profiles, known=known))
-    return Verdict(one.name, [*verdict.issues, *_scores(one.data)]) if verdict.valid else verdict
-
-
-def _scores(data: bytes) -> list[Issue]:
-    """What the answers to an instrument that ships come to."""
-    from adapter.fhir.safe_json import loads
-    from adapter.fhir.spoken_scores import spoken_scores
-
-    resource = loads(data)
-    if resource.get("resourceType") != "QuestionnaireResponse":
-        return []
-    return spoken_scores(resource)
+    try:
+        resource = loads(one.data)
+    except UnsafeJson as refused:
+        return Verdict(one.name, [refused.issue])
+    issues = validate_resource(resource, profiles=profiles, known=known)
+    return Verdict(one.name, issues if failed(issues) else [*issues, *spoken_scores(resource)])
 
 
 def _check_v2(data: bytes) -> list[Issue]:

@@ -13,8 +13,10 @@ from adapter.fhir.scoring import SCORED_STATUSES, Score, ScoringError, scores
 def spoken_scores(response: Mapping[str, Any]) -> list[Issue]:
     """A finding of severity information for each score of a valid, completed response.
 
-    Empty for a response to a Questionnaire that is not shipped, or that has no scores.
+    Empty for another resource, and for a response to a Questionnaire that is not shipped.
     """
+    if response.get("resourceType") != "QuestionnaireResponse":
+        return []
     form = by_canonical(str(response.get("questionnaire", "")))
     if form is None or response.get("status") not in SCORED_STATUSES:
         return []
