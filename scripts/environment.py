@@ -28,7 +28,7 @@ def distributions() -> list[Path]:
 
 def fingerprint() -> str:
     """One hash of everything that decides what is in the environment."""
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(f"{sys.base_prefix} {sys.version}".encode())
     files = [Path(__file__), PINS, *(folder / "pyproject.toml" for folder in distributions())]
     for file in files:
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
@@ -47,14 +47,23 @@ def run(*command: str | Path) -> None:
         sys.exit(done.returncode)
 
 
+def made_by_this_python() -> bool:
+    """Whether `.venv/` is there and runs on the Python that runs this."""
+    if not PYTHON.exists():
+        return False
+    ask = (PYTHON, "-c", "import sys; print(sys.base_prefix, sys.version)")
+    done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    return done.stdout.strip() == f"{sys.base_prefix} {sys.version}".strip()
+
+
 def make_venv() -> None:
-    if PYTHON.exists():
+    if made_by_this_python():
         return
     if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
         ensure_package(version, "Python's venv module, to make .venv/")
     say(f"making .venv/ with {sys.executable}")
-    run(sys.executable, "-m", "venv", VENV)
+    run(sys.executable, "-m", "venv", "--clear", VENV)
 
 
 def install() -> None:
