@@ -69,10 +69,7 @@ class Counter:
             raise TransientError(error.code, error.message, fix=error.fix) from error
 
     def _kept(self, tx: Transaction, fulfilment: str, site: str) -> Kept | None:
-        whose = tx.cases.whose(fulfilment)
-        if whose is None or whose[1] != site:
-            return None
-        return self._ledger.load(tx, whose[0])
+        return self._ledger.load_of(tx, fulfilment, site)
 
     def _view(self, tx: Transaction, fulfilment: str, site: str, actor: str) -> AgencyView | None:
         kept = self._kept(tx, fulfilment, site)
@@ -127,10 +124,8 @@ class Counter:
             lifecycle(self._ledger.sites[site].lifecycle),
             now.isoformat(timespec="milliseconds"),
         )
-        if tx.state.get(site, f"act|{key}") is not None:
+        if self._was_made(tx, site, f"act|{key}", now=decision.refused is None):
             return Acted(state="already")
-        if decision.refused is None:
-            tx.state.put(site, f"act|{key}", b"1", organization=self._ledger.organization)
         cause = Cause(actor=actor, site=site, at=now, occurred=moment(wanted.occurred, UTC))
         told = [
             Told(event=each.event, to=each.to, fulfilment=each.fulfilment) for each in decision.news
@@ -144,6 +139,12 @@ class Counter:
             referral=kept.id,
         )
         return Acted(state="done")
+
+    def _was_made(self, tx: Transaction, site: str, key: str, *, now: bool) -> bool:
+        """Whether the move of this key was made before; remember that it is made `now`."""
+        if now:
+            return not tx.state.add(site, key, b"1", organization=self._ledger.organization)
+        return tx.state.get(site, key) is not None
 
 
 def _event(action: Literal["R", "U"], kept: Kept, fulfilment: str, cause: Cause) -> dict[str, Any]:

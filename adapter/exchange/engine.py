@@ -148,10 +148,10 @@ class Engine:
         Raises:
             DataError: the person of this referral was erased.
         """
-        row = tx.cases.get(referral.id or "")
-        if row is not None and row.erased_at is None:
-            return self.ledger.kept(tx, row)
-        if row is not None:
+        found = tx.cases.whole(referral.id or "")
+        if found is not None and found[0].erased_at is None:
+            return self.ledger.kept(*found)
+        if found is not None:
             raise DataError(
                 "referral.erased",
                 "a message came for a referral whose person was erased here",
@@ -284,11 +284,8 @@ class Engine:
             consent=said.consent or before.consent,
             test=before.test,
         )
-        changed = [
-            name
-            for name, value in to_document(after).items()
-            if to_document(before).get(name) != value
-        ]
+        was = to_document(before)
+        changed = [name for name, value in to_document(after).items() if was.get(name) != value]
         fulfilments = tuple(replace(each, last_modified=now) for each in kept.case.fulfilments)
         return Decision(
             case=Case(referral=after, fulfilments=fulfilments),

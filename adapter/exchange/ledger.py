@@ -6,7 +6,7 @@ the journal, the projection and the outbox can never disagree.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from adapter.referral.document import from_document, to_document
 from adapter.referral.model import Envelope, Fulfilment, Referral
 from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry
-from adapter.store.cases import CaseRow
+from adapter.store.cases import CaseRow, FulfilmentRow
 from adapter.store.identifiers import NewIdentifier
 from adapter.store.transaction import Transaction
 
@@ -44,12 +44,16 @@ class Ledger:
 
     def load(self, tx: Transaction, referral: str) -> Kept | None:
         """The case of this id as it stands now, or None; also None if the person was erased."""
-        row = tx.cases.get(referral)
-        return None if row is None or row.erased_at is not None else self.kept(tx, row)
+        found = tx.cases.whole(referral)
+        return None if found is None or found[0].erased_at is not None else self.kept(*found)
 
-    def kept(self, tx: Transaction, row: CaseRow) -> Kept:
+    def load_of(self, tx: Transaction, fulfilment: str, site: str) -> Kept | None:
+        """As `load`, by a fulfilment; None if it is not with this site."""
+        found = tx.cases.whole_of(fulfilment, site)
+        return None if found is None or found[0].erased_at is not None else self.kept(*found)
+
+    def kept(self, row: CaseRow, fulfilments: Sequence[FulfilmentRow]) -> Kept:
         """The case of a row whose person was not erased."""
-        fulfilments = tx.cases.fulfilments(row.id)
         envelope = row.document.get("envelope")
         return Kept(
             id=row.id,

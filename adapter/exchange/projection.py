@@ -14,7 +14,7 @@ from adapter.plugin.formats import Settings
 from adapter.referral.document import to_document
 from adapter.referral.model import ReferralEvent
 from adapter.referral.room import Case
-from adapter.store.resources import NewResource
+from adapter.store.resources import Newest, NewResource
 from adapter.store.transaction import Transaction
 
 Resource = dict[str, Any]
@@ -117,13 +117,17 @@ class Projector:
                 refuse_faulty(resource)
                 refuse_dangling(resource)
 
+        before = None
+        if any(_has_before(each["resourceType"], each["id"], new) for each in resources):
+            before = tx.resources.newest([each["id"] for each in resources])
         tx.resources.put_many(
-            _merged(tx, resources, received, new),
+            _merged(before, resources, received, new),
             organization=organization,
             referral=case.referral.id,
             last_updated=at,
             unless_same=True,
             approve=approve,
+            before=before,
         )
         asked = [
             NewResource(type="Questionnaire", id=each["id"], content=each)
@@ -147,16 +151,22 @@ def _apart(bundle: Resource) -> list[Resource]:
     return resources
 
 
+def _has_before(kind: str, own: str, new: bool) -> bool:
+    """Whether the version before it, if there is one, says what is to be stored."""
+    return written_by_client(own) or (kind in KEPT and not new)
+
+
 def _merged(
-    tx: Transaction, resources: Iterable[Resource], received: Mapping[str, Resource], new: bool
+    before: Newest | None,
+    resources: Iterable[Resource],
+    received: Mapping[str, Resource],
+    new: bool,
 ) -> list[NewResource]:
     """What is to be stored: the projection, with what a client wrote where that stays."""
     merged = []
     for projected in resources:
         kind, own = projected["resourceType"], projected["id"]
-        by_client = written_by_client(own)
-        before = by_client or (kind in KEPT and not new)
-        stored = tx.resources.get(kind, own) if before else None
+        stored = before.get(kind, own) if before and _has_before(kind, own, new) else None
         if stored is not None and kind not in KEPT:
             continue
         source = received.get(own) or (stored.content if stored else _NOTHING)

@@ -60,7 +60,18 @@ _SAVE_FULFILMENT = Statement(
     )
 )
 _GET_FULFILMENT = Statement(sa.select(*_FULFILMENT).where(_f.c.id == sa.bindparam("row")))
-_WHOSE = Statement(sa.select(_f.c.referral, _f.c.destination).where(_f.c.id == sa.bindparam("row")))
+_both = sa.select(*_CASE, *_FULFILMENT).order_by(_f.c.created_at, _f.c.id)
+_WHOLE = Statement(
+    _both.select_from(_c.outerjoin(_f, _f.c.referral == _c.c.id)).where(
+        _c.c.id == sa.bindparam("row")
+    )
+)
+_one = _f.alias()
+_WHOLE_OF = Statement(
+    _both.select_from(
+        _one.join(_c, _c.c.id == _one.c.referral).join(_f, _f.c.referral == _c.c.id)
+    ).where(_one.c.id == sa.bindparam("row"), _one.c.destination == sa.bindparam("held_by"))
+)
 _FULFILMENTS = Statement(
     sa.select(*_FULFILMENT)
     .where(_f.c.referral == sa.bindparam("of_referral"))
@@ -102,7 +113,9 @@ class FulfilmentRow:
     document: dict[str, Any] = field(repr=False)
 
 
+Rows = list[Row]
 Fulfilments = list[FulfilmentRow]
+Whole = tuple[CaseRow, Fulfilments]
 
 
 class Cases:
@@ -187,10 +200,14 @@ class Cases:
         row = self._session.row(_GET_FULFILMENT, {"row": id})
         return None if row is None else self._fulfilment(row)
 
-    def whose(self, fulfilment: str) -> tuple[str, str | None] | None:
-        """The referral and the destination of a fulfilment, or None; nothing of it is opened."""
-        row = self._session.row(_WHOSE, {"row": fulfilment})
-        return None if row is None else (row[0], row[1])
+    def whole(self, id: str) -> Whole | None:
+        """One referral with its fulfilments, oldest first; or None."""
+        return self._whole(self._session.rows(_WHOLE, {"row": id}))
+
+    def whole_of(self, fulfilment: str, destination: str) -> Whole | None:
+        """As `whole`, by one of its fulfilments; None if that one is not with this site."""
+        wanted = {"row": fulfilment, "held_by": destination}
+        return self._whole(self._session.rows(_WHOLE_OF, wanted))
 
     def add_fulfilment(
         self,
@@ -263,6 +280,13 @@ class Cases:
         self, table: str, organization: str, referral: str, row: str, document: dict[str, Any]
     ) -> bytes:
         return self._session.seal_json(organization, referral, f"{table}|document|{row}", document)
+
+    def _whole(self, rows: Rows) -> Whole | None:
+        if not rows:
+            return None
+        width = len(_CASE)
+        with_fulfilment = (row[width:] for row in rows if row[width] is not None)
+        return self._case(rows[0]), [self._fulfilment(each) for each in with_fulfilment]
 
     def _case(self, row: Row) -> CaseRow:
         return CaseRow(

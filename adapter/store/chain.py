@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema
 from adapter.store.errors import StoreError
-from adapter.store.session import Parameters, Session
+from adapter.store.session import Parameters, Row, Session
 from adapter.store.statement import Statement, insert_all
 
 START = bytes(32)
@@ -28,6 +28,12 @@ _t = schema.chains
 _look = sa.select(_t.c.sequence, _t.c.hash, _t.c.seal).where(_t.c.name == sa.bindparam("chain"))
 _LOOK = Statement(_look)
 _LOCK = Statement(_look.with_for_update())
+_LOCK_BOTH = Statement(
+    sa.select(_t.c.name, _t.c.sequence, _t.c.hash, _t.c.seal)
+    .where(sa.or_(_t.c.name == sa.bindparam("first"), _t.c.name == sa.bindparam("second")))
+    .order_by(_t.c.name.desc())  # the journal first, as everywhere
+    .with_for_update()
+)
 _MOVE = Statement(
     sa.update(_t)
     .where(_t.c.name == sa.bindparam("chain"))
@@ -82,9 +88,11 @@ class Chain:
 
     def write(self, session: Session, entries: Sequence[Parameters]) -> None:
         """Number and link entries after the head, and move the head."""
-        if not entries:
-            return
-        head = self.head(session)
+        if entries:
+            session.run(_MOVE, self._append(session, self.head(session), entries))
+
+    def _append(self, session: Session, head: Head, entries: Sequence[Parameters]) -> Parameters:
+        """Number, link and write entries; where the head is to move to."""
         sequence, previous = head.sequence, head.hash
         for entry in entries:
             sequence += 1
@@ -95,11 +103,11 @@ class Chain:
             session.run(self._insert, entries[0])
         else:
             session.many(self._insert, entries)
-        self._move(session, sequence, previous)
+        return self._place(session, sequence, previous)
 
     def begin(self, session: Session) -> None:
         """Seal the head of a new chain, so that an emptied one does not look new."""
-        self._move(session, 0, START)
+        session.run(_MOVE, self._place(session, 0, START))
 
     def head(self, session: Session) -> Head:
         """The end of the chain; in a write, locked until the commit.
@@ -107,14 +115,7 @@ class Chain:
         Raises:
             StoreError: the record of it is gone.
         """
-        row = session.row(_LOCK if session.writes else _LOOK, {"chain": self.name})
-        if row is None:
-            raise StoreError(
-                "store.no-chain-head",
-                f"The record of the end of the {self.name} chain is gone.",
-                fix="Restore from a backup: the database was changed by something else.",
-            )
-        return Head(int(row[0]), bytes(row[1]), bytes(row[2]))
+        return self._head(session.row(_LOCK if session.writes else _LOOK, {"chain": self.name}))
 
     def verify(self, session: Session) -> Iterator[ChainProblem]:
         """Every place where the chain does not hold, in order; nothing if it does."""
@@ -144,11 +145,18 @@ class Chain:
         row = session.row(self._count, {})
         return int(row[0]) if row else 0
 
-    def _move(self, session: Session, sequence: int, last: bytes) -> None:
+    def _head(self, row: Row | None) -> Head:
+        if row is None:
+            raise StoreError(
+                "store.no-chain-head",
+                f"The record of the end of the {self.name} chain is gone.",
+                fix="Restore from a backup: the database was changed by something else.",
+            )
+        return Head(int(row[0]), bytes(row[1]), bytes(row[2]))
+
+    def _place(self, session: Session, sequence: int, last: bytes) -> Parameters:
         seal = self._seal(session, sequence, last)
-        session.run(
-            _MOVE, {"chain": self.name, "to_sequence": sequence, "to_hash": last, "to_seal": seal}
-        )
+        return {"chain": self.name, "to_sequence": sequence, "to_hash": last, "to_seal": seal}
 
     def _entries(self, session: Session) -> Iterator[dict[str, Any]]:
         after = 0
@@ -163,6 +171,27 @@ class Chain:
 
     def _seal(self, session: Session, sequence: int, last: bytes) -> bytes:
         return session.keyring.lookup_hash(self._head_purpose, b"%d|%b" % (sequence, last))
+
+
+def write_both(
+    session: Session,
+    first: Chain,
+    entries: Sequence[Parameters],
+    second: Chain,
+    others: Sequence[Parameters],
+) -> None:
+    """Write what is due in two chains; where it is due in both, their heads are read as one."""
+    if not entries or not others:
+        first.write(session, entries)
+        second.write(session, others)
+        return
+    rows = session.rows(_LOCK_BOTH, {"first": first.name, "second": second.name})
+    heads = {row[0]: row[1:] for row in rows}
+    moves = [
+        chain._append(session, chain._head(heads.get(chain.name)), due)
+        for chain, due in ((first, entries), (second, others))
+    ]
+    session.many(_MOVE, moves)
 
 
 def _canonical(previous: bytes, sequence: int, values: Iterable[Any]) -> bytes:

@@ -20,7 +20,8 @@ def _insert(dialect: Dialect) -> Any:
     return dialect.insert(_t).values({c.name: sa.bindparam(c.name) for c in _t.columns})
 
 
-def _put(dialect: Dialect) -> Any:
+def _put(dialect: Dialect, *, over: sa.ColumnElement[bool] | None = None) -> Any:
+    """Store a value; what is there is replaced, or only where it is so `over`."""
     insert = _insert(dialect)
     return insert.on_conflict_do_update(
         index_elements=["site", "key_hash"],
@@ -29,19 +30,23 @@ def _put(dialect: Dialect) -> Any:
             "value_sealed": insert.excluded.value_sealed,
             "expires_at": insert.excluded.expires_at,
         },
+        where=over,
     )
 
 
 _mine = sa.and_(_t.c.site == sa.bindparam("of_site"), _t.c.key_hash == sa.bindparam("of_key"))
 _PUT = Statement(_put)
-_ADD = Statement(lambda dialect: _insert(dialect).on_conflict_do_nothing())
+_ADD = Statement(
+    lambda dialect: _put(
+        dialect, over=_t.c.expires_at <= sa.bindparam("now", type_=sa.BigInteger, required=True)
+    )
+)
 _GET = Statement(
     sa.select(_t.c.value_sealed).where(
         _mine, sa.or_(_t.c.expires_at.is_(None), _t.c.expires_at > sa.bindparam("now"))
     )
 )
 _DELETE = Statement(sa.delete(_t).where(_mine))
-_DELETE_MINE_EXPIRED = Statement(sa.delete(_t).where(_mine, _t.c.expires_at <= sa.bindparam("now")))
 _DELETE_EXPIRED = Statement(sa.delete(_t).where(_t.c.expires_at <= sa.bindparam("now")))
 
 
@@ -83,10 +88,7 @@ class PluginState:
     ) -> bool:
         """Store a value only if nothing is there, or what was there has expired."""
         row = self._row(site, key, value, organization, expires)
-        now = to_micros(self._session.now())
-        mine = {"of_site": site, "of_key": row["key_hash"], "now": now}
-        self._session.run(_DELETE_MINE_EXPIRED, mine)
-        return self._session.run(_ADD, row) == 1
+        return self._session.run(_ADD, row | {"now": to_micros(self._session.now())}) == 1
 
     def delete(self, site: str, key: str) -> None:
         """Forget a value; no error if it was not there."""

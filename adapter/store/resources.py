@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,6 +62,12 @@ _VERSIONS = {
     )
     for size in _PLACES
 }
+_NEWEST = {
+    size: Statement(
+        sa.select(*_COLUMNS, _t.c.content_hash).where(_t.c.id.in_(places(size)), _t.c.current > 0)
+    )
+    for size in _PLACES
+}
 _one = sa.select(*_COLUMNS).where(
     _t.c.id == sa.bindparam("of_id"), _t.c.type == sa.bindparam("of_type")
 )
@@ -111,6 +117,23 @@ class ResourceRow:
     content: dict[str, Any] = field(repr=False)
 
 
+Seen = dict[tuple[str, str], tuple[int, bytes | None]]
+
+
+class Newest:
+    """The newest versions of some resources, read at once; each is opened when it is asked for."""
+
+    def __init__(self, rows: Mapping[tuple[str, str], Row], open: Callable[[Row], ResourceRow]):
+        self._rows = rows
+        self._open = open
+        self.seen: Seen = {own: (row[2], row[-1]) for own, row in rows.items()}
+
+    def get(self, type: str, id: str) -> ResourceRow | None:
+        """The newest version, or None."""
+        row = self._rows.get((type, id))
+        return None if row is None else self._open(row)
+
+
 def _anything(_: NewResource) -> None:
     """Approve of it."""
 
@@ -149,12 +172,13 @@ class Resources:
         last_updated: datetime | None = None,
         unless_same: bool = False,
         approve: Callable[[NewResource], None] = _anything,
+        before: Newest | None = None,
     ) -> list[int]:
         """Store the next version of several different resources; their numbers, in their order.
 
         With `unless_same` a resource whose newest version has the same content is left alone, and
         its number is that of this version. `approve` is called with each that is going to be
-        stored, and raises to refuse it.
+        stored, and raises to refuse it. `before` are their newest versions, if they were read.
 
         Raises:
             RaceError: somebody stored the same version first; the writer runs the work again.
@@ -162,7 +186,7 @@ class Resources:
         now = to_micros(self._session.now())
         at = now if last_updated is None else to_micros(last_updated)
         subjects: dict[str, bytes] = {}
-        seen = self._versions([each.id for each in resources])
+        seen = before.seen if before else self._versions([each.id for each in resources])
         rows: list[dict[str, Any]] = []
         keys: list[dict[str, Any]] = []
         older: list[dict[str, Any]] = []
@@ -171,8 +195,8 @@ class Resources:
         for each in resources:
             plain = orjson.dumps(each.content, default=_decimal)
             hashed = self._session.keyring.lookup_hash("resource content", plain)[:16]
-            version, before = seen.get((each.type, each.id), (0, None))
-            if unless_same and before == hashed:
+            version, content = seen.get((each.type, each.id), (0, None))
+            if unless_same and content == hashed:
                 numbers.append(version)
                 continue
             approve(each)
@@ -220,6 +244,11 @@ class Resources:
         else:
             row = self._session.row(_VERSION, of | {"of_version": version})
         return None if row is None else self._resource(row)
+
+    def newest(self, ids: Sequence[str]) -> Newest:
+        """The newest versions of every resource that has one of these ids."""
+        rows = self._of_ids(_NEWEST, ids)
+        return Newest({(row[0], row[1]): row for row in rows}, self._resource)
 
     def history(self, type: str, id: str) -> list[ResourceRow]:
         """Every version, newest first."""
@@ -308,15 +337,15 @@ class Resources:
             if all(search_keys.has_identifier(row.content, *each) for each in systems)
         ]
 
-    def _versions(self, ids: list[str]) -> dict[tuple[str, str], tuple[int, bytes | None]]:
+    def _versions(self, ids: Sequence[str]) -> Seen:
         """The newest version of each of these ids that is there, and the hash of its content."""
-        found: dict[tuple[str, str], tuple[int, bytes | None]] = {}
+        return {(row[0], row[1]): (row[2], row[3]) for row in self._of_ids(_VERSIONS, ids)}
+
+    def _of_ids(self, statements: Mapping[int, Statement], ids: Sequence[str]) -> Iterator[Row]:
         for start in range(0, len(ids), _PLACES[-1]):
             part = ids[start : start + _PLACES[-1]]
             size = next(size for size in _PLACES if size >= len(part))
-            for row in self._session.rows(_VERSIONS[size], padded(part, size)):
-                found[row[0], row[1]] = (row[2], row[3])
-        return found
+            yield from self._session.rows(statements[size], padded(part, size))
 
     def _insert(self, older: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         """Add versions, and say of those before them that they are not the newest any more."""

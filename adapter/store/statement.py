@@ -78,7 +78,7 @@ def insert_all(table: sa.Table, *, without: Iterable[str] = ()) -> Statement:
     return Statement(sa.insert(table).inline().values(values))
 
 
-def padded(keys: list[str], size: int) -> dict[str, str]:
+def padded(keys: Sequence[str], size: int) -> dict[str, str]:
     """Parameters ``key_0 …`` for a statement of `size` places; the last key fills what is left."""
     last = keys[-1]
     return {f"key_{i}": keys[i] if i < len(keys) else last for i in range(size)}

@@ -20,6 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from adapter.store import audit, failpoints, journal
+from adapter.store.chain import write_both
 from adapter.store.dialect import Dialect
 from adapter.store.errors import RaceError, StoreError, StoreFault
 from adapter.store.failpoints import point
@@ -240,8 +241,8 @@ class Writer:
         """Chain the journal and audit entries of all works, always in this order; the journal's."""
         session = done[0].session
         told = [entry for each in done for entry in each.journal.take()]
-        journal.CHAIN.write(session, told)
-        audit.CHAIN.write(session, [entry for each in done for entry in each.audit.take()])
+        audited = [entry for each in done for entry in each.audit.take()]
+        write_both(session, journal.CHAIN, told, audit.CHAIN, audited)
         return told
 
     def _begin(self) -> Any:
