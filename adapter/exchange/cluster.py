@@ -11,28 +11,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
-from typing import Any
 
 import structlog
-from procrastinate import App, PsycopgConnector
 
 from adapter.exchange.clock import Clock
-from adapter.exchange.worker_life import LivingJobs, living
+from adapter.exchange.lane_workers import FRESH, LaneWorkers
 from adapter.plugin.errors import AdapterError
 from adapter.store import lane_jobs
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
-HEARTBEAT_SECONDS = 1.0
-STALLED_SECONDS = 5.0
 SWEEP_SECONDS = 1.0
-POLL_SECONDS = 1.0
-FRESH = timedelta(seconds=STALLED_SECONDS)
-GONE = timedelta(seconds=1.5 * HEARTBEAT_SECONDS)
+AGAIN_SECONDS = 0.2
+SAY_SECONDS = 10.0
 MOST_WORKERS = 12
 """Each holds one connection for news of jobs; more sites than this share workers."""
 
@@ -46,18 +41,20 @@ class Cluster:
         self, *, store: Store, sites: Sequence[str], per_site: int, carry: Carry, clock: Clock
     ) -> None:
         self._store = store
-        self._sites = list(sites)
-        self._per_site = per_site
         self._carry = carry
         self._clock = clock
         self._home: asyncio.AbstractEventLoop | None = None
         self._away: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
         self._thread = threading.Thread(target=self._live, name="lane-jobs", daemon=True)
-        self._grace = 2.0
+        self._said = -SAY_SECONDS
+        self._sites = sites
+        self._per_site = per_site
+        self._workers: LaneWorkers | None = None
         self._stopping = threading.Event()
         self._log = structlog.get_logger("cluster")
-        logging.getLogger("procrastinate").setLevel(logging.CRITICAL)  # we say what matters
+        for library in ("procrastinate", "psycopg.pool"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)  # we say what matters
 
     async def run(self) -> None:
         """Work until stopped: jobs in the thread, sweeps here."""
@@ -70,7 +67,8 @@ class Cluster:
 
     async def stop(self, seconds: float) -> None:
         """Take no more jobs, and wait for those that run."""
-        self._grace = seconds
+        if self._workers is not None:
+            self._workers.grace = seconds
         self._stopping.set()
         away, work = self._away, self._work
         if away is not None and work is not None and not away.is_closed():
@@ -108,50 +106,32 @@ class Cluster:
             runner.run(self._keep_working())
 
     async def _keep_working(self) -> None:
+        self._work = asyncio.current_task()
+        self._workers = workers = LaneWorkers(
+            _address(self._store),
+            _groups(self._sites),
+            per_site=self._per_site,
+            deliver=self._deliver,
+        )
+        pause = 0.0
         while not self._stopping.is_set():
-            self._work = asyncio.current_task()
             try:
-                await self._share()
+                await asyncio.sleep(pause)
+                pause = AGAIN_SECONDS * random.uniform(0.5, 1.5)  # noqa: S311 - keeps no secret
+                await workers.run()
             except asyncio.CancelledError:
                 if self._stopping.is_set():
                     return
-                self._log.warning("cluster.database-unavailable", error="CancelledError")
-            except ExceptionGroup as group:
-                names = sorted({type(each).__name__ for each in group.exceptions})
-                self._log.warning("cluster.database-unavailable", error=", ".join(names))
+                self._say_away("CancelledError")
             except Exception as error:  # noqa: BLE001 - whatever it is, lanes must go on
-                self._log.warning("cluster.database-unavailable", error=type(error).__name__)
-            if not self._stopping.is_set():
-                await asyncio.sleep(1.0)
+                self._say_away(type(error).__name__)
 
-    async def _share(self) -> None:
-        """Procrastinate's workers, each for some of the sites, so that no site starves another."""
-        count = min(MOST_WORKERS, len(self._sites)) or 1
-        address = _address(self._store)
-        app = App(connector=_connector(address, count))
-        app.task(name="deliver")(self._deliver)
-        async with app.open_async(), living(address) as life, asyncio.TaskGroup() as group:
-            app.job_manager = jobs = LivingJobs(app.connector)
-            jobs.life = life
-            group.create_task(life.look_after(GONE, FRESH))
-            for number in range(count):
-                queues = self._sites[number::count]
-                if queues:
-                    group.create_task(self._worker(app, queues))
-
-    async def _worker(self, app: App, queues: list[str]) -> None:
-        await app.run_worker_async(
-            queues=queues,
-            concurrency=self._per_site * len(queues),
-            fetch_job_polling_interval=POLL_SECONDS,
-            update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_SECONDS,
-            shutdown_graceful_timeout=self._grace,
-            delete_jobs="always",
-            install_signal_handlers=False,
-        )
-        if not self._stopping.is_set():
-            raise ConnectionError("a worker ended by itself")
+    def _say_away(self, error: str) -> None:
+        """Once for a database that is away for long."""
+        now = time.monotonic()
+        if now - self._said > SAY_SECONDS:
+            self._said = now
+            self._log.warning("cluster.database-unavailable", error=error)
 
     async def _deliver(self, referral: str, destination: str) -> None:
         """One job: what is due in one lane, carried in the service's own event loop."""
@@ -166,19 +146,12 @@ async def _done(carry: Carry, referral: str, destination: str) -> None:
     await carry(referral, destination)
 
 
+def _groups(sites: Sequence[str]) -> list[Sequence[str]]:
+    """The sites of each worker, so that no site starves another."""
+    count = min(MOST_WORKERS, len(sites))
+    return [sites[number::count] for number in range(count)]
+
+
 def _address(store: Store) -> str:
     url = store.dialect.url.set(drivername="postgresql")
     return str(url.render_as_string(hide_password=False))
-
-
-def _connector(address: str, workers: int) -> Any:
-    return PsycopgConnector(
-        conninfo=address,
-        min_size=1,
-        max_size=workers + 4,
-        # The pool's own way is to look again after 1, 2, 4, 8, … seconds: a server that is back
-        # would be noticed as late as it was away. So it gives up soon, and is asked again.
-        reconnect_timeout=1.0,
-        timeout=5.0,
-        kwargs={"application_name": "adapter lanes", "connect_timeout": 5},
-    )

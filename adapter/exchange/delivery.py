@@ -8,6 +8,7 @@ transaction.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from adapter.exchange.clock import Clock
+from adapter.exchange.comeback import Comeback
 from adapter.exchange.dispatch import notice_from, outbound_document
 from adapter.exchange.fleet import Fleet
 from adapter.exchange.holding import keep_state, may_carry, room_at
@@ -69,6 +71,8 @@ class Courier:
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
         self._cluster: Cluster | None = None
+        self._comeback = Comeback(store)
+        self._away = 0
         self._log = structlog.get_logger("delivery")
         self._stopping = False
 
@@ -155,6 +159,7 @@ class Courier:
     async def stop(self, seconds: float) -> None:
         """Take nothing new and finish what is in flight; what is left stays queued."""
         self._stopping = True
+        self._comeback.give_up()
         self.wake.set()
         taken_back = self._cluster.stop(seconds) if self._cluster is not None else asyncio.sleep(0)
         await asyncio.gather(taken_back, self._finish(seconds))
@@ -184,11 +189,14 @@ class Courier:
 
     async def _claim(self, limit: int) -> list[OutboxRow]:
         try:
-            return await self.store.write(lambda tx: self._claim_due(tx, limit))
+            rows = await self.store.write(lambda tx: self._claim_due(tx, limit))
         except AdapterError as error:
             self._log.warning("delivery.store-unavailable", code=error.code)
-            await asyncio.sleep(1.0)
+            self._away += 1
+            await self._comeback.wait(self._away)
             return []
+        self._away = 0
+        return rows
 
     def _claim_due(self, tx: Transaction, limit: int) -> list[OutboxRow]:
         """Rows to carry now: none for a site that is held, none for one that has its hands full."""
@@ -228,14 +236,14 @@ class Courier:
         Raises:
             StoreFault: the store could not, and the service is stopping.
         """
-        while True:
+        for tried in itertools.count():
             try:
                 await self.store.write(work)
             except StoreFault as error:
                 self._log.warning("delivery.store-unavailable", code=error.code)
                 if self._stopping:
                     raise
-                await asyncio.sleep(1.0)
+                await self._comeback.wait(tried)
             else:
                 return
 

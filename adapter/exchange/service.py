@@ -16,6 +16,7 @@ import structlog
 
 from adapter.exchange.clock import Clock, SystemClock
 from adapter.exchange.clock_watch import ClockWatch
+from adapter.exchange.comeback import Comeback
 from adapter.exchange.config import Config
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
@@ -50,6 +51,9 @@ if TYPE_CHECKING:
     from adapter.store.inbox import InboxRow
 
 BATCH = 32
+SHARED = 8
+"""Messages that share a commit: what else is to be written (an acknowledgement, what became of a
+delivery) waits for all of them, so that a long queue must not make it wait long."""
 
 
 class Service:
@@ -123,6 +127,7 @@ class Service:
         self.metrics = Metrics(store, self.sites)
         self._address = ""
         self._arrived = asyncio.Event()
+        self._comeback = Comeback(store)
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._log = structlog.get_logger("service")
@@ -231,6 +236,7 @@ class Service:
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""
         self._stopping = True
+        self._comeback.give_up()
         await self.fleet.stop_listening()
         self._arrived.set()
         self.notifier.stop()
@@ -244,14 +250,17 @@ class Service:
 
     async def _run_engine(self) -> None:
         """Work through the inbox in the order of arrival; a fault of one message stops no other."""
+        tried = 0
         while not self._stopping:
             self._arrived.clear()
             try:
                 worked = await self._work()
+                tried = 0
             except AdapterError as error:
                 self._log.error("engine.store-unavailable", code=error.code)
                 worked = 0
-                await asyncio.sleep(1.0)
+                await self._comeback.wait(tried)
+                tried += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, the inbox must go on
                 self._log.error("engine.fault", error=type(error).__name__)
                 worked = 0
@@ -267,16 +276,23 @@ class Service:
         worked = 0
         for site in await self.store.read(lambda tx: tx.inbox.pending_sites()):
             rows = await self._pending(site)
-            # The writer takes them in this order and lets them share commits. All have ended
-            # before anybody looks for pending messages again.
-            ended = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
-            for fault in ended:
-                if isinstance(fault, BaseException):
-                    raise fault
+            for start in range(0, len(rows), SHARED):
+                await self._together(rows[start : start + SHARED])
             worked += len(rows)
         if worked:
             self.courier.wake.set()
         return worked
+
+    async def _together(self, rows: list[InboxRow]) -> None:
+        """Some that may share a commit, in this order; all have ended before this returns.
+
+        Raises:
+            StoreFault, RaceError: the store could not, for one of them at least.
+        """
+        ended = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
+        for fault in ended:
+            if isinstance(fault, BaseException):
+                raise fault
 
     async def _pending(self, site: str) -> list[InboxRow]:
         try:

@@ -20,7 +20,7 @@ from hl7.mllp import open_hl7_connection
 from adapter.cli.demonstration.mailbox import link_in
 from adapter.store.errors import StoreError
 from adapter.store.transaction import Transaction
-from tests.faults.journey import Counts, until
+from tests.faults.journey import Counts, under_way, until
 from tests.faults.stage import Stage
 from tests.faults.tour import Tour
 from tests.integration.loop.harness import referral
@@ -106,9 +106,12 @@ async def outage(
     healed = time.monotonic()
     await heal(stage)
     reached = len(clinics.acknowledged)
+    serves, waiting = 0.0, 0
     try:
         async with asyncio.timeout(_PATIENCE):
             await until(lambda: len(clinics.acknowledged) >= reached + 2 * _SENDERS)
+            serves = time.monotonic() - healed
+            waiting = len(clinics.acknowledged) - (len(stage.mailbox.letters) - letters)
             await clinics.end()
             await until(lambda: _settled(stage), 0.05)
     except TimeoutError:
@@ -120,7 +123,8 @@ async def outage(
         raise AssertionError(f"{fault} on {store} refused nobody: it was no fault ({during})")
     counts = await _count(stage, clinics, letters)
     tour.say(f"{kind}: {fault} on {store}: {refused} refused, {counts.acknowledged} acknowledged,"
-             f" FHIR API {dict(pages)}, lost {counts.lost}, recovery {recovery:.1f} s")  # fmt: skip
+             f" FHIR API {dict(pages)}, lost {counts.lost}; serves after {serves:.1f} s,"
+             f" {waiting} letters behind, all delivered after {recovery:.1f} s")  # fmt: skip
     tour.results.add(
         fault, kind, store, acknowledged=counts.acknowledged, effects=counts.effects,
         lost=counts.lost, duplicated=counts.duplicated, recovery=recovery,
@@ -146,8 +150,9 @@ async def _ask(stage: Stage) -> Counter[str]:
 
 def _settled(stage: Stage) -> bool:
     """True if the store answers and nothing is on its way."""
+    assert stage.store is not None
     try:
-        return not _unsettled(stage)
+        return not stage.store.read_now(under_way)
     except StoreError:
         return False
 

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from adapter.exchange import operations
-from adapter.exchange.cluster import STALLED_SECONDS
+from adapter.exchange.lane_workers import STALLED_SECONDS
 from adapter.security.keyring import Keyring
 from adapter.store.check import check, open_lanes
 from adapter.store.ids import new_id
