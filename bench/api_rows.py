@@ -187,8 +187,8 @@ class Bare:
             (sequence, own, sequence, os.urandom(16), body),
         )
         self._db.executemany(
-            "INSERT INTO resource_keys (key, sequence, organization) VALUES (?, ?, 'o')",
-            [(own.encode(), sequence), (os.urandom(12), sequence), (os.urandom(12), sequence)],
+            "INSERT INTO resource_keys (key, id, type, organization) VALUES (?, ?, 'Patient', 'o')",
+            [(own.encode(), own), (os.urandom(12), own), (os.urandom(12), own)],
         )
         self.ids.append(own)
         return own
@@ -220,7 +220,7 @@ class Bare:
     def _search(self, request: Request) -> Response:
         self._db.execute("BEGIN IMMEDIATE")
         rows = self._db.execute(
-            "SELECT r.content_sealed FROM resource_keys k JOIN resources r USING (sequence)"
+            "SELECT r.content_sealed FROM resource_keys k JOIN resources r USING (type, id)"
             " WHERE k.key = ? AND r.type = 'Patient' AND r.current > 0 AND NOT r.deleted"
             " ORDER BY r.sequence LIMIT 51",
             (request.query_params["key"].encode(),),

@@ -73,8 +73,8 @@ _STEPS = (
     ),
     Statement(
         sa.delete(schema.resource_keys).where(
-            schema.resource_keys.c.sequence.in_(
-                sa.select(_r.c.sequence).where(_r.c.referral == _of)
+            sa.tuple_(schema.resource_keys.c.type, schema.resource_keys.c.id).in_(
+                sa.select(_r.c.type, _r.c.id).where(_r.c.referral == _of)
             )
         )
     ),

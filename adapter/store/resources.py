@@ -206,7 +206,7 @@ class Resources:
             row["content_hash"] = hashed
             row["sequence"] = next(fresh)
             rows.append(row)
-            keys += self._keys(each, rows[-1]["sequence"], organization)
+            keys += self._keys(each, organization)
             numbers.append(version + 1)
             self.written.append((each.type, each.id, version + 1))
         self._insert(older, rows)
@@ -318,24 +318,30 @@ class Resources:
             "updated_before": None if updated_before is None else to_micros(updated_before),
         }
         given = {f"by_{name}": value for name, value in given.items() if value is not None}
-        systems: list[tuple[str, str, str]] = []
+        wanted_values: list[tuple[str, str, str]] = []
         for place, (name, value) in enumerate((keys or {}).items()):
-            system, bar, plain = value.rpartition("|")
+            system, _, plain = value.rpartition("|")
             given[f"key_{place}"] = search_keys.key(keyring, type, name, plain)
-            if bar and system:
-                systems.append((name, system, plain))
+            wanted_values.append((name, plain, system))
+
+        def fits(row: ResourceRow) -> bool:
+            """A key may be of an older version; and it says nothing of an identifier's system."""
+            return all(search_keys.has(type, row.content, *each) for each in wanted_values)
+
         statement = _search(tuple(sorted(given)), newest_first)
         if newest_first:
             after = after or _LAST
         elif updated_from is not None:  # written after it was said to be: numbers follow the clock
             after = max(after, number_of(to_micros(updated_from - _CLOCKS_APART)))
-        wanted = given | {"of_type": type, "after": after, "most": limit}
-        rows = [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
-        return [
-            (sequence, row)
-            for sequence, row in rows
-            if all(search_keys.has_identifier(row.content, *each) for each in systems)
-        ]
+        found: list[tuple[int, ResourceRow]] = []
+        while True:
+            wanted = given | {"of_type": type, "after": after, "most": limit}
+            rows = self._session.rows(statement, wanted)
+            read = ((row[0], self._resource(row[1:])) for row in rows)
+            found += [each for each in read if fits(each[1])]
+            if len(rows) < limit or len(found) >= limit:
+                return found[:limit]
+            after = rows[-1][0]
 
     def _versions(self, ids: Sequence[str]) -> Seen:
         """The newest version of each of these ids that is there, and the hash of its content."""
@@ -392,9 +398,9 @@ class Resources:
             "content_sealed": session.seal(organization, referral, place, plain),
         }
 
-    def _keys(self, new: NewResource, sequence: int, organization: str) -> list[dict[str, Any]]:
+    def _keys(self, new: NewResource, organization: str) -> list[dict[str, Any]]:
         return [
-            {"key": key, "sequence": sequence, "organization": organization}
+            {"key": key, "type": new.type, "id": new.id, "organization": organization}
             for key in search_keys.keys(self._session.keyring, new.type, new.content)
         ]
 
@@ -454,7 +460,8 @@ def _search(
             alias,
             sa.and_(
                 alias.c.key == sa.bindparam(name, type_=sa.LargeBinary),
-                alias.c.sequence == _t.c.sequence,
+                alias.c.id == _t.c.id,
+                alias.c.type == _t.c.type,
             ),
         )
     return Statement(query)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as _Table
 from sqlalchemy import Text as _Text
 
-HEAD = "0004"
+HEAD = "0005"
 
 metadata = MetaData()
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
@@ -204,11 +204,13 @@ resources = _Table(
     Index("resources_subject", "subject", "sequence", **_where("subject IS NOT NULL")),
 )
 
+# Of a resource, not of its versions: what was true of an older one may stand here still.
 resource_keys = _Table(
     "resource_keys",
     metadata,
     _bytes("key", key=True),
-    _number("sequence", key=True),
+    _text("id", key=True),
+    _text("type", key=True),
     _text("organization"),
     sqlite_with_rowid=False,
 )

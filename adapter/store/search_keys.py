@@ -108,11 +108,8 @@ def keys(keyring: Keyring, resource_type: str, content: dict[str, Any]) -> set[b
         if path[0] not in content:
             continue
         for value in _at(content, path):
-            if kind == "text":
-                text = value
-            else:
-                text = value.get(_INSIDE[kind]) if isinstance(value, dict) else None
-            if isinstance(text, str) and text:
+            text = _text(value, kind)
+            if text:
                 found.add(key(keyring, resource_type, parameter, text))
     return found
 
@@ -130,16 +127,33 @@ def subject_key(keyring: Keyring, reference: str) -> bytes:
     return _alike(reference) + keyring.lookup_hash("resource subject", reference)[:_HASH]
 
 
-def has_identifier(content: dict[str, Any], parameter: str, system: str, value: str) -> bool:
-    """True if a resource found by an identifier's value has it under this system."""
-    path = next(p for n, p, _ in _known(content.get("resourceType", "")) if n == parameter)
-    wanted = normalised(value)
-    return any(
-        isinstance(each, dict)
-        and each.get("system", "") == system
-        and normalised(str(each.get("value", ""))) == wanted
-        for each in _at(content, path)
-    )
+def has(
+    resource_type: str, content: dict[str, Any], parameter: str, value: str, system: str = ""
+) -> bool:
+    """True if a resource has this value, as `keys` finds it; of an identifier, in this system."""
+    path, kind = next((p, k) for n, p, k in _known(resource_type) if n == parameter)
+    wanted = _compared(value)
+    for each in _at(content, path):
+        text = _text(each, kind)
+        if text and _compared(text) == wanted and system in ("", _system(each)):
+            return True
+    return False
+
+
+def _system(value: Any) -> str | None:
+    system = value.get("system") if isinstance(value, dict) else None
+    return system if isinstance(system, str) else None
+
+
+def _compared(value: str) -> str:
+    return value if _alike(value) else normalised(value)
+
+
+def _text(value: Any, kind: Kind) -> str | None:
+    """What a value is found by, or None."""
+    if kind != "text":
+        value = value.get(_INSIDE[kind]) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
 
 
 _INSIDE = {"identifier": "value", "reference": "reference"}

@@ -132,8 +132,12 @@ def test_a_store_opens_again_with_what_it_held(address: str, keyring: Keyring) -
     again.close()
 
 
+KEYS = (b"first", b"second")
+
+
 def old_store(address: str) -> Dialect:
-    """A store of the first revision with one delivery that is due, as its version wrote it."""
+    """A store of the first revision with a delivery that is due and a resource of two versions, as
+    that revision wrote them."""
     dialect = dialect_of(address)
     migrations.upgrade(dialect, "0001")
     connection = dialect.connect(writer=True)
@@ -144,6 +148,18 @@ def old_store(address: str) -> Dialect:
         f" VALUES ('d-1', 'o', 'r-1', 'agency', 1, 'request', '', {test}, 'due', 0, 1, 1, 1)"
     )
     connection.execute("INSERT INTO outbox_bodies (sequence, organization) VALUES (1, 'o')")
+    no = "false" if dialect.name == "postgresql" else "0"
+    for version, current in ((1, "NULL"), (2, "1")):
+        connection.execute(
+            "INSERT INTO resources (sequence, type, id, version, current, organization, deleted,"
+            f" last_updated) VALUES ({version}, 'Task', 't', {version}, {current}, 'o', {no}, 1)"
+        )
+        for key in KEYS[:version]:  # the second version has one more
+            literal = f"'\\x{key.hex()}'" if dialect.name == "postgresql" else f"x'{key.hex()}'"
+            connection.execute(
+                "INSERT INTO resource_keys (key, sequence, organization)"
+                f" VALUES ({literal}, {version}, 'o')"
+            )
     connection.close()
     return dialect
 
@@ -159,6 +175,10 @@ def test_a_store_of_the_first_version_is_brought_up_to_date_with_all_it_holds(
         (row,) = store.read_now(lambda tx: tx.outbox.list())
         assert (row.id, row.state) == ("d-1", "due")
         assert [each for each in check(store) if each.state == "fail"] == []
+        connection = dialect.connect(writer=False)
+        rows = connection.execute("SELECT key, type, id FROM resource_keys ORDER BY key").fetchall()
+        connection.close()
+        assert [(bytes(row[0]), *row[1:]) for row in rows] == [(key, "Task", "t") for key in KEYS]
         if dialect.shared:
             assert store.read_now(lambda tx: lacking(tx, tx.now())) == 0
     finally:

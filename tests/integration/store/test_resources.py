@@ -105,6 +105,23 @@ def test_search_sees_only_the_newest_version(store: Store) -> None:
     assert found(store, keys={"owner": "Organization/9"}) == ["a"]
 
 
+def test_a_page_is_full_though_keys_of_older_versions_lead_to_others(store: Store) -> None:
+    for name in "abcd":
+        put(store, name, task())
+    for name in "ab":
+        put(store, name, task(owner="Organization/9"))
+    put(store, "b", task())
+    pages, after = [], 0
+    while rows := store.read_now(
+        lambda tx, after=after: tx.resources.search(
+            "Task", keys={"owner": "Organization/1"}, after=after, limit=1
+        )
+    ):
+        pages.append([row.id for _, row in rows])
+        after = rows[-1][0]
+    assert pages == [["c"], ["d"], ["b"]]
+
+
 def test_search_by_time_of_change(store: Store, clock: Clock) -> None:
     put(store, "a", task())
     middle = clock.advance(seconds=10)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from adapter.security.keyring import Keyring
 from adapter.store import search_keys
 from adapter.store.identifiers import normalised
-from adapter.store.search_keys import Columns, columns, has_identifier, parameters
+from adapter.store.search_keys import Columns, columns, has, parameters
 
 TASK = {
     "resourceType": "Task",
@@ -39,8 +39,15 @@ def test_an_identifier_is_found_by_its_value_and_told_apart_by_its_system() -> N
     found = keys(TASK)
     assert key("Task", "identifier", "t1") in found
     assert key("Task", "identifier", "only") in found
-    assert has_identifier(TASK, "identifier", "urn:a", "T1")
-    assert not has_identifier(TASK, "identifier", "urn:b", "T1")
+    assert has("Task", TASK, "identifier", "T1", "urn:a")
+    assert not has("Task", TASK, "identifier", "T1", "urn:b")
+
+
+def test_a_resource_has_what_its_keys_say() -> None:
+    assert has("Task", TASK, "identifier", "t1")
+    assert has("Task", TASK, "based-on", "ServiceRequest/4")
+    assert not has("Task", TASK, "based-on", "ServiceRequest/5")
+    assert not has("Task", TASK, "identifier", "")
 
 
 def test_every_reference_of_a_list_is_a_key() -> None:
