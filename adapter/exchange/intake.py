@@ -6,11 +6,15 @@ bytes: a conflict, which is kept for people to see, and not accepted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from adapter.plugin.messages import Inbound, Receipt, Refusal
-from adapter.store.inbox import key_used
+from adapter.store.inbox import Known, Offer
 from adapter.store.transaction import Transaction
+
+Arrived = tuple[str, Inbound]
+"""A site, and a message that came to it."""
 
 
 def take(tx: Transaction, message: Inbound, *, site: str, organization: str) -> Receipt:
@@ -19,23 +23,45 @@ def take(tx: Transaction, message: Inbound, *, site: str, organization: str) -> 
     Raises:
         RaceError: another writer took the key at this moment; the writer runs the work again.
     """
-    row = tx.inbox.offer(
-        organization=organization,
+    (receipt,) = take_all(tx, [(site, message)], organization=organization)
+    return receipt
+
+
+def take_all(
+    tx: Transaction, arrived: Sequence[Arrived], *, organization: str
+) -> Sequence[Receipt]:
+    """As `take`, for messages of any sites; of those with the same key the first is taken."""
+    offered = tx.inbox.offer(organization, [_offer(*each) for each in arrived])
+    return [
+        _accepted(tx, made, *each, organization)
+        if isinstance(made, str)
+        else _known(tx, made, *each, organization)
+        for made, each in zip(offered, arrived, strict=True)
+    ]
+
+
+def _offer(site: str, message: Inbound) -> Offer:
+    return Offer(
         site=site,
         key=message.key,
         format=message.format,
         kind=message.kind,
         dialect=message.dialect,
+        test=message.test,
         raw=message.raw,
         answer=message.answer,
-        test=message.test,
     )
-    if row is not None:
-        _journal(tx, row.id, "message.accepted", {"kind": message.kind}, site, organization)
-        return Receipt(id=row.id, state="accepted", answer=message.answer)
-    found = tx.inbox.find(site, message.key)
-    if found is None:
-        raise key_used()
+
+
+def _accepted(tx: Transaction, id: str, site: str, message: Inbound, organization: str) -> Receipt:
+    _journal(tx, id, "message.accepted", {"kind": message.kind}, site, organization)
+    return Receipt(id=id, state="accepted", answer=message.answer)
+
+
+def _known(
+    tx: Transaction, found: Known, site: str, message: Inbound, organization: str
+) -> Receipt:
+    """The answer to a message whose key was used before."""
     if found.content_hash == tx.inbox.content_hash(message.raw):
         return Receipt(id=found.id, state="duplicate", answer=found.answer)
     tx.inbox.add_refused(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -25,6 +26,7 @@ from adapter.exchange.directory import load_programs
 from adapter.exchange.earlier import share_earlier
 from adapter.exchange.engine import Engine
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.intake import Arrived, take_all
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.mailer import SmtpMailer
 from adapter.exchange.mapper import Mapper
@@ -41,9 +43,11 @@ from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
 from adapter.exchange.tables import Tables, TableWatch
 from adapter.plugin.errors import AdapterError, DataError, PluginError
+from adapter.plugin.messages import Receipt
 from adapter.security.keyring import Keyring
 from adapter.store.errors import RaceError, StoreFault
 from adapter.store.store import Store
+from adapter.store.together import Together
 
 if TYPE_CHECKING:
     from adapter.mapping.packs import Packs
@@ -66,6 +70,9 @@ class Service:
         self.organization = config.organization
         self.pages = pages
         self.store = store
+        self.receipts: Together[Arrived, Receipt] = Together(
+            store, partial(take_all, organization=config.organization)
+        )
         self.keyring = keyring
         self.clock = clock
         self.plugins: Plugins = load_plugins(config.plugins.enabled)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import structlog
 
 from adapter.exchange.desk import Desk
-from adapter.exchange.intake import refuse, take
+from adapter.exchange.intake import Arrived, refuse
 from adapter.exchange.pool import SitePool
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.context import Log, Site, State
@@ -25,6 +25,7 @@ from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.failpoints import point
 from adapter.store.store import Store
+from adapter.store.together import Together
 
 if TYPE_CHECKING:
     from adapter.exchange.http.client import SiteClient
@@ -56,6 +57,7 @@ class Core(Protocol):
     pages: Pages
     desk: Desk
     organization: str
+    receipts: Together[Arrived, Receipt]
 
     def now(self) -> datetime:
         """The time, with UTC offset."""
@@ -203,11 +205,7 @@ class SiteContext:
     async def receive(self, message: Inbound) -> Receipt:
         """Make a message durable, once."""
         try:
-            receipt = await self._core.store.write(
-                lambda tx: take(
-                    tx, message, site=self._facts.name, organization=self._core.organization
-                )
-            )
+            receipt = await self._core.receipts.do((self._facts.name, message))
         except StoreError as error:
             raise TransientError(
                 error.code, "the message could not be stored", fix=error.fix

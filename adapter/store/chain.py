@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -77,6 +78,7 @@ class Chain:
         self._head_purpose = f"chain head {table.name}"
         self._names = [c.name for c in table.columns]
         self._covered = [name for name in self._names if name not in ("sequence", "hash")]
+        self._values = itemgetter(*self._covered)
         self._insert = insert_all(table)
         self._count = Statement(sa.select(sa.func.count()).select_from(table))
         self._after = Statement(
@@ -166,7 +168,7 @@ class Chain:
             after = rows[-1][0]
 
     def _link(self, session: Session, previous: bytes, sequence: int, entry: Parameters) -> bytes:
-        content = _canonical(previous, sequence, (entry[name] for name in self._covered))
+        content = _canonical(previous, sequence, self._values(entry))
         return session.keyring.lookup_hash(self._link_purpose, content)
 
     def _seal(self, session: Session, sequence: int, last: bytes) -> bytes:
@@ -202,11 +204,11 @@ def _canonical(previous: bytes, sequence: int, values: Iterable[Any]) -> bytes:
             parts.append(b"n")
         elif isinstance(value, str):
             text = value.encode()
-            parts += (b"s%d:" % len(text), text)
+            parts.append(b"s%d:|%b" % (len(text), text))
+        elif isinstance(value, bytes):
+            parts.append(b"b%d:|%b" % (len(value), value))
         elif isinstance(value, int):
             parts.append(b"i%d" % value)
-        elif isinstance(value, bytes):
-            parts += (b"b%d:" % len(value), value)
         else:
             parts.append(b"?" + repr(value).encode())  # no column of ours: somebody changed it
     return b"|".join(parts)

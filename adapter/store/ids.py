@@ -10,10 +10,20 @@ import threading
 import time
 from collections.abc import Iterator
 
+from adapter.store.randomness import fresh
+
 _lock = threading.Lock()
 _last = 0
-_pid = 0
 _last_number = 0
+
+
+def _forget() -> None:
+    """A process that is forked counts on its own."""
+    global _last, _lock
+    _last, _lock = 0, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def new_id() -> str:
@@ -23,12 +33,10 @@ def new_id() -> str:
     1: 12 bits in rand_a, 14 in rand_b, starting at a random place), then 48 random bits. When the
     clock steps back, the count goes on from the last id.
     """
-    global _last, _pid
-    random = int.from_bytes(os.urandom(9), "big")
+    global _last
+    random = int.from_bytes(fresh(9), "big")
     now = time.time_ns() // 1_000_000 << 26
     with _lock:
-        if _pid != os.getpid():
-            _last, _pid = 0, os.getpid()
         _last = max(_last + 1, now | (random >> 49 & 0x7FFFFF))
         stamp = _last
     value = (
@@ -54,7 +62,7 @@ def new_number(micros: int) -> int:
 def new_numbers(micros: int, count: int) -> Iterator[int]:
     """So many numbers as `new_number` makes, one after another, for what is written together."""
     global _last_number
-    random = int.from_bytes(os.urandom(2), "big") & 0x7FF
+    random = int.from_bytes(fresh(2), "big") & 0x7FF
     with _lock:
         first = max(_last_number + 1, number_of(micros) | random)
         _last_number = first + count - 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import sqlalchemy as sa
 
@@ -19,6 +20,14 @@ State = Literal["accepted", "refused", "quarantined", "discarded"]
 
 _t = schema.inbox
 _b = schema.inbox_bodies
+_OFFERED = (
+    "id", "organization", "site", "key_hash", "key_sealed", "content_hash", "format", "kind",
+    "dialect", "test", "received_at",
+)  # fmt: skip
+_UNTOUCHED: dict[str, Any] = {
+    "state": sa.literal_column("'accepted'"),
+    "pending": sa.literal_column("1"),
+}
 _ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
@@ -28,6 +37,26 @@ _ADD = Statement(
     )
 )
 _ADD_BODY = insert_all(_b)
+# Many messages go in by two statements, however many they are. Where each row's number stands is
+# asked by its id, because a statement that is run for many rows gives none back.
+_OFFER = Statement(
+    lambda dialect: (
+        dialect.insert(_t)
+        .values({name: sa.bindparam(name) for name in _OFFERED} | _UNTOUCHED)
+        .on_conflict_do_nothing()
+    )
+)
+_OFFER_BODY = Statement(
+    sa.insert(_b).from_select(
+        [c.name for c in _b.columns],
+        sa.select(
+            _t.c.sequence,
+            sa.bindparam("organization", type_=sa.Text),
+            sa.bindparam("raw_sealed", type_=sa.LargeBinary),
+            sa.bindparam("answer_sealed", type_=sa.LargeBinary),
+        ).where(_t.c.id == sa.bindparam("of_id")),
+    )
+)
 _FIND = Statement(
     sa.select(_t.c.id, _t.c.content_hash, _b.c.answer_sealed, _t.c.state)
     .join(_b, _b.c.sequence == _t.c.sequence)
@@ -126,6 +155,20 @@ class InboxRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A message that came to a site, to be accepted once under its key."""
+
+    site: str
+    key: str
+    format: str
+    kind: str | None
+    dialect: str | None
+    test: bool
+    raw: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known of a key at a site: compare `content_hash` with `Inbox.content_hash`."""
 
@@ -149,13 +192,59 @@ class Inbox:
 
     def find(self, site: str, key: str) -> Known | None:
         """The message that was accepted under this key, or None."""
-        row = self._session.row(_FIND, {"of_site": site, "of_key": self._key_hash(site, key)})
-        if row is None:
-            return None
-        answer = self._session.open(f"inbox|answer|{row[0]}", row[2])
-        return Known(id=row[0], content_hash=bytes(row[1]), answer=answer, state=row[3])
+        return self._known(site, self._key_hash(site, key))
 
-    def offer(
+    def offer(self, organization: str, offers: Sequence[Offer]) -> list[str | Known]:
+        """Accept messages; for each its id, or what is known of its key if that was used before.
+
+        Almost every key is new, so that asking first would be a statement for nothing: only where
+        fewer rows were added than messages came, it is asked which came before.
+
+        Raises:
+            RaceError: another writer took a key at this moment; the writer runs the work again.
+        """
+        seal, at = self._session.sealing(organization, None), to_micros(self._session.now())
+        hash_of = self._session.keyring.lookup_hash
+        rows: list[dict[str, Any]] = []
+        bodies: list[dict[str, Any]] = []
+        for each in offers:
+            row_id = new_id()
+            rows.append(
+                {
+                    "id": row_id,
+                    "organization": organization,
+                    "site": each.site,
+                    "key_hash": hash_of("inbox key", f"{each.site}\x1f{each.key}"),
+                    "key_sealed": seal(f"inbox|key|{row_id}", each.key.encode()),
+                    "content_hash": hash_of("inbox content", each.raw),
+                    "format": each.format,
+                    "kind": each.kind,
+                    "dialect": each.dialect,
+                    "test": each.test,
+                    "received_at": at,
+                }
+            )
+            bodies.append(
+                {
+                    "of_id": row_id,
+                    "organization": organization,
+                    "raw_sealed": seal(f"inbox|raw|{row_id}", each.raw),
+                    "answer_sealed": seal(f"inbox|answer|{row_id}", each.answer)
+                    if each.answer
+                    else None,
+                }
+            )
+        added = self._session.many(_OFFER, rows)
+        self._session.many(_OFFER_BODY, bodies)  # nothing where no row was added
+        if added == len(rows):
+            return [row["id"] for row in rows]
+        found = [self._known(row["site"], row["key_hash"]) or _nobody() for row in rows]
+        return [
+            known.id if known.id == row["id"] else known
+            for known, row in zip(found, rows, strict=True)
+        ]
+
+    def add(
         self,
         *,
         organization: str,
@@ -167,10 +256,11 @@ class Inbox:
         dialect: str | None = None,
         answer: bytes = b"",
         test: bool = False,
-    ) -> InboxRow | None:
-        """Accept a message, or None if its key was used before at this site: `find` says by which.
+    ) -> InboxRow:
+        """Accept a message whose key is known to be new at this site.
 
-        Almost every key is new, so that asking first would be a statement for nothing.
+        Raises:
+            RaceError: somebody was faster; the writer runs the work again.
         """
         row_id, now = new_id(), self._session.now()
         seal = self._session.seal
@@ -198,7 +288,7 @@ class Inbox:
             },
         )
         if found is None:
-            return None
+            raise key_used()
         self._add_bodies(found[0], organization, row_id, raw, answer)
         return InboxRow(
             sequence=found[0], id=row_id, organization=organization, site=site, key=key,
@@ -206,32 +296,6 @@ class Inbox:
             processed=False, code=None, error=None, fix=None, referral=None, received_at=now,
             done_at=None, raw=raw, answer=answer,
         )  # fmt: skip
-
-    def add(
-        self,
-        *,
-        organization: str,
-        site: str,
-        key: str,
-        format: str,
-        kind: str | None,
-        raw: bytes,
-        dialect: str | None = None,
-        answer: bytes = b"",
-        test: bool = False,
-    ) -> InboxRow:
-        """Accept a message whose key is known to be new at this site.
-
-        Raises:
-            RaceError: somebody was faster; the writer runs the work again.
-        """
-        row = self.offer(
-            organization=organization, site=site, key=key, format=format, kind=kind, raw=raw,
-            dialect=dialect, answer=answer, test=test,
-        )  # fmt: skip
-        if row is None:
-            raise key_used()
-        return row
 
     def add_refused(
         self,
@@ -355,6 +419,13 @@ class Inbox:
             rows = self._session.rows(_LIST_STATE, wanted | {"of_state": state})
         return [self._listed(row) for row in rows]
 
+    def _known(self, site: str, key_hash: bytes) -> Known | None:
+        row = self._session.row(_FIND, {"of_site": site, "of_key": key_hash})
+        if row is None:
+            return None
+        answer = self._session.open(f"inbox|answer|{row[0]}", row[2])
+        return Known(id=row[0], content_hash=bytes(row[1]), answer=answer, state=row[3])
+
     def _add_bodies(
         self, sequence: int, organization: str, row_id: str, raw: bytes, answer: bytes
     ) -> None:
@@ -388,6 +459,10 @@ class Inbox:
             processed=row[10] is None, code=row[11], error=row[12], fix=row[13], referral=row[14],
             received_at=from_micros(row[15]), done_at=maybe_time(row[16]), raw=raw, answer=answer,
         )  # fmt: skip
+
+
+def _nobody() -> NoReturn:
+    raise key_used()
 
 
 def key_used() -> RaceError:

@@ -10,11 +10,10 @@ additional data is table, column and row id, so that a value cannot be moved.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -25,6 +24,7 @@ from adapter.store import schema
 from adapter.store.errors import ErasedError, StoreError
 from adapter.store.ids import new_id
 from adapter.store.keys import Keyring
+from adapter.store.randomness import fresh
 from adapter.store.statement import Statement, insert_all
 from adapter.store.times import to_micros
 
@@ -48,6 +48,8 @@ _BY_ID = Statement(sa.select(_t.c.wrapped).where(_t.c.id == sa.bindparam("id")))
 _ADD = insert_all(_t)
 
 DataKey = tuple[bytes, AESGCM]
+Seal = Callable[[str, bytes], bytes]
+"""(place, value) to the sealed value."""
 
 
 class DataKeys:
@@ -126,6 +128,10 @@ class Sealer:
 
         `place` is ``table|column|row``.
         """
+        return self.sealing(session, organization, owner)(place, plain)
+
+    def sealing(self, session: Session, organization: str, owner: str | None) -> Seal:
+        """What encrypts one value of an owner after the other, whose key is looked up once."""
         name = owner or f"organization:{organization}"
         key_id, cipher = (
             self._fresh.get(name)
@@ -133,8 +139,13 @@ class Sealer:
             or self._find(session, name)
             or self._make(session, organization, name)
         )
-        nonce = os.urandom(12)
-        return _FORMAT + key_id + nonce + cipher.encrypt(nonce, plain, place.encode())
+        start, encrypt = _FORMAT + key_id, cipher.encrypt
+
+        def seal(place: str, plain: bytes) -> bytes:
+            nonce = fresh(12)
+            return start + nonce + encrypt(nonce, plain, place.encode())
+
+        return seal
 
     def new_owner(self, session: Session, organization: str, owner: str) -> None:
         """Make a data key for an owner that is new, without looking for one first."""

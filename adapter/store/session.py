@@ -14,7 +14,7 @@ from adapter.store import failpoints, schema
 from adapter.store.dialect import Dialect
 from adapter.store.errors import ErasedError
 from adapter.store.keys import Keyring
-from adapter.store.sealing import DataKeys, Sealer
+from adapter.store.sealing import DataKeys, Seal, Sealer
 from adapter.store.statement import Statement
 
 _facts = schema.facts
@@ -128,6 +128,10 @@ class Session:
     def seal(self, organization: str, owner: str | None, place: str, plain: bytes) -> bytes:
         """Encrypt a value under its owner's data key; `place` is ``table|column|row``."""
         return self._sealer.seal(self, organization, owner, place, plain)
+
+    def sealing(self, organization: str, owner: str | None) -> Seal:
+        """As `seal`, for many values of one owner."""
+        return self._sealer.sealing(self, organization, owner)
 
     def open(self, place: str, sealed: bytes | None) -> bytes:
         """Decrypt a value; nothing gives nothing."""

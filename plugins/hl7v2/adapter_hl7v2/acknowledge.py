@@ -68,52 +68,68 @@ def acknowledge(
 
 
 def _plain(message: Message, control_id: str, time: datetime) -> bytes | None:
-    """An acceptance with nothing more to say, or None where it must be made part by part.
-
-    It depends on what a sender writes into every header alike, but for two ids and the time.
-    """
-    asked = tuple([message.header.field(number) for number in _ECHOED])
+    """An acceptance with nothing more to say, or None where it must be made part by part."""
     own = message.control_id[:_LONGEST_ID]
-    if not own or sum(map(len, asked)) > _LONGEST_HEAD:
-        return None
-    encoding = message.encoding
-    form = _form(encoding, asked)
-    if form is None:
-        return b""
-    quote = form.encoding.quote
-    text = (
-        f"{form.start}{quote(time.strftime(_STAMP))}{form.type}{quote(control_id)}"
-        f"{form.verdict}{quote(own)}\r"
-    )
-    try:
-        return charset.encode(text, form.encoding.codec)
-    except UnicodeEncodeError:
-        return None
+    form = form_of(message) if own else None
+    return form.write(own, control_id, time) if form is not None else None
 
 
 @dataclass(frozen=True, slots=True)
-class _Form:
-    """An acceptance without its time, its control id, and that of the message."""
+class Form:
+    """An acceptance with nothing more to say, but for its time and two control ids.
+
+    `wanted` is False where the sender asked for none.
+    """
 
     encoding: Encoding
-    start: str
-    type: str
-    verdict: str
+    start: str = ""
+    type: str = ""
+    verdict: str = ""
+    wanted: bool = True
+
+    def write(self, own: str, control_id: str, time: datetime) -> bytes | None:
+        """The acceptance of the message `own`, empty if none is wanted; None if its charset lacks a
+        character of the id.
+        """
+        if not self.wanted:
+            return b""
+        quote = self.encoding.quote
+        stamp = quote(_stamp(time.replace(microsecond=0)))
+        text = f"{self.start}{stamp}{self.type}{quote(control_id)}{self.verdict}{quote(own)}\r"
+        try:
+            return charset.encode(text, self.encoding.codec)
+        except UnicodeEncodeError:
+            return None
+
+
+def form_of(message: Message) -> Form | None:
+    """The form of the acceptance of a message, or None for a header that is not worth keeping.
+
+    It depends on what a sender writes into every header alike.
+    """
+    asked = tuple([message.header.field(number) for number in _ECHOED])
+    if sum(map(len, asked)) > _LONGEST_HEAD:
+        return None
+    return _form(message.encoding, asked)
+
+
+@lru_cache(maxsize=16)
+def _stamp(time: datetime) -> str:
+    return time.strftime(_STAMP)
 
 
 @lru_cache(maxsize=256)
-def _form(encoding: Encoding, asked: tuple[str, ...]) -> _Form | None:
-    """The acceptance of messages with these raw fields in MSH; None if their sender wants none."""
+def _form(encoding: Encoding, asked: tuple[str, ...]) -> Form:
     header = Segment(f"MSH{encoding.field}{encoding.characters}", encoding)
     for number, raw in zip(_ECHOED, asked, strict=True):
         header.set_raw(number, raw)
     message = Message([header], encoding)
     if not _wanted(message, failed=False):
-        return None
+        return Form(encoding, wanted=False)
     answer = _head(message, "1", datetime(2000, 1, 1))  # noqa: DTZ001 - it is put in later
     fields, separator = answer.header.fields, answer.encoding.field
     code = "CA" if _enhanced(message) else "AA"
-    return _Form(
+    return Form(
         encoding=answer.encoding,
         start=fields[0] + fields[1] + separator.join(fields[2:7]) + separator,
         type=separator + separator.join(fields[8:10]) + separator,

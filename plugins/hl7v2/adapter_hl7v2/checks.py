@@ -30,7 +30,7 @@ ACCEPTED = {
     "OSU": frozenset({"O51"}),
     "SIU": frozenset({"S12", "S26"}),
 }
-_ABOUT_A_PATIENT = frozenset({"REF", "RRI", "ORU", "OMG", "SIU"})
+ABOUT_A_PATIENT = frozenset({"REF", "RRI", "ORU", "OMG", "SIU"})
 _PROCESSING_IDS = frozenset({"P", "T", "D"})
 _PRODUCTION = frozenset({"P"})
 
@@ -144,7 +144,7 @@ def _refusals(message: Message, dialect: Dialect, policy: Policy) -> Iterator[Pr
             "MSH-10",
             reject=True,
         )
-    if kind in _ABOUT_A_PATIENT and message.first("PID") is None:
+    if kind in ABOUT_A_PATIENT and message.first("PID") is None:
         yield Problem(
             "hl7v2.no-patient",
             "100",

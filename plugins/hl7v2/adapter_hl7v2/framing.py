@@ -66,6 +66,9 @@ class Deframer:
 
     def feed(self, packet: bytes) -> list[Frame]:
         """The frames that this packet completed, in order."""
+        if not self._inside and not self._buffer and self._is_frame(packet):
+            self._outside.clear()
+            return [Frame(packet[1:-2], None, len(packet) - 3)]
         self._buffer += packet
         frames: list[Frame] = []
         while self._buffer:
@@ -91,6 +94,16 @@ class Deframer:
         self._outside.clear()
         self._inside = False
         return frames
+
+    def _is_frame(self, packet: bytes) -> bool:
+        """Whether a packet is one whole frame without any doubt, as most are."""
+        return (
+            packet.startswith(START)
+            and packet.endswith(END)
+            and len(packet) <= self._max + 3
+            and packet.find(_STOP) == len(packet) - 2
+            and packet.find(START, 1) < 0
+        )
 
     def _enter(self) -> bool:
         """Skip to the start of the next frame; False if there is none yet."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any, ClassVar
 
 from adapter.plugin import (
@@ -30,6 +30,7 @@ from adapter_hl7v2.charset import codec_of
 from adapter_hl7v2.checks import Checked, Policy, check
 from adapter_hl7v2.config import Hl7v2Config, is_loopback, split_address
 from adapter_hl7v2.dialects import Dialect
+from adapter_hl7v2.familiar import Acquaintances, Familiar
 from adapter_hl7v2.framing import Frame
 from adapter_hl7v2.limits import Limits
 from adapter_hl7v2.message import Message, frame_unterminated
@@ -38,6 +39,7 @@ from adapter_hl7v2.mllp_client import Destination, MllpClient
 from adapter_hl7v2.problems import Problem
 from adapter_hl7v2.quirks import dialect_from
 from adapter_hl7v2.replies import judge_reply
+from adapter_hl7v2.review import Reviewer
 from adapter_hl7v2.verifier import shared
 
 FORMAT = "hl7v2"
@@ -112,7 +114,10 @@ class Hl7v2(System):
         )
         self._server: MllpServer | None = None
         self._client: MllpClient | None = None
-        self._verifying: set[asyncio.Task[None]] = set()
+        self._reviewer = Reviewer(context.log)
+        self._acquaintances = Acquaintances(self._policy)
+        self._ids = count()
+        self._id_start = ""
 
     async def open(self) -> None:
         """Read the certificates, so that a wrong one is told before anything is taken."""
@@ -125,8 +130,7 @@ class Hl7v2(System):
     async def close(self) -> None:
         """Close listener and connection."""
         shared().leave(self.context)
-        for task in self._verifying:
-            task.cancel()
+        self._reviewer.close()
         if self._server is not None:
             await self._server.stop()
         if self._client is not None:
@@ -161,6 +165,9 @@ class Hl7v2(System):
     async def handle(self, raw: bytes) -> bytes:
         """Take one message: check it, make it durable, return its acknowledgement."""
         try:
+            known = self._acquaintances.recall(raw)
+            if known is not None:
+                return await self._take_familiar(raw, *known)
             return await self._take(raw, check(raw, self._policy))
         except AdapterError as error:
             self.context.log.error("message.not-stored", code=error.code)
@@ -223,30 +230,44 @@ class Hl7v2(System):
             return self._answer(checked.message, checked.problems)
         for warning in checked.warnings:
             self.context.log.warning("message.odd", code=warning.code, kind=checked.kind)
+        self._acquaintances.learn(raw, checked)
+        return await self._receive(
+            raw,
+            kind=checked.kind,
+            key=checked.key,
+            answer=self._answer(checked.message, checked.warnings),
+            dialect=checked.dialect.name,
+            test=checked.test,
+        )
+
+    async def _take_familiar(self, raw: bytes, known: Familiar, key: str) -> bytes:
+        answer = known.form.write(key, self._new_id(), self.context.now())
+        if answer is None:
+            return await self._take(raw, check(raw, self._policy))
+        return await self._receive(
+            raw, kind=known.kind, key=key, answer=answer, dialect=known.dialect, test=known.test
+        )
+
+    async def _receive(
+        self, raw: bytes, *, kind: str, key: str, answer: bytes, dialect: str, test: bool
+    ) -> bytes:
+        """Make a message durable that may be; the answer to it."""
         receipt = await self.context.receive(
             Inbound(
                 raw=raw,
                 format=FORMAT,
-                kind=checked.kind,
-                key=checked.key,
-                answer=self._answer(checked.message, checked.warnings),
-                dialect=None if checked.dialect.name == "generic" else checked.dialect.name,
-                test=checked.test,
+                kind=kind,
+                key=key,
+                answer=answer,
+                dialect=None if dialect == "generic" else dialect,
+                test=test,
             )
         )
         if receipt.state == "accepted" and self.config.verify_inbound:
-            self._look_later(raw, checked.kind)
+            self._reviewer.add(raw, kind)
         if receipt.state == "conflict":
-            return self._answer(checked.message, (_CONFLICT,))
+            return self._answer(check(raw, self._policy).message, (_CONFLICT,))
         return receipt.answer
-
-    def _look_later(self, raw: bytes, kind: str) -> None:
-        verifier = shared()
-        if verifier.knows(raw):
-            return
-        task = asyncio.create_task(verifier.report(raw, self.context.log, kind))
-        self._verifying.add(task)
-        task.add_done_callback(self._verifying.discard)
 
     async def _journal(self, raw: bytes, problem: Problem, kind: str, key: str) -> None:
         self.context.log.warning("message.refused", code=problem.code, kind=kind)
@@ -268,7 +289,11 @@ class Hl7v2(System):
         )
 
     def _new_id(self) -> str:
-        return self.context.random(10).hex()
+        """A control id of ours, of 20 characters: random for each start, then counted."""
+        number = next(self._ids) & 0xFFFF_FFFF
+        if number == 0:
+            self._id_start = self.context.random(6).hex()
+        return f"{self._id_start}{number:08x}"
 
     def _frame_problem(self, frame: Frame) -> Problem:
         if frame.fault == "too-large":

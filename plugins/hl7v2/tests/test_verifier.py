@@ -109,7 +109,7 @@ def test_what_came_is_acknowledged_and_then_reported(
             answer = await system.handle(BAD % number)
             assert b"MSA|AA" in answer
         assert said == []
-        await asyncio.gather(*system._verifying)
+        await system._reviewer.settled()
         await system.close()
 
     asyncio.run(run())
