@@ -136,6 +136,7 @@ CODECS: Mapping[str, CodecMaker] = {
             left=_TEXT_TYPES,
             read_source="{v} if type({v}) is str else words({v}, env)",
             write_source="{v}",
+            always=True,
         )
     ),
     "lines": _text("lines"),

@@ -37,7 +37,10 @@ def many_words(value: Any, env: Graph) -> list[str]:
     """The strings of a list. A null holds the place of a value that has an extension only."""
     if type(value) is not list:
         raise DomainError("this is no list of texts")
-    return [words(each, env) for each in value if each is not None]
+    for each in value:
+        if type(each) is not str:
+            return [words(one, env) for one in value if one is not None]
+    return value[:]
 
 
 def whole(value: Any, env: Graph) -> int:
@@ -156,13 +159,16 @@ read_attachment, write_attachment = renamed(ATTACHMENT)
 def read_concept(value: Mapping[str, Any], env: Graph) -> dict[str, Any] | None:
     """Concept of a CodeableConcept."""
     found: dict[str, Any] = {}
-    codings = [read_coding(each, env) for each in value.get("coding", ())]
-    if None in codings:
-        codings = [coding for coding in codings if coding]
+    codings = []
+    for each in value.get("coding", ()):
+        coding = read_coding(each, env)
+        if coding is not None:
+            codings.append(coding)
     if codings:
         found["codings"] = codings
     if "text" in value:
-        found["text"] = words(value["text"], env)
+        text = value["text"]
+        found["text"] = text if type(text) is str else words(text, env)
     return found or None
 
 

@@ -7,7 +7,7 @@ the resource's position, so that mapping the same message again gives the same B
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha1
 from typing import Any
@@ -155,6 +155,20 @@ class Graph:
             if "meta" in entry["resource"]:
                 keep_true_claims(entry["resource"])
         return {"resourceType": "Bundle", **self.head, "type": "transaction", "entry": self.entries}
+
+
+def linked(links: Iterable[Any], refs: Mapping[str, Resource]) -> dict[str, list[Resource]]:
+    """The resources that References mean, by type; a reference that leads nowhere is left out."""
+    types: dict[str, list[Resource]] = {}
+    for link in links:
+        resource = refs.get(link.get("reference"))
+        if resource is not None:
+            kind = resource["resourceType"]
+            if kind in types:
+                types[kind].append(resource)
+            else:
+                types[kind] = [resource]
+    return types
 
 
 def anchor_of(document: Mapping[str, Any]) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapter.fhir.datatypes import words
+from adapter.fhir.graph import linked
 from adapter.plugin.formats import Access, Element, Frame, Match, Node, PathError, Step
-from adapter.plugin.json_paths import JsonNotation, parse_match, selected, uses_of
+from adapter.plugin.json_paths import JsonNotation, parse_match, uses_of
+from adapter.plugin.json_sorting import Sorted
+from adapter.plugin.json_writing import selected
 
 _RESOURCES = ("resource", "deref", "refs")
 
@@ -101,6 +104,9 @@ class FhirNotation(JsonNotation):
             guard = f"{out} is not None and {self._fits(out, step)}"
             return Access((line,), guard, (), where, ((f"{up}_w + ('reference',)", "None"),))
         if step.kind == "refs":
+            found = None if trace else self._linked(step, parent)
+            if found is not None:
+                return self.first(found, out)
             walk = (
                 f"for {out}_r in {up}:",
                 f"    {out} = refs.get({out}_r.get('reference'))",
@@ -121,6 +127,9 @@ class FhirNotation(JsonNotation):
                 inside = (f"if not ({self.matching(out, step.match)}): continue",)
             return Access((), f"for {out} in {parent.var}.get({step.key!r}, ()):", inside, where)
         if step.kind == "refs":
+            found = None if trace else self._linked(step, parent)
+            if found is not None:
+                return self.every(found, out)
             inside = (
                 f"{out} = refs.get({out}_r.get('reference'))",
                 f"if {out} is None or not ({self._fits(out, step)}): continue",
@@ -129,6 +138,22 @@ class FhirNotation(JsonNotation):
             uses = ((used, "None"), *uses_of(out, step.match))
             return Access((), f"for {out}_r in {parent.var}:", inside, where, uses)
         return super().loop(step, parent, out, trace)
+
+    def _linked(self, step: Step, parent: Frame) -> Sorted | None:
+        """The resources of a type that a list of References means, followed once for all types."""
+        if sum(each.kind == "refs" for each in parent.wanted) < 2:
+            return None
+        by = f"{parent.var}_refs"
+        setup: tuple[str, ...] = ()
+        if by not in parent.memo:
+            parent.memo[by] = by
+            setup = (f"{by} = linked({parent.var}, refs)",)
+        items = f"{by}.get({step.key!r}, ())"
+        found = self.sorted(step, parent, items, f"{by}_{step.key}")
+        if found is None:
+            rest = tuple(match for match in step.match if not match.written_only)
+            return Sorted(setup, items, rest)
+        return found._replace(setup=(*setup, *found.setup))
 
     def _fits(self, out: str, step: Step) -> str:
         """True for a resource of the step's type that satisfies its selector, as an expression."""
@@ -139,6 +164,7 @@ class FhirNotation(JsonNotation):
 
     def begin_write(self, trace: bool) -> Sequence[str]:
         """The Bundle collects its own entries."""
+        self.traced = trace
         return ("add = env.add",)
 
     def shape(self, node: Node) -> None:
@@ -164,7 +190,7 @@ class FhirNotation(JsonNotation):
         """See `Notation.filled`."""
         if node.shape == "resource" and node.step.key != "Bundle":
             return f"len({node.var}) > 1"
-        return node.var
+        return super().filled(node)
 
     def around(self, node: Node, value: str) -> str | None:
         """See `Notation.around`: a resource is an entry of its own."""
@@ -245,7 +271,7 @@ class FhirNotation(JsonNotation):
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
-        return {**super().runtime(), "words": words}
+        return {**super().runtime(), "words": words, "linked": linked}
 
 
 def _parent(node: Node) -> str:

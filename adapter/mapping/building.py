@@ -33,6 +33,7 @@ class Building(Guards):
             node = self.node(scope, target)
             if entry.source.kind == "each":
                 node.item = True
+                self.loops[id(node.parent)] = self.loops.get(id(node.parent), 0) + 1
                 continue
             scope.blocks.append(node)
             self.plan(scope, entry.rows, node)
@@ -59,10 +60,32 @@ class Building(Guards):
         ):
             node.var = self.fresh("n")
             if node.shape != "value":
-                self.put(*self.target.declare(node))
+                self.begin(scope, node)
         for child in node.children.values():
             if not child.item:
                 self.declare(scope, child)
+
+    def begin(self, scope: Scope, node: Node) -> None:
+        """Begin the variables of one node; those that begin as None share a line."""
+        if self.of_one_loop(node):
+            scope.unset.append(node.var)
+            return
+        for line in self.target.declare(node):
+            name, _, value = line.partition(" = ")
+            if value == "None":
+                scope.unset.append(name)
+            else:
+                self.put(line)
+
+    def of_one_loop(self, node: Node | None) -> bool:
+        """Whether one loop writes all of a list: then the list begins where the loop does."""
+        return (
+            node is not None
+            and node.shape == "list"
+            and not self.trace
+            and len(node.children) == 1
+            and self.loops.get(id(node)) == 1
+        )
 
     def wraps(self, scope: Scope, node: Node) -> bool:
         """Whether a node only stands around another one: it needs no variable of its own.

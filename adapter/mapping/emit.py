@@ -37,13 +37,21 @@ class Emitter(Building):
     """Writes the source of one direction of one map."""
 
     def emit(self) -> Source:
-        """The whole function. One at a time: notations keep what a map asks them while it lasts."""
+        """The whole function. One at a time: notations keep what a map asks them while it lasts.
+
+        It is written twice: the first time tells what is read from each value, so that a list
+        that many selectors look at can be sorted for all of them at once.
+        """
         with _emitting:
+            if not self.trace:
+                first = type(self)(self.bound, self.to_right, self.trace)
+                first._emitted()
+                self.before = first.frames
             return self._emitted()
 
     def _emitted(self) -> Source:
         root = Node(ROOT, None, var="out")
-        scope = Scope(Frame("root"), root, self.indent)
+        scope = Scope(self.frame("root"), root, self.indent)
         self.put(*self.source.begin_read(self.trace), *self.target.begin_write(self.trace))
         self.body(scope, self.bound.rows)
         self.current = 0
@@ -56,8 +64,9 @@ class Emitter(Building):
         """One scope: what it builds, its rows, and its end."""
         self.plan(scope, entries, scope.node)
         self.declare(scope, scope.node)
-        if scope.noted:
-            self.put(f"{' = '.join(scope.noted)} = None")
+        unset = [*scope.unset, *scope.noted]
+        if unset:
+            self.put(f"{' = '.join(unset)} = None")
         self.entries(scope, entries)
         self.pop_to(scope, 0)
         self.close(scope, scope.node)
@@ -108,7 +117,7 @@ class Emitter(Building):
         lines: list[str] = []
         if template is not None:
             value = template.format(v=frame.var)
-            sure = True
+            sure = codec.always or not self.to_right
         else:
             value = f"{self.named(codec, row)}({frame.var}, env)"
             sure = False
@@ -234,14 +243,18 @@ class Emitter(Building):
         parent = self.open(scope, steps[:-1], rooted=source.rooted)
         item = self.node(scope, target)
         out = self.borrow("i")
+        parent.asked.append(steps[-1])
         access = self.source.loop(steps[-1], parent, out, self.trace)
+        if self.of_one_loop(item.parent):
+            assert item.parent is not None
+            self.put(*self.target.declare(item.parent))
         self.put(*access.setup, access.guard)
         self.indent += 1
         self.put(*access.inside)
         if self.trace:
             self.put(f"{out}_w = {access.where}", *self.used(access))
         saved, self.block_prefix = self.block_prefix, ()
-        inner = Scope(Frame(out), item, self.indent)
+        inner = Scope(self.frame(out), item, self.indent)
         fresh = Node(item.step, item.parent, item.var)
         self.writers[id(fresh)] = block.number
         self.alive.append(fresh)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ class Scope:
     blocks: list[Node] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
     noted: list[str] = field(default_factory=list)
+    unset: list[str] = field(default_factory=list)
 
 
 class Guards:
@@ -47,6 +49,9 @@ class Guards:
         self.idle: dict[str, list[str]] = {}
         self.wrappers: dict[int, Node] = {}  # the only child of a node that has no variable
         self.pinned: set[int] = set()
+        self.loops: dict[int, int] = {}  # how many loops write into a node
+        self.frames: list[Frame] = []
+        self.before: Sequence[Frame] = ()  # the frames of a first emission of the same source
 
     block_prefix: Steps = ()
 
@@ -55,6 +60,13 @@ class Guards:
         for line in lines:
             self.lines.append("    " * self.indent + line)
             self.rows[len(self.lines) + 1] = self.current
+
+    def frame(self, var: str) -> Frame:
+        """The frame of a variable; it knows what is read from it if a first emission told."""
+        number = len(self.frames)
+        wanted = self.before[number].asked if self.before else ()
+        self.frames.append(Frame(var, wanted=wanted))
+        return self.frames[-1]
 
     def leave(self) -> None:
         """End an indented block; an empty one says so."""
@@ -130,13 +142,13 @@ class Guards:
         """Open the guard of one step."""
         parent = scope.stack[-1][1] if scope.stack else scope.frame
         if step.kind == "/root":
-            scope.stack.append((step, Frame("root"), False))
+            scope.stack.append((step, self.frame("root"), False))
             return
         if step.kind == "/when":
             condition = self.conditions[str(step.key)]
             self.condition(scope, str(step.key), condition)
             self.put(f"if {test(str(step.key), condition)}:")
-            scope.stack.append((step, Frame(parent.var), True))
+            scope.stack.append((step, self.frame(parent.var), True))
             self.indent += 1
             return
         if step.kind == "/differs":
@@ -144,10 +156,11 @@ class Guards:
                 place = f"{parent.var}_w, {parent.var}, None"
                 self.put(f"if {parent.var} == {step.key}: R({self.current}, {place})")
             self.put(f"if {step.key} is None or {parent.var} != {step.key}:")
-            scope.stack.append((step, Frame(parent.var), True))
+            scope.stack.append((step, self.frame(parent.var), True))
             self.indent += 1
             return
         out = self.borrow("x")
+        parent.asked.append(step)
         access = self.source.read(step, parent, out, self.trace)
         self.put(*access.setup)
         if access.guard:
@@ -156,7 +169,7 @@ class Guards:
         self.put(*access.inside)
         if self.trace:
             self.put(f"{out}_w = {access.where}", *self.used(access))
-        scope.stack.append((step, Frame(out), bool(access.guard)))
+        scope.stack.append((step, self.frame(out), bool(access.guard)))
 
     def condition(self, scope: Scope, name: str, condition: Condition) -> None:
         """Set a variable to the value that a condition is about, or None."""
@@ -172,7 +185,7 @@ class Guards:
             steps = steps[len(open_steps) :]
         elif scope.stack:
             # The path does not go through the open guards: read it from the scope's own value.
-            scope.stack.append((Step("/root"), Frame(scope.frame.var), False))
+            scope.stack.append((Step("/root"), self.frame(scope.frame.var), False))
         for step in steps:
             self.push(scope, step)
         frame = scope.stack[-1][1] if scope.stack else scope.frame

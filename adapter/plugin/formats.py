@@ -147,6 +147,7 @@ class Codec:
         lossless: left types that have nothing of what it loses.
         many: True if its canonical value is a list.
         read_source, write_source: an expression with ``{v}`` that does the same, or None.
+        always: True if `read` gives a value for every value.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Codec:
     many: bool = False
     read_source: str | None = None
     write_source: str | None = None
+    always: bool = False
 
 
 CodecMaker = Callable[[Sequence[str], Mapping[str, Table]], Codec]
@@ -167,10 +169,19 @@ CodecMaker = Callable[[Sequence[str], Mapping[str, Table]], Codec]
 
 @dataclass(slots=True)
 class Frame:
-    """A value that emitted source holds in a variable. `memo` is free for the format's use."""
+    """A value that emitted source holds in a variable.
+
+    Attributes:
+        var: its name.
+        memo: free for the format's use.
+        asked: the steps that were read from it so far, in order.
+        wanted: every step that is going to be read from it; empty when that is not known.
+    """
 
     var: str
     memo: dict[str, str] = field(default_factory=dict)
+    asked: list[Step] = field(default_factory=list)
+    wanted: Sequence[Step] = ()
 
 
 class Access(NamedTuple):

@@ -17,11 +17,12 @@ from adapter.plugin.formats import (
     Frame,
     Leaf,
     Match,
-    Node,
     PathError,
     Step,
     selector,
 )
+from adapter.plugin.json_sorting import Sorted, sorted_items, sorters, words
+from adapter.plugin.json_writing import JsonWriting
 
 _NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _PART = re.compile(r"([A-Za-z_$][A-Za-z0-9_$-]*)((?:\[\d+\])*)")
@@ -72,11 +73,11 @@ def json_text(value: Any) -> str:
     return "false" if value is False else str(value)
 
 
-class JsonNotation:
+class JsonNotation(JsonWriting):
     """Paths of one JSON tree, read and written."""
 
     def __init__(self) -> None:
-        self.asked: set[tuple[str | int, ...]] = set()  # what selectors look at, deep down
+        self.asked: set[tuple[str | int, ...]] = set()  # what selectors look at
 
     def parse(
         self, text: str, at: tuple[Step, ...] = (), *, each: bool = False
@@ -141,7 +142,8 @@ class JsonNotation:
 
     def runtime(self) -> Mapping[str, Any]:
         """Names for the emitted source."""
-        return {"find": find, **{_name_of(path): _finder(path) for path in self.asked}}
+        finders = {_name_of(path): _finder(path) for path in self.asked}
+        return {"find": find, **finders, **sorters(self.asked)}
 
     def begin_read(self, trace: bool) -> Sequence[str]:
         """The tree is the root."""
@@ -157,6 +159,9 @@ class JsonNotation:
             line = f"{out} = {up}[{step.key}] if len({up}) > {step.key} else None"
             return Access((line,), f"{out} is not None", (), where)
         if step.kind == "match":
+            found = None if trace else self.sorted(step, parent, up, up)
+            if found is not None:
+                return self.first(found, out)
             lines = (
                 f"for {out} in {up}:",
                 f"    if {self.matching(out, step.match)}: break",
@@ -182,6 +187,9 @@ class JsonNotation:
 
     def loop(self, step: Step, parent: Frame, out: str, trace: bool) -> Access:
         """See `Notation.loop`."""
+        found = None if trace else self.sorted(step, parent, parent.var, parent.var)
+        if found is not None:
+            return self.every(found, out)
         inside: tuple[str, ...] = ()
         if step.match:
             inside = (f"if not ({self.matching(out, step.match)}): continue",)
@@ -190,6 +198,30 @@ class JsonNotation:
             where = f"({parent.var}_w + ({out}_i,))"
             return Access((), header, inside, where, uses_of(out, step.match))
         return Access((), f"for {out} in {parent.var}:", inside)
+
+    def sorted(self, step: Step, parent: Frame, items: str, name: str) -> Sorted | None:
+        """See `adapter.plugin.json_sorting.sorted_items`."""
+        self.asked.update(match.path for match in step.match)
+        return sorted_items(step, parent, items, name)
+
+    def first(self, found: Sorted, out: str) -> Access:
+        """The first of sorted items."""
+        if not found.rest:
+            lines = (*found.setup, f"{out} = {found.items}")
+            return Access(lines, out, (f"{out} = {out}[0]",))
+        walk = (
+            f"for {out} in {found.items}:",
+            f"    if {self.matching(out, found.rest)}: break",
+            f"else: {out} = None",
+        )
+        return Access((*found.setup, *walk), f"{out} is not None")
+
+    def every(self, found: Sorted, out: str) -> Access:
+        """Each of sorted items."""
+        inside: tuple[str, ...] = ()
+        if found.rest:
+            inside = (f"if not ({self.matching(out, found.rest)}): continue",)
+        return Access(found.setup, f"for {out} in {found.items}:", inside)
 
     def matching(self, var: str, matches: Sequence[Match]) -> str:
         """The expression that is true when the object in `var` satisfies all conditions."""
@@ -206,89 +238,6 @@ class JsonNotation:
             return f"{value} {'!=' if match.negated else '=='} {match.values[0]!r}"
         return f"{value} {'not in' if match.negated else 'in'} {match.values!r}"
 
-    def begin_write(self, trace: bool) -> Sequence[str]:
-        """The root is one object."""
-        return ("out = {}",)
-
-    def shape(self, node: Node) -> None:
-        """See `Notation.shape`."""
-        if not node.children:
-            node.shape = "object" if node.parent is None else "value"
-        elif any(step.kind in ("index", "match", "items") for step in node.children):
-            node.shape = "list"
-        else:
-            node.shape = "object"
-
-    def declare(self, node: Node) -> Sequence[str]:
-        """See `Notation.declare`."""
-        return (f"{node.var} = []" if node.shape == "list" else f"{node.var} = {{}}",)
-
-    def filled(self, node: Node) -> str:
-        """See `Notation.filled`."""
-        return node.var
-
-    def absent(self, node: Node) -> str:
-        """See `Notation.absent`."""
-        up = _up(node)
-        if node.step.kind == "key":
-            return f"{node.step.key!r} not in {up}"
-        tests = [
-            f"e.get({match.path[0]!r}) in {match.values!r}"
-            for match in node.step.match
-            if len(match.path) == 1 and not match.negated
-        ]
-        return f"not any({' and '.join(tests)} for e in {up})" if tests else f"not {up}"
-
-    def assign(self, node: Node, value: str) -> str:
-        """See `Notation.assign`."""
-        if node.step.kind == "key":
-            return f"{_up(node)}[{node.step.key!r}] = {value}"
-        return f"{_up(node)}.append({value})"
-
-    def spot(self, node: Node) -> str:
-        """See `Notation.spot`."""
-        up = _up(node)
-        key = repr(node.step.key) if node.step.kind == "key" else f"len({up}) - 1"
-        return f"{up}, {key}"
-
-    def around(self, node: Node, value: str) -> str | None:
-        """See `Notation.around`."""
-        (inner,) = node.children
-        if node.shape == "list":
-            return f"[{value}]"
-        wanted = _wanted(node)
-        if inner.key in wanted:
-            return None
-        rest = "".join(f", {key!r}: {_closed(each)!r}" for key, each in wanted.items())
-        return f"{{{inner.key!r}: {value}{rest}}}"
-
-    def attach(self, node: Node, trace: bool, within: Sequence[Node] = ()) -> Sequence[str]:
-        """See `Notation.attach`."""
-        value: str | None = node.var
-        for outer in reversed(within):
-            value = self.around(outer, value or "")
-        lines = [*selected(node), self.assign(within[0] if within else node, value or "")]
-        if trace:
-            lines.append(f"L({node.var}, {self.spot(node)})")
-        return lines
-
-    def stated(self, node: Node) -> Sequence[str]:
-        """See `Notation.stated`."""
-        keys = {match.path[0] for match in node.step.match if not match.negated}
-        return [f"{node.var}, {key!r}" for key in sorted(keys, key=str)]
-
-    def same(self, node: Node, source: Node) -> Sequence[str]:
-        """A plain JSON tree has one place for one fact."""
-        raise PathError("this format has no references", fix="use a path or a const")
-
-    def closes(self, step: Step) -> bool:
-        """No step of plain JSON is a resource of its own."""
-        return False
-
-    def order(self, nodes: Sequence[Node]) -> Sequence[Node]:
-        """Items with an index come in the order of their index."""
-        return sorted(nodes, key=lambda n: n.step.key if n.step.kind == "index" else -1)  # type: ignore[arg-type, return-value]
-
     def part(self, value: Any, where: tuple[Any, ...]) -> Any:
         """See `Notation.part`."""
         return find(value, None, where) if where else value
@@ -296,36 +245,6 @@ class JsonNotation:
     def without(self, value: Any, where: tuple[Any, ...]) -> Any:
         """See `Notation.without`."""
         return removed(value, where)
-
-    def places(self, env: Any, result: Any) -> Mapping[int, tuple[Any, ...]]:
-        """See `Notation.places`."""
-        return {id(result): ()}
-
-    def finish(self, trace: bool) -> Sequence[str]:
-        """The root is the tree."""
-        return ("result = out",)
-
-
-def _up(node: Node) -> str:
-    assert node.parent is not None
-    return node.parent.var
-
-
-def selected(node: Node) -> list[str]:
-    """Writing through a selector writes its value, unless a row has written that place."""
-    return [
-        f"if {key!r} not in {node.var}: {node.var}[{key!r}] = {_closed(value)!r}"
-        for key, value in _wanted(node).items()
-    ]
-
-
-def _wanted(node: Node) -> dict[str | int, Any]:
-    """What the selector of a node says of it."""
-    wanted: dict[str | int, Any] = {}
-    for match in node.step.match:
-        if not match.negated:
-            _merge(wanted, match.path, match.values[0])
-    return wanted
 
 
 def uses_of(out: str, matches: Sequence[Match]) -> tuple[tuple[str, str], ...]:
@@ -337,25 +256,9 @@ def uses_of(out: str, matches: Sequence[Match]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _merge(into: dict[str | int, Any], path: Sequence[str | int], value: str) -> None:
-    for key in path[:-1]:
-        into = into.setdefault(key, {})
-    into[path[-1]] = value
-
-
-def _closed(value: Any) -> Any:
-    """Dictionaries by number become lists."""
-    if not isinstance(value, dict):
-        return value
-    if all(isinstance(key, int) for key in value):
-        return [_closed(value[key]) for key in sorted(value)]
-    return {key: _closed(part) for key, part in value.items()}
-
-
 def _name_of(path: Sequence[str | int]) -> str:
     """The name, in emitted source, of the function that finds what is at a path."""
-    text = "_".join(map(str, path))
-    return f"find_{text}" if text.isidentifier() else f"find_{text.encode().hex()}"
+    return f"find_{words(path)}"
 
 
 @cache

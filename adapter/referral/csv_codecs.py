@@ -204,7 +204,13 @@ def _fixed(
 
 
 _TEXT = Codec(
-    name="text", read=_same, write=_same, left=TEXT, read_source="{v}", write_source="{v}"
+    name="text",
+    read=_same,
+    write=_same,
+    left=TEXT,
+    read_source="{v}",
+    write_source="{v}",
+    always=True,
 )
 
 CODECS: Mapping[str, CodecMaker] = {

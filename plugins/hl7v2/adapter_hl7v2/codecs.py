@@ -13,7 +13,15 @@ from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 from adapter_hl7v2 import people, times
 from adapter_hl7v2.coded import make_coded, make_entity, make_identifier
 from adapter_hl7v2.encoding import NULL
-from adapter_hl7v2.environment import Er7Environment, parts_of, quoted, text
+from adapter_hl7v2.environment import (
+    Er7Environment,
+    one_kind,
+    parts_of,
+    quoted,
+    text,
+    unlines,
+    when,
+)
 
 
 def lines(raw: str, env: Er7Environment) -> str | None:
@@ -21,16 +29,7 @@ def lines(raw: str, env: Er7Environment) -> str | None:
     if raw == NULL:
         return None
     value = env.unescape(raw)
-    return (_one_kind(value) if "\r" in value else value) or None
-
-
-def unlines(value: str, env: Er7Environment) -> str:
-    """Text with its line ends as escapes."""
-    return env.encoding.quote(_one_kind(value) if "\r" in value else value)
-
-
-def _one_kind(value: str) -> str:
-    return value.replace("\r\n", "\n").replace("\r", "\n")
+    return (one_kind(value) if "\r" in value else value) or None
 
 
 _TEXTUAL = frozenset(
@@ -167,14 +166,9 @@ def _fixed(codec: Codec) -> CodecMaker:
 _TIMES = frozenset({"TS", "DTM", "DT", "TQ", "DR", "ST"})
 
 
-def _when(reader: Callable[[str, str], str]) -> Callable[[str, Er7Environment], str | None]:
-    """Read a date or time, a local one in the zone of the sender."""
-
-    def read(raw: str, env: Er7Environment) -> str | None:
-        value = raw if raw.isalnum() else text(raw, env)
-        return None if value is None else reader(value, env.zone)
-
-    return read
+def _date(raw: str, env: Er7Environment) -> str | None:
+    value = raw if raw.isalnum() else text(raw, env)
+    return None if value is None else times.iso_date(value, env.zone)
 
 
 def _write_time(value: str, env: Er7Environment) -> str:
@@ -191,14 +185,22 @@ CODECS: Mapping[str, CodecMaker] = {
             write_source="{v} if {v}.isalnum() else quote({v})",
         )
     ),
-    "lines": _fixed(Codec(name="lines", read=lines, write=unlines, left=_TEXTUAL)),
+    "lines": _fixed(
+        Codec(
+            name="lines",
+            read=lines,
+            write=unlines,
+            write_source="unlines({v}, env) if '\\r' in {v} else quote({v})",
+            left=_TEXTUAL,
+        )
+    ),
     "integer": _through("integer", _integer, lambda v, e: str(v), "integer"),
     "decimal": _through("decimal", _decimal, lambda v, e: str(v)),
     "boolean": _through("boolean", _boolean, lambda v, e: "Y" if v else "N", "boolean"),
     "date": _fixed(
         Codec(
             name="date",
-            read=_when(times.iso_date),
+            read=_date,
             write=lambda v, e: times.v2(v[:10]),
             loses="the time of day",
             lossless=frozenset({"DT", "ST"}),
@@ -206,9 +208,16 @@ CODECS: Mapping[str, CodecMaker] = {
         )
     ),
     "dateTime": _fixed(
-        Codec(name="dateTime", read=_when(times.iso), write=_write_time, left=_TIMES)
+        Codec(
+            name="dateTime",
+            read=when,
+            read_source="iso({v}, ZONE) if {v}.isalnum() else when({v}, env)",
+            write=_write_time,
+            write_source="v2({v})",
+            left=_TIMES,
+        )
     ),
-    "instant": _fixed(Codec(name="instant", read=_when(times.iso), write=_write_time, left=_TIMES)),
+    "instant": _fixed(Codec(name="instant", read=when, write=_write_time, left=_TIMES)),
     "time": _through(
         "time",
         lambda v, e: times.iso_time(v),

@@ -12,7 +12,7 @@ from typing import Any
 
 from adapter.plugin.formats import Codec, CodecMaker, DomainError, Table
 from adapter_hl7v2 import times
-from adapter_hl7v2.environment import Er7Environment, parts_of
+from adapter_hl7v2.environment import PLAIN, Er7Environment, parts_of
 
 
 def _system(parts: Sequence[str]) -> str | None:
@@ -149,6 +149,9 @@ def make_entity(arguments: Sequence[str], tables: Mapping[str, Table]) -> Codec:
 _LOCAL = "https://social-prescribing-adapter.example/fhir/v2-coding-system/"
 
 
+# Codings recur in every message, and are written once: up to this many characters in all.
+_LONGEST_KEPT = 256
+
 _CODED = frozenset({"CE", "CWE", "CNE", "IS", "ID", "CF"})
 
 
@@ -198,8 +201,16 @@ def make_coded(shape: str) -> CodecMaker:
             parts = parts_of(raw, env)
             return coding(parts[1], parts[2], parts[3]) or None
 
+        @lru_cache(maxsize=2048)
+        def recurring(code: str, display: str, system: str) -> str:
+            return PLAIN.join((code, display, name_of(system)))
+
         def write_coding(value: Mapping[str, Any], env: Er7Environment) -> str | None:
-            return env.join(parts_of_coding(value)) or None
+            get = value.get
+            code, display, system = get("code") or "", get("display") or "", get("system") or ""
+            if env.encoding is PLAIN and len(code) + len(display) + len(system) <= _LONGEST_KEPT:
+                return recurring(code, display, system) or None
+            return env.join((code, display, name_of(system))) or None
 
         def read_concept(raw: str, env: Er7Environment) -> dict[str, Any] | None:
             parts = parts_of(raw, env)
@@ -221,9 +232,9 @@ def make_coded(shape: str) -> CodecMaker:
             words = value.get("text") or ""
             if not codings:
                 return env.join(("", words)) or None
-            first = parts_of_coding(codings[0])
             if len(codings) == 1 and not words:
-                return env.join(first) or None
+                return write_coding(codings[0], env)
+            first = parts_of_coding(codings[0])
             second = parts_of_coding(codings[1]) if len(codings) > 1 else ("", "", "")
             return env.join((*first, *second, "", "", words)) or None
 
@@ -233,6 +244,8 @@ def make_coded(shape: str) -> CodecMaker:
             return [each for each in found if each] or None
 
         def write_codings(value: Sequence[Mapping[str, Any]], env: Er7Environment) -> str | None:
+            if len(value) == 1:
+                return write_coding(value[0], env)
             return write_concept({"codings": value}, env)
 
         if shape == "codings":

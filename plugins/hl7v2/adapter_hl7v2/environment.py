@@ -6,10 +6,11 @@ import re
 from typing import Any
 
 from adapter.plugin.formats import DomainError, Settings
+from adapter_hl7v2 import times
 from adapter_hl7v2.encoding import NULL, Encoding
 from adapter_hl7v2.message import Message
 
-_PLAIN = Encoding()
+PLAIN = Encoding()  # of every message that is written
 
 
 class Er7Environment:
@@ -45,7 +46,7 @@ def reading(tree: Message, settings: Settings) -> Er7Environment:
 
 def writing(settings: Settings) -> Er7Environment:
     """The environment for writing one message."""
-    return Er7Environment(_PLAIN, settings)
+    return Er7Environment(PLAIN, settings)
 
 
 def text(raw: str, env: Er7Environment) -> str | None:
@@ -56,12 +57,28 @@ def text(raw: str, env: Er7Environment) -> str | None:
         raw = raw.partition(env.ss)[0]
     if not raw or raw == NULL:
         return None
-    return env.unescape(raw)
+    return env.unescape(raw) or None
 
 
 def quoted(value: str, env: Er7Environment) -> str:
     """The raw form of a text."""
     return env.encoding.quote(value)
+
+
+def unlines(value: str, env: Er7Environment) -> str:
+    """Text with its line ends as escapes."""
+    return env.encoding.quote(one_kind(value) if "\r" in value else value)
+
+
+def one_kind(value: str) -> str:
+    """Text with one kind of line end."""
+    return value.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def when(raw: str, env: Er7Environment) -> str | None:
+    """The ISO 8601 form of a date or time; a local one is in the zone of the sender."""
+    value = raw if raw.isalnum() else text(raw, env)
+    return None if value is None else times.iso(value, env.zone)
 
 
 _SPECIAL = re.compile(r'[\\^&"]').search

@@ -147,16 +147,6 @@ def rep_of(field: str, repetition: str, rs: str) -> int:
     return field.split(rs).index(repetition)
 
 
-def comps(parts: Sequence[str], mark: str = "^") -> str:
-    """Components (or subcomponents) joined; the first is at position 1."""
-    return mark.join(parts)[1:].rstrip(mark)
-
-
-def reps(repetitions: Sequence[str]) -> str:
-    """Repetitions, joined."""
-    return repetitions[0] if len(repetitions) == 1 else "~".join(repetitions)
-
-
 def fill(raw: str, parts: Sequence[tuple[int, str]]) -> str:
     """A field with these components set where it has none."""
     found = raw.split("^")
@@ -168,8 +158,11 @@ def fill(raw: str, parts: Sequence[tuple[int, str]]) -> str:
     return "^".join(found)
 
 
-Written = tuple[str, list[str], Any]
-"""A segment to be written: its id, its raw fields by number (0 is free), its followers."""
+Written = tuple[str, list[str] | str, Any]
+"""A segment to be written: its id, its raw fields by number (0 is free), its followers.
+
+A text instead of fields is all that follows the number of a numbered segment without followers.
+"""
 
 
 def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) -> Message:
@@ -191,6 +184,10 @@ def _append(
     env: Any,
 ) -> None:
     for name, fields, kids in entries:
+        if isinstance(fields, str):
+            numbers[name] = count = numbers.get(name, 0) + 1
+            lines.append(f"{name}|{count}|{fields}")
+            continue
         fields[0] = name
         if name in NUMBERED:
             if not fields[1]:

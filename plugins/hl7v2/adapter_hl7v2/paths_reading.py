@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from adapter.plugin.formats import Access, Frame, Match, Step
-from adapter_hl7v2 import er7
-from adapter_hl7v2.environment import plain
+from adapter_hl7v2 import er7, times
+from adapter_hl7v2.environment import plain, unlines, when
 from adapter_hl7v2.sorting import Selectors, sorters
 
 
@@ -28,19 +28,22 @@ class Er7Reading:
             **sorters(self.asked),
             **{f"B{size}": [""] * size for size in self.sizes},
             "part": er7.part,
-            "comps": er7.comps,
-            "reps": er7.reps,
             "within": er7.within,
             "build": er7.build,
             "fill": er7.fill,
             "rep_of": er7.rep_of,
             "plain": plain,
+            "iso": times.iso,
+            "v2": times.v2,
+            "when": when,
+            "unlines": unlines,
         }
 
     def begin_read(self, trace: bool) -> Sequence[str]:
         """The index of the message, and its delimiters."""
         lines = [
             "CS = env.cs",
+            "ZONE = env.zone",
             "RS = env.rs",
             "SS = env.ss",
             f"root = index(tree, GROUPS, {trace})",

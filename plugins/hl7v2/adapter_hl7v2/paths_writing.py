@@ -104,9 +104,9 @@ class Er7Writing:
         if node.shape in ("segment", "lone"):
             return self._attach_segment(node)
         lines = list(_filled_in(node)) if node.shape == "parts" else []
-        joined = {"list": "reps", "parts": "comps"}[node.shape]
-        mark = ", '&'" if node.step.kind == "comp" else ""
-        lines.append(self.assign(node, f"{joined}({node.var}{mark})"))
+        mark = "&" if node.step.kind == "comp" else "^"
+        parts = f"'{mark}'.join({node.var})[1:].rstrip('{mark}')"  # the first is at position 1
+        lines.append(self.assign(node, f"'~'.join({node.var})" if node.shape == "list" else parts))
         if trace:
             container, key = self._container(node)
             spot = (
@@ -124,11 +124,10 @@ class Er7Writing:
                 fields.setdefault(int(field), []).append((int(comp), match.values[0]))
         segment = node.var
         if node.shape == "lone":
-            values = ["''"] * _size(node)
+            values = [""] * _size(node)
             for field, parts in fields.items():
-                values[field] = repr(er7.fill("", parts))
-            values[_only_field(node) or 0] = node.var
-            segment = f"[{', '.join(values)}]"
+                values[field] = er7.fill("", parts)
+            segment = _lone_segment(values, _only_field(node) or 0, node)
             fields = {}
         for field, parts in fields.items():
             plain = er7.fill("", parts)
@@ -172,6 +171,22 @@ class Er7Writing:
     def finish(self, trace: bool) -> Sequence[str]:
         """The message, its segments in the order of the structure."""
         return (f"result = build(out, RANK, env, {trace})",)
+
+
+def _lone_segment(values: list[str], only: int, node: Node) -> str:
+    """The expression of a segment of one written field among what its selector says.
+
+    A numbered one is the text of all that follows its number: nothing is left to be joined.
+    """
+    if node.step.key in er7.NUMBERED and only > 1 and not values[1]:
+        before = "".join(f"{value}|" for value in values[2:only])
+        after = "".join(f"|{value}" for value in values[only + 1 :]).rstrip("|")
+        return " + ".join(
+            [*([repr(before)] if before else ()), node.var, *([repr(after)] if after else ())]
+        )
+    parts = [repr(value) for value in values]
+    parts[only] = node.var
+    return f"[{', '.join(parts)}]"
 
 
 def _filled_in(node: Node) -> list[str]:

@@ -35,16 +35,19 @@ def _name_from(parts: list[str], first: int) -> dict[str, Any]:
 def _name_parts(value: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     """Family name, two given names, suffix and prefix."""
     get = value.get
-    given, suffix, prefix = get("given", ()), get("suffix", ()), get("prefix", ())
-    if len(given) > 2 or len(suffix) > 1 or len(prefix) > 1:
+    given, suffix, prefix = get("given"), get("suffix"), get("prefix")
+    first = second = after = before = ""
+    if given:
+        first, *rest = given
+        if rest:
+            second = rest[0]
+    if suffix:
+        after = suffix[0]
+    if prefix:
+        before = prefix[0]
+    if len(given or ()) > 2 or len(suffix or ()) > 1 or len(prefix or ()) > 1:
         raise DomainError("HL7 v2 has room for two given names, one suffix and one prefix")
-    return (
-        get("family") or ("" if given else get("text") or ""),
-        given[0] if given else "",
-        given[1] if len(given) > 1 else "",
-        suffix[0] if suffix else "",
-        prefix[0] if prefix else "",
-    )
+    return get("family") or ("" if given else get("text") or ""), first, second, after, before
 
 
 def read_name(raw: str, env: Er7Environment) -> dict[str, Any] | None:
@@ -61,10 +64,10 @@ def read_name(raw: str, env: Er7Environment) -> dict[str, Any] | None:
 
 def write_name(value: Mapping[str, Any], env: Er7Environment) -> str | None:
     """XPN of a HumanName."""
-    parts = _name_parts(value)
-    if not any(parts):
+    family, first, second, suffix, prefix = parts = _name_parts(value)
+    if not (family or first or second or suffix or prefix):
         return None
-    return env.join((*parts, "", _NAME_TYPE.get(value.get("use") or "", ""))) or None
+    return env.join((*parts, "", _NAME_TYPE.get(value.get("use") or "", "")))
 
 
 def read_person(raw: str, env: Er7Environment) -> dict[str, Any] | None:

@@ -81,6 +81,8 @@ def test_tracing_gives_what_mapping_gives_and_invents_nothing(
         to_fhir = trace(onward, traced.result, to_right=False)
         assert to_fhir.result == onward.to_left(traced.result).document
         assert to_fhir.untraced == ()
+        again = trace(onward, to_fhir.result)
+        assert again.result == onward.to_right(to_fhir.result).document
         back = trace(mapping, traced.result, to_right=False)
         assert back.result.raws() == mapping.to_left(traced.result).document.raws()
 

@@ -97,3 +97,25 @@ def test_a_bent_bundle_is_mapped_or_refused(packs: Packs, seed: int) -> None:
                 codes.add(error.code)
     assert done > 20
     assert codes <= {"mapping.value", "mapping.no-map", "mapping.unreadable"}
+
+
+def _holes(value: Any) -> bool:
+    """Whether a null, an empty text or nothing at all stands anywhere in a JSON value."""
+    if isinstance(value, dict | list):
+        return not value or any(map(_holes, value.values() if isinstance(value, dict) else value))
+    return value in (None, "")
+
+
+@pytest.mark.parametrize("nothing", ['""', "\\H\\", "&x", '""&x'])
+def test_a_component_that_says_nothing_leaves_no_hole_in_the_document(
+    packs: Packs, formats: Mapping[str, Format], cases: Path, nothing: str
+) -> None:
+    raw = (cases / "ref-i12-20-segments.hl7").read_bytes().decode()
+    texts = raw.replace("|OAKEMR|", f"|{nothing}^x|").replace(
+        "RP^Referring provider", f"RP^{nothing}"
+    )
+    assert texts.count(nothing) == 2
+    tree = formats["hl7v2"].parse(texts.encode())
+    document = packs.pick("hl7v2", tree).to_right(tree).document
+    assert not _holes(document)
+    assert "role_text" not in document["referral"]["requester"]
