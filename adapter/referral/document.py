@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from adapter.referral.model import Referral
+
 T = TypeVar("T")
 Function = Callable[[Any], Any]
 _kinds: dict[type[Any], dict[str, tuple[str, Any]]] = {}
@@ -109,10 +111,30 @@ def _writer(cls: type[Any]) -> Function:
         else:
             lines += [" if part is not None:", f"  part = write_{name}(part)"]
             lines += ["  if part:", f"   out[{name!r}] = part"]
-    _made_writers[cls] = _compiled("write", [*lines, " return out"], names, cls)
+    write = _compiled("write", [*lines, " return out"], names, cls)
+    _made_writers[cls] = _remembering(write) if cls is Referral else write
     for name, inner in _nested_classes(cls):  # after it: a class may hold itself
         names[f"write_{name}"] = _writer(inner)
     return _made_writers[cls]
+
+
+def _remembering(write: Function) -> Function:
+    """The same function, which gives the last document again where it is asked for again.
+
+    One step writes the same referral for the store, for its projection and for each delivery. Who
+    gets a document does not alter it.
+    """
+    last: tuple[Any, dict[str, Any]] = (None, {})
+
+    def remembering(value: Any) -> dict[str, Any]:
+        nonlocal last
+        known, document = last
+        if known is not value:
+            document = write(value)
+            last = (value, document)
+        return document
+
+    return remembering
 
 
 def _reader(cls: type[Any]) -> Function:

@@ -121,6 +121,7 @@ def holds(codec: Codec, value: Any, left: str, allowed: tuple[type[Exception], .
 @pytest.mark.parametrize("text", sorted(codecs("hl7v2")))
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(raw=V2)
+@example(raw="\\H\\\\N\\")
 def test_a_v2_value_is_read_right_or_refused(text: str, raw: str) -> None:
     holds(codecs("hl7v2")[text], raw, "hl7v2", (DomainError,))
 
