@@ -1,8 +1,9 @@
 """One of the processes that flood: threads that each send the same messages again and again.
 
 Arguments: addresses (``host:port``, by commas), prefix, messages, first and last thread, threads in
-all, copies. Each thread has a connection of its own and sends in windows, as a hasty peer does. At
-the end one line of JSON says how many answers were AA and how many were anything else.
+all, copies. Each thread has a connection of its own and sends in windows, as a hasty peer does.
+Every few seconds, and at the end, one line of JSON says how many answers were AA so far, and how
+many were anything else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import Counter
 from tests.integration.loop.harness import referral
 
 _WINDOW = 50
+_TELL_SECONDS = 10.0
 
 
 def frames(prefix: str, messages: int) -> list[bytes]:
@@ -26,7 +28,6 @@ def frames(prefix: str, messages: int) -> list[bytes]:
 def send(address: str, some: list[bytes], found: Counter[str], lock: threading.Lock) -> None:
     """All of them over one connection."""
     host, _, port = address.rpartition(":")
-    answers: Counter[str] = Counter()
     with socket.create_connection((host, int(port)), timeout=120) as line:
         for start in range(0, len(some), _WINDOW):
             window = some[start : start + _WINDOW]
@@ -38,10 +39,9 @@ def send(address: str, some: list[bytes], found: Counter[str], lock: threading.L
                     raise ConnectionError("the peer hung up")
                 got += data
             taken = got.count(b"MSA|AA|")
-            answers["AA"] += taken
-            answers["other"] += len(window) - taken
-    with lock:
-        found.update(answers)
+            with lock:
+                found["AA"] += taken
+                found["other"] += len(window) - taken
 
 
 def main() -> None:
@@ -61,8 +61,10 @@ def main() -> None:
     for thread in running:
         thread.start()
     for thread in running:
-        thread.join()
-    print(json.dumps(found))
+        while thread.is_alive():
+            thread.join(_TELL_SECONDS)
+            with lock:
+                print(json.dumps(found), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from tests.faults.stage import Stage
 from tests.faults.tour import STORES, Tour
 
 KIND = "kill"
-_ROUNDS = 3
+_ROUNDS = 6
 _PER_STAGE = 40
-_AT_ONCE = {"sqlite": 1, "postgresql": 3}  # on PostgreSQL a dead worker is waited for, idly
+_AT_ONCE = {"sqlite": 2, "postgresql": 4}  # on PostgreSQL a dead worker is waited for, idly
 _PATIENCE = 60.0
 _NOT_YET = ("-", 0)
 
@@ -47,10 +47,11 @@ class Case:
 
 async def run(tour: Tour) -> None:
     """Trace on each store, then kill."""
-    done: Counter[str] = Counter()
+    done: Counter[str] = Counter(began=round(time.monotonic()))
     works = []
     for store in STORES:
         cases = await plan(tour, store)
+        done["wanted"] += len(cases)
         tour.say(f"kill: {len({(c.place, c.at_start) for c in cases})} places on {store},"
                  f" {len(cases)} kills to do")  # fmt: skip
         shares = deque(cases[n : n + _PER_STAGE] for n in range(0, len(cases), _PER_STAGE))
@@ -116,7 +117,19 @@ async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter
                     shares.append(some)  # this stage is not used any more
                     break
                 done["kills"] += made
-                tour.say(f"kill: {done['kills']} kills\n{tour.results.table()}", seldom=True)
+                _tell(tour, done)
+
+
+def _tell(tour: Tour, done: Counter[str]) -> None:
+    """How far it is, and how long the rest takes if it goes on like that."""
+    spent = time.monotonic() - done["began"]
+    left = spent / done["cases"] * (done["wanted"] - done["cases"])
+    rows = [row for row in tour.results.rows.values() if row.kind == KIND]
+    tour.say(f"kill: {done['cases']} of {done['wanted']} cases, {done['kills']} kills,"
+             f" {sum(row.acknowledged for row in rows)} acknowledged,"
+             f" {sum(row.effects for row in rows)} effects, {sum(row.lost for row in rows)} lost,"
+             f" {sum(row.duplicated for row in rows)} twice; {left / 60:.1f} min left",
+             seldom=True)  # fmt: skip
 
 
 async def _one(tour: Tour, store: str, stage: Stage, case: Case, number: int) -> int:

@@ -51,7 +51,7 @@ async def _flood(tour: Tour, store: str, messages: int, copies: int) -> None:
         for stage in stages:
             await stage.start()
         began = time.monotonic()
-        answers = await _send(stages, messages, copies)
+        answers = await _send(tour, stages, messages, copies)
         seconds = time.monotonic() - began
         async with asyncio.timeout(120):
             await until(lambda: _letters(stages) >= messages, 0.1)
@@ -72,7 +72,7 @@ async def _flood(tour: Tour, store: str, messages: int, copies: int) -> None:
             await _create(tour, store, stages[0])
 
 
-async def _send(stages: list[Stage], messages: int, copies: int) -> Counter[str]:
+async def _send(tour: Tour, stages: list[Stage], messages: int, copies: int) -> Counter[str]:
     """Run the flooding processes."""
     addresses = ",".join(":".join(map(str, stage.mllp)) for stage in stages)
     bounds = [THREADS * n // PROCESSES for n in range(PROCESSES + 1)]
@@ -83,12 +83,24 @@ async def _send(stages: list[Stage], messages: int, copies: int) -> Counter[str]
         )
         for first, last in itertools.pairwise(bounds)
     ]  # fmt: skip
-    found: Counter[str] = Counter()
-    for each in running:
-        said, _ = await each.communicate()
-        found.update(json.loads(said))
-        each._transport.close()  # type: ignore[attr-defined]
-    return found
+    told = [Counter[str]() for _ in running]
+
+    async def follow(number: int) -> None:
+        reader = running[number].stdout
+        assert reader is not None
+        async for line in reader:
+            told[number] = Counter(json.loads(line))
+            so_far = sum((each.total() for each in told), 0)
+            left = (time.monotonic() - began) * (messages * copies / so_far - 1) if so_far else 0
+            tour.say(f"load: {so_far} of {messages * copies}, {left / 60:.1f} min left",
+                     seldom=True)  # fmt: skip
+        if await running[number].wait():
+            raise RuntimeError("a process that floods failed")
+        running[number]._transport.close()  # type: ignore[attr-defined]
+
+    began = time.monotonic()
+    await asyncio.gather(*(follow(number) for number in range(len(running))))
+    return sum(told, Counter[str]())
 
 
 async def _conflict(tour: Tour, store: str, stage: Stage, letters: int) -> None:

@@ -15,7 +15,7 @@ class Row:
     """One fault on one store. `lost` also counts what should have been found and was not.
 
     `recovery_s` is the longest of all runs: from the fault until everything is answered and
-    delivered again.
+    delivered again. `complete` is false while there is more of its kind to do.
     """
 
     fault: str
@@ -27,6 +27,7 @@ class Row:
     lost: int = 0
     duplicated: int = 0
     recovery_s: float = 0.0
+    complete: bool = False
 
 
 class Results:
@@ -71,6 +72,21 @@ class Results:
         part = self._path.with_suffix(".part")
         part.write_text(json.dumps([asdict(row) for row in self.rows.values()], indent=1) + "\n")
         part.replace(self._path)
+
+    def complete(self, kind: str) -> None:
+        """All of a kind was done."""
+        for row in self.rows.values():
+            row.complete = row.complete or row.kind == kind
+        self.write()
+
+    def take_up(self, kinds: set[str]) -> None:
+        """Keep what an earlier run wrote of kinds that it did to the end."""
+        if self._path is None or not self._path.exists():
+            return
+        for each in json.loads(self._path.read_text()):
+            if each["kind"] in kinds and each["complete"]:
+                row = Row(**each)
+                self.rows[row.fault, row.kind, row.store] = row
 
     @property
     def sound(self) -> bool:

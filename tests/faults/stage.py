@@ -62,6 +62,18 @@ class Zygote:
             pid: int = (await self._answer())["pid"]
             return pid
 
+    @asynccontextmanager
+    async def warming(self, config: Path) -> AsyncIterator[dict[str, Any]]:
+        """A service in the zygote itself, and its ready line; nothing is forked meanwhile."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        async with self._turn:
+            request = {"config": str(config), "warm": True}
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            yield await self._answer()
+            self._process.terminate()
+            await self._answer()
+
     async def close(self) -> None:
         """End it."""
         if self._process is not None and self._process.stdin is not None:
@@ -180,20 +192,7 @@ class Stage:
         Raises:
             RuntimeError: it ended by itself.
         """
-        text = CONFIG.format(
-            http=self._http,
-            mllp=self._mllp,
-            emr=self.emr.port,
-            smtp=self.mailbox.port,
-            language="en",
-        )
-        text = text.replace("sqlite:///adapter.sqlite3", self.url)
-        text = text.replace('["hl7v2", "link"]', '["hl7v2", "link", "reference"]')
-        # The second opinion on structure is another process, with tests of its own.
-        text = text.replace(
-            "deliver_to =", "verify_outbound = false\nverify_inbound = false\ndeliver_to ="
-        )
-        self.config.write_text(text + self.more.sites)
+        self._configure()
         self.pid = await self.zygote.fork(
             {
                 "config": str(self.config),
@@ -209,12 +208,17 @@ class Stage:
             if arm is None:
                 raise RuntimeError(f"the service ended: {self.log[-1500:]}")
             return False
-        self.ready = said
-        self.up.set()
-        if self.store is None:
-            config = load_config(self.config)
-            self.store = Store.open(store_url(config), self.keyring)
+        self._begun(said)
         return True
+
+    @asynccontextmanager
+    async def warming(self) -> AsyncIterator[None]:
+        """A service in the zygote itself, which makes there what a first journey makes."""
+        self._configure()
+        async with self.zygote.warming(self.config) as said:
+            self._begun(said)
+            yield
+            self.up.clear()
 
     async def kill(self) -> None:
         """kill -9, if it is alive; and wait until it is gone."""
@@ -240,6 +244,31 @@ class Stage:
         if self.store is not None:
             self.store.close()
             self.store = None
+
+    def _configure(self) -> None:
+        """Write the configuration: the same ports at every start."""
+        text = CONFIG.format(
+            http=self._http,
+            mllp=self._mllp,
+            emr=self.emr.port,
+            smtp=self.mailbox.port,
+            language="en",
+        )
+        text = text.replace("sqlite:///adapter.sqlite3", self.url)
+        text = text.replace('["hl7v2", "link"]', '["hl7v2", "link", "reference"]')
+        # The second opinion on structure is another process, with tests of its own.
+        text = text.replace(
+            "deliver_to =", "verify_outbound = false\nverify_inbound = false\ndeliver_to ="
+        )
+        self.config.write_text(text + self.more.sites)
+
+    def _begun(self, said: dict[str, Any]) -> None:
+        """A service is ready, and said so."""
+        self.ready = said
+        self.up.set()
+        if self.store is None:
+            config = load_config(self.config)
+            self.store = Store.open(store_url(config), self.keyring)
 
     async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._lines.put_nowait(Line(reader, writer))

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import importlib
 import random
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 
 from tests.faults.canary import MARK, search
 from tests.faults.results import Results, Row
-from tests.faults.run_faults import KINDS
+from tests.faults.run_faults import KINDS, Run
 from tests.faults.tour import Tour
 
 pytestmark = pytest.mark.network
@@ -65,3 +66,28 @@ def test_a_row_that_lost_something_makes_the_run_fail() -> None:
     for wrong in ({"lost": 1}, {"duplicated": 1}, {"recovery_s": 10.0}):
         results.rows["", "", ""] = replace(row, **wrong)
         assert not results.sound
+
+
+def test_a_run_that_was_broken_off_goes_on_with_what_is_left(tmp_path: Path) -> None:
+    output = tmp_path / "faults.json"
+    arguments = Namespace(output=output, only=["audit", "kill"], quick=True, seed=7)
+    run, results = Run(arguments), Results(output)
+    results.add("edited", "audit", "sqlite", runs=3)
+    results.complete("audit")
+    results.add("kill -9", "kill", "sqlite", runs=1)
+    results.write()
+    run.done.append("audit")
+    run.keep()
+
+    again, rows = Run(Namespace(output=output, only=None, quick=False, seed=8)), Results(output)
+    again.resume()
+    rows.take_up(set(again.done))
+
+    assert (again.kinds, again.scale, again.seed) == (("audit", "kill"), "quick", 7)
+    assert again.done == ["audit"]
+    assert [(row.kind, row.runs, row.complete) for row in rows.rows.values()] == [
+        ("audit", 3, True)
+    ]
+    again.done.append("kill")
+    again.keep()
+    assert not again.path.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 
+from tests.faults.journey import Journeys
 from tests.faults.results import Results
 from tests.faults.stage import Configuration, Stage, Zygote, staged
 from tests.integration.store.postgres import Cluster, running_cluster
@@ -28,6 +30,8 @@ class Tour:
         self._stack = stack
         self._zygote: Zygote | None = None
         self._cluster: Cluster | None = None
+        self._warmed: set[str] = set()
+        self._warming = asyncio.Lock()
         self._said = 0.0
 
     def pick(self, *, sample: int, quick: int, full: int) -> int:
@@ -49,6 +53,16 @@ class Tour:
             await self._zygote.open()
         return self._zygote
 
+    async def _warm(self, store: str) -> None:
+        """Before the first fork for a kind of store: a journey that counts for nothing."""
+        async with self._warming:
+            if store in self._warmed:
+                return
+            self._warmed.add(store)
+            place = staged(await self.zygote(), self.address(store))
+            async with place as stage, stage.warming():
+                await Journeys(stage, ["WARM-1"]).run()
+
     def cluster(self) -> Cluster:
         """A PostgreSQL of our own."""
         if self._cluster is None:
@@ -68,5 +82,6 @@ class Tour:
         more: Configuration = Configuration(),  # noqa: B008 - it is frozen
     ) -> AsyncIterator[Stage]:
         """A stage on a new store; no service runs on it yet."""
+        await self._warm(store)
         async with staged(await self.zygote(), self.address(store), more=more) as stage:
             yield stage

@@ -2,20 +2,25 @@
 
 A kill costs a start, and a start of the interpreter costs seconds. So the programs and the mapping
 tables are loaded once, and each service under test is a fork of that: the same code with a store of
-its own, in a process of its own, which can be killed. Cold starts are measured apart.
+its own, in a process of its own, which can be killed. What a service makes at its first use (plans
+of statements, compiled pages) is made once as well: with ``warm`` a service runs in this process
+until SIGTERM, for a journey that counts for nothing. Cold starts are measured apart.
 
 Requests are lines of JSON on stdin (``config``, ``socket``, ``log``, ``arm``); the answer is the
-pid. No thread runs here, so that a fork is whole.
+pid. To ``{"config": …, "warm": true}`` it is the service's ready line, and another when the service
+has ended. No thread runs here at a fork, so that it is whole.
 """
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +60,19 @@ def _always(value: Any) -> Callable[..., Any]:
     return lambda *_, **__: value
 
 
+def _warm(config: Path) -> None:
+    """Run a service here until it is told to stop."""
+    from adapter.cli.logs import configure
+    from adapter.cli.serve import run
+    from adapter.exchange.config import load_config
+
+    configure(json=True, level="CRITICAL")
+    asyncio.run(run(load_config(config), as_json=True))
+    gc.collect()
+    gc.freeze()
+    assert threading.active_count() == 1, threading.enumerate()
+
+
 def _fork(request: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
@@ -84,7 +102,12 @@ def main() -> None:
     gc.freeze()  # what is loaded is not copied by a collection in a fork
     print(json.dumps({"event": "loaded"}), flush=True)
     for line in sys.stdin:
-        print(json.dumps({"pid": _fork(json.loads(line))}), flush=True)
+        request = json.loads(line)
+        if request.get("warm"):
+            _warm(Path(request["config"]))
+            print(json.dumps({"event": "warm"}), flush=True)
+        else:
+            print(json.dumps({"pid": _fork(request)}), flush=True)
 
 
 if __name__ == "__main__":
