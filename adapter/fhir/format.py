@@ -29,8 +29,8 @@ class FhirFormat:
     suffix = ".json"
     codecs: Mapping[str, CodecMaker] = CODECS
 
-    def split(self, data: bytes) -> Iterator[bytes]:
-        """One resource, or one a line; an input without any is given as one, to be refused."""
+    def split(self, data: bytes) -> Iterator[bytes | DataError]:
+        """One resource, or one after another; an input without any is one, to be refused."""
         return json_documents(data)
 
     def parse(self, raw: bytes) -> Any:

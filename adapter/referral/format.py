@@ -91,8 +91,8 @@ class ReferralFormat:
     suffix = ".json"
     codecs: Mapping[str, CodecMaker] = {}
 
-    def split(self, data: bytes) -> Iterator[bytes]:
-        """One JSON object, or one a line."""
+    def split(self, data: bytes) -> Iterator[bytes | DataError]:
+        """One JSON object, or one after another."""
         return json_documents(data)
 
     def parse(self, raw: bytes) -> Any:
