@@ -208,7 +208,7 @@ class Courier:
 
     async def _carry(self, row: OutboxRow) -> None:
         try:
-            stopped = await self.store.read(lambda tx: self._stopped(tx, row))
+            stopped = self._strays_from(row) or await self._consent_lacks(row)
             if stopped:
                 await self._record(lambda tx: self._withhold(tx, row, stopped))
                 return
@@ -287,15 +287,22 @@ class Courier:
             notice=notice_from(row.notice),
         )
 
-    def _stopped(self, tx: Transaction, row: OutboxRow) -> str | None:
-        """Consent is asked again at send time; a test never leaves test sites."""
+    def _strays_from(self, row: OutboxRow) -> str | None:
+        """A test never leaves test sites."""
         site = self.sites.get(row.destination)
         if site is None:
             return "the site is no longer configured"
         if row.test != site.test:
             return "a test referral reaches test sites only"
-        case = tx.cases.get(row.referral)
-        if case is None or row.event not in ("request", "modify"):
+        return None
+
+    async def _consent_lacks(self, row: OutboxRow) -> str | None:
+        """Consent is asked again at send time, where a request goes out."""
+        if row.event not in ("request", "modify"):
+            return None
+        site = self.sites[row.destination]
+        case = await self.store.read(lambda tx: tx.cases.get(row.referral))
+        if case is None:
             return None
         return may_send(from_document(Referral, case.document["referral"]), site.consent)
 

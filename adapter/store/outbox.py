@@ -220,16 +220,11 @@ class Outbox:
         Raises:
             StoreError: the row is not being sent.
         """
-        row = self._session.row(statements.GET, {"row": id})
-        if row is None:
-            raise missing("delivery", id)
-        place = f"outbox|external_ids|{id}"
-        sealed = self._session.seal_json(row[2], row[3], place, dict(external_ids))
-        self._close(
-            statements.DELIVERED,
-            {"row": id, "at": to_micros(at), "new_external_ids": sealed},
-            "being sent",
-        )
+        lane = self._close(statements.DELIVERED, {"row": id, "at": to_micros(at)}, "being sent")
+        if external_ids:
+            place = f"outbox|external_ids|{id}"
+            sealed = self._session.seal_json(lane[2], lane[0], place, dict(external_ids))
+            self._session.run(statements.KEEP_IDS, {"row": id, "new_external_ids": sealed})
 
     def retry(
         self,
@@ -373,11 +368,13 @@ class Outbox:
         """Wait for who closes the lane's first open row; False if none was open any more then."""
         return not self._session.shared or bool(self._session.row(statements.LOCK_HEAD, lane))
 
-    def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> None:
+    def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> Row:
+        """Close a row and let its lane go on; its referral, destination and organization."""
         row = self._session.row(statement, parameters)
         if row is None:
             raise missing(f"delivery that is {wanted}:", parameters["row"])
         self._session.run(statements.PROMOTE, {"of_referral": row[0], "of_destination": row[1]})
+        return row
 
     def _opened(self, row: Row) -> OutboxRow | None:
         """A claimed row; None if its values cannot be opened: then its lane alone waits."""
@@ -391,12 +388,11 @@ class Outbox:
 
     def _full(self, row: Row) -> OutboxRow:
         opened = self._session.open_json
-        document, notice = self._session.row(statements.BODIES, {"row": row[0]}) or (None, None)
         return self._listed(
             row,
             to_micros(self._session.now()),
-            document=opened(f"outbox|document|{row[1]}", document) or {},
-            notice=opened(f"outbox|notice|{row[1]}", notice),
+            document=opened(f"outbox|document|{row[1]}", row[21]) or {},
+            notice=opened(f"outbox|notice|{row[1]}", row[22]),
             external_ids=opened(f"outbox|external_ids|{row[1]}", row[20]) or {},
         )
 

@@ -19,9 +19,6 @@ ADD = Statement(
     )
 )
 ADD_BODY = insert_all(_b)
-BODIES = Statement(
-    sa.select(_b.c.document_sealed, _b.c.notice_sealed).where(_b.c.sequence == sa.bindparam("row"))
-)
 _lane = sa.and_(
     _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
 )
@@ -61,7 +58,15 @@ COLUMNS = [
     _t.c.created_at, _t.c.next_at, _t.c.due_at, _t.c.done_at, _t.c.code, _t.c.error, _t.c.fix,
     _t.c.reason,
 ]  # fmt: skip
-FULL = [*COLUMNS, _t.c.external_ids_sealed]
+# What is claimed is given back with its body, so that the database is asked once. Words, because
+# SQLAlchemy writes columns in RETURNING without their tables, and both have a `sequence`.
+_own_body: sa.ColumnElement[bool] = sa.literal_column("outbox_bodies.sequence = outbox.sequence")
+FULL = [
+    *COLUMNS,
+    _t.c.external_ids_sealed,
+    sa.select(_b.c.document_sealed).where(_own_body).scalar_subquery(),
+    sa.select(_b.c.notice_sealed).where(_own_body).scalar_subquery(),
+]
 DESTINATIONS = Statement(
     sa.select(sa.func.min(_t.c.destination)).where(
         _t.c.destination > sa.bindparam("after"), _t.c.due_at >= 0
@@ -115,13 +120,17 @@ DELIVERED = Statement(
     .values(
         state="delivered",
         done_at=sa.bindparam("at"),
-        external_ids_sealed=sa.bindparam("new_external_ids"),
         code=None,
         error=None,
         fix=None,
         **_unclaimed,
     )
-    .returning(_t.c.referral, _t.c.destination)
+    .returning(_t.c.referral, _t.c.destination, _t.c.organization)
+)
+KEEP_IDS = Statement(
+    sa.update(_t)
+    .where(_t.c.id == sa.bindparam("row"))
+    .values(external_ids_sealed=sa.bindparam("new_external_ids"))
 )
 RETRY = Statement(
     sa.update(_t)
@@ -152,7 +161,7 @@ DISCARD = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["due", "dead", "quarantined"]))
     .values(state="discarded", due_at=None, done_at=sa.bindparam("at"), reason=sa.bindparam("why"))
-    .returning(_t.c.referral, _t.c.destination)
+    .returning(_t.c.referral, _t.c.destination, _t.c.organization)
 )
 RELEASE = Statement(
     sa.update(_t)

@@ -44,7 +44,7 @@ _BY_OWNER = Statement(
     .order_by(_t.c.id.desc())
     .limit(1)
 )
-_BY_ID = Statement(sa.select(_t.c.wrapped).where(_t.c.id == sa.bindparam("id")))
+_BY_ID = Statement(sa.select(_t.c.wrapped, _t.c.owner).where(_t.c.id == sa.bindparam("id")))
 _ADD = insert_all(_t)
 
 DataKey = tuple[bytes, AESGCM]
@@ -217,7 +217,9 @@ class Sealer:
                 fix="Nothing can be done, and nothing needs to be: this is what erasing means.",
             )
         cipher = self._unwrap(key_id, row[0])
-        if not session.writes:
+        if session.writes:  # who opens a value to change something seals what comes of it
+            self._fresh.setdefault(row[1], (key_id, cipher))
+        else:
             self._keys.keep([(None, (key_id, cipher))])
         return cipher
 
