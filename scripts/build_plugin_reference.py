@@ -18,7 +18,7 @@ from fake_pages import fakes_page
 from plugin_pages import SHIPPED, plugin_page
 
 from adapter.exchange.plugins import ABILITIES
-from adapter.plugin import hookspecs
+from adapter.plugin import Acted, Capacity, Context, ListedProgram, Move, PostedForm, hookspecs
 from adapter.plugin.capabilities import Capabilities, Support
 from adapter_conformance import profile
 from adapter_conformance.endpoint.catalogue import endpoint_requirements
@@ -55,6 +55,14 @@ def capabilities() -> Iterator[str]:
             signature = str(inspect.signature(function)).replace("'", "")
             yield from ("```python", f"{member}{signature}", "```", "")
             yield inspect.cleandoc(function.__doc__ or "")
+    yield from terms()
+
+
+def terms() -> Iterator[str]:
+    """What the abilities of the directory side yield, and what `Context.act` takes and gives."""
+    for kind in (ListedProgram, Capacity, Move, PostedForm, Acted):
+        yield from ("", f"## `{kind.__name__}`", "", inspect.cleandoc(kind.__doc__ or ""))
+    yield from ("", "## `Context.act`", "", inspect.cleandoc(Context.act.__doc__ or ""))
 
 
 def requirement_page() -> Iterator[str]:

@@ -84,7 +84,7 @@ def _admit(caller: Caller, event: ReferralEvent, request: Json, task: Json, said
     entries = [
         said,
         Entry(kind="referral.received", data={"status": referral.status}),
-        Entry(kind=f"fulfilment.{fulfilment.status}", fulfilment=fulfilment.id, data=why),
+        *why,
     ]
     service.ledger.create(
         caller.tx,
@@ -106,11 +106,10 @@ def _refer_on(caller: Caller, kept: Kept, event: ReferralEvent, task: Json, said
     fulfilment, destination, why = _first(caller, kept.case.referral, event)
     ledger = caller.service.ledger
     now = ledger.add_fulfilment(caller.tx, kept, fulfilment, destination)
-    entry = Entry(kind=f"fulfilment.{fulfilment.status}", fulfilment=fulfilment.id, data=why)
     ledger.write(
         caller.tx,
         now,
-        Decision(case=now.case, entries=(said, entry)),
+        Decision(case=now.case, entries=(said, *why)),
         caller.cause(_remembered(caller, task, kept.id)),
         _asked(fulfilment),
         received={task["id"]: task},
@@ -119,16 +118,14 @@ def _refer_on(caller: Caller, kept: Kept, event: ReferralEvent, task: Json, said
 
 def _first(
     caller: Caller, referral: Referral, event: ReferralEvent
-) -> tuple[Fulfilment, str | None, Json]:
-    """The fulfilment that a Task states, the site that it goes to, and why."""
+) -> tuple[Fulfilment, str | None, list[Entry]]:
+    """The fulfilment that a Task states, the site that it goes to, and the lines that say why."""
     service = caller.service
     stated = event.fulfilments[0]
-    choice = choose(referral, tuple(service.ledger.programs.values()), service.config.routing.send)
-    program = choice.program
-    made = first_fulfilment(referral, stated, program, caller.at)
+    choice = choose(referral, service.ledger.programs.all, service.engine.rule, caller.at)
+    made = first_fulfilment(referral, stated, choice.program, caller.at)
     made = replace(made, status="draft" if stated.status == "draft" else "requested")
-    why = {"program": program.id if program else None, "why": list(choice.why)}
-    return made, program.site if program else None, why
+    return made, choice.destination, choice.entries(made)
 
 
 def _asked(fulfilment: Fulfilment) -> list[Told]:

@@ -134,6 +134,7 @@ def _tables(config: Config) -> Findings:
 def _programs(config: Config) -> Findings:
     from adapter.exchange.directory import load_programs
 
+    yield from _directories(config)
     if not config.routing.programs:
         return
     programs = load_programs(config.path(config.routing.programs))
@@ -147,6 +148,17 @@ def _programs(config: Config) -> Findings:
         )
     else:
         yield Check(name="programs", state="ok", detail=_counted(len(programs), "program"))
+
+
+def _directories(config: Config) -> Findings:
+    """Each site that is a directory: whether its list is fresh, or why it could not be read."""
+    from adapter.cli.programs import standing
+
+    names = [name for name, s in config.sites.items() if s.directory or s.role == "directory"]
+    if not names:
+        return
+    for name in names:
+        yield standing(config, name)
 
 
 def _keys(config: Config) -> Findings:

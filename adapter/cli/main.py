@@ -59,6 +59,9 @@ COMMANDS: dict[str, Entry] = {
     "clients": Entry("clients", "app", _RUN, "Who may use the FHIR API: add, list, disable."),
     "inbox": Entry("inbox", "app", _LOOK, "What arrived, and what was refused or set aside."),
     "referrals": Entry("referrals", "app", _LOOK, "Referrals, and the journey of each."),
+    "programs": Entry(
+        "programs", "app", _LOOK, "What the community offers, and how much room there is."
+    ),
     "deliveries": Entry("deliveries", "app", _LOOK, "What goes out, and what is stuck."),
     "convert": Entry("convert", "convert", _MESSAGES, "Map messages from one format to another."),
     "explain": Entry(

@@ -41,7 +41,7 @@ def facts(row: Mapping[str, Any]) -> None:
     """What is known of one thing, a line each, on stdout; what is not known is left out."""
     for name, value in row.items():
         if value is not None:
-            print(f"{name.replace('_', ' '):<12} {value}")
+            print(f"{name.replace('_', ' '):<12} {_text(value)}")
 
 
 def table(

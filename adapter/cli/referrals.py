@@ -69,6 +69,8 @@ def show(
     typer.echo(f"Referral {found['id']}: {found['status']}{' (test)' if found['test'] else ''}")
     for each in found["fulfilments"]:
         typer.echo(f"  {each['program'] or 'no program'}: {_in_words(each)}")
+    for warning in found["warnings"]:
+        typer.echo(f"  Warning: {warning}.")
     typer.echo()
     table(
         ("recorded", "actor", "site", "kind", "what"),

@@ -10,7 +10,7 @@ import typer
 
 from adapter.cli.authorize import authorize
 from adapter.cli.failure import CONFIGURATION, UNREACHABLE
-from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.printing import JsonOption, emit, facts, say, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
@@ -34,36 +34,66 @@ def list_sites(config: ConfigOption = DEFAULT, as_json: JsonOption = False) -> N
     """List every site of the configuration with its last known state.
 
     For a site whose system polls: when it was last read to its end, when it is asked next, and why
-    it could not be asked.
+    it could not be asked. For a directory: of when its programs and their room are, and why they
+    could not be read since.
 
     Example:
 
       adapter sites list
     """
+    rows = _standing(read(config))
+    if as_json:
+        emit(rows)
+        return
+    columns = ["site", "system", "role", "test", "state", "since", "polled_at", "next_poll"]
+    if any(row["directory"] for row in rows):
+        columns += ["programs_at", "programs_error"]
+    table((*columns, "error"), rows, empty=NONE)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one site: how it stands, since when and why; of a directory also what was left out.
+
+    Example:
+
+      adapter sites show agency
+    """
+    settings = _with_site(config, name)
+    row = next(each for each in _standing(settings) if each["site"] == name)
+    if row["directory"]:
+        stands = ask(settings, lambda tx: tx.directories.get(name))
+        row["programs_left_out"] = stands.left_out if stands else []
+    if as_json:
+        emit(row)
+        return
+    facts({key: value for key, value in row.items() if not isinstance(value, list)})
+    for each in row.get("programs_left_out", ()):
+        print(f"left out     {each['program']}: {each['why']}")
+
+
+def _standing(settings: Config) -> list[dict[str, Any]]:
+    """Every configured site, as it is known to stand."""
     from adapter.exchange import queries
 
-    settings = read(config)
     known = ask(settings, queries.sites)
-    never = dict.fromkeys(("error", "fix", "since", "polled_at", "next_poll", "poll_error"))
-    rows = [
+    never = dict.fromkeys(queries.SITE_FACTS)
+    return [
         {
             "site": name,
             "system": site.system,
             "role": site.role,
             "organization": site.organization,
             "test": site.test,
-            **known.get(name, {"state": "never opened", **never}),
+            "directory": site.directory or site.role == "directory",
+            **known.get(name, {**never, "state": "never opened"}),
         }
         for name, site in settings.sites.items()
     ]
-    if as_json:
-        emit(rows)
-        return
-    table(
-        ("site", "system", "role", "test", "state", "since", "polled_at", "next_poll", "error"),
-        rows,
-        empty=NONE,
-    )
 
 
 @app.command()

@@ -139,7 +139,14 @@ class RoutingTable(_Table):
     send: Literal["named", "best"] = Field(
         default="named",
         description="named: only to the program that the referral names, else to a navigator; "
-        "best: to the best match when none is named",
+        "best: to the best match when none is named, if it has room",
+    )
+    capacity_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="days after which what a directory said of a program's room is unconfirmed, "
+        "and counts for nothing",
     )
 
 
@@ -148,8 +155,14 @@ class SiteTable(_Table):
 
     system: str = Field(description="the system that speaks to this peer, from a plugin")
     organization: str = Field(description="whose site this is, by name")
-    role: Literal["requester", "performer"] = Field(
-        description="requester: it sends referrals (an EMR); performer: it carries them out"
+    role: Literal["requester", "performer", "directory"] = Field(
+        description="requester: it sends referrals (an EMR); performer: it carries them out; "
+        "directory: it lists programs, and no referral passes by it"
+    )
+    directory: bool = Field(
+        default=False,
+        description="true: its programs and how much room they have are asked for, too, whatever "
+        "its role; for role directory that is so in any case",
     )
     test: bool = Field(default=False, description="true: only tests, and only with test sites")
     timezone: Timezone = Field(default="America/Toronto", description="for times without offset")
@@ -170,6 +183,13 @@ class SiteTable(_Table):
         le=86_400,
         description="seconds between two times that it is asked for news, if its system polls; "
         "default: what suits the system",
+    )
+    directory_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=604_800,
+        description="seconds between two times that a directory is asked for its programs and "
+        "their room; default: what suits the system",
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="the system's own settings")
 

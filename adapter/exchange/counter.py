@@ -105,7 +105,7 @@ class Counter:
             fulfilment=found,
             withheld=disclosed.withheld,
             choices=table.choices(found.status or "requested", "performer"),
-            program=program.name.get(facts.language) if program else None,
+            program=(program.name.get(facts.language) or program.title) if program else None,
             received=kept.received_at,
             reply_by=datetime.fromisoformat(found.reply_by) if found.reply_by else None,
             test=kept.test,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapter.exchange.wrong_keys import wrong_keys
+from adapter.plugin.directory import Room
 from adapter.plugin.errors import ConfigError
 from adapter.referral.programs import Program
 
@@ -25,7 +25,7 @@ class _Row(BaseModel):
     needs: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
-    capacity: Literal["open", "waitlist", "full", "ask-first"] = "open"
+    capacity: Room = "open"
     cost: str = Field(default="free", description="what it costs, in words")
     reply_days: int = Field(default=14, ge=1, le=365)
     email: str | None = None

@@ -113,7 +113,7 @@ class Dispatch:
         return Notice(
             reference=reference(fulfilment.id or ""),
             fulfilment=fulfilment.id or "",
-            program=program.name.get(site.language) if program else None,
+            program=_called(program, site.language) if program else None,
             reply_by=datetime.fromisoformat(fulfilment.reply_by) if fulfilment.reply_by else None,
             urgent=referral.priority in ("urgent", "asap", "stat"),
             language=site.language,
@@ -170,6 +170,11 @@ class Dispatch:
         if told.event in ("request", "modify"):
             return may_send(kept.case.referral, site.consent)
         return None
+
+
+def _called(program: Program, language: str) -> str:
+    """A program's name in a language, or in the one that it has."""
+    return program.name.get(language) or program.title
 
 
 def outbound_document(document: dict[str, Any], delivery: str, kind: str) -> ReferralEvent:

@@ -19,7 +19,7 @@ from adapter.exchange.news import Told
 from adapter.exchange.quarantine import Quarantine
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import DataError
-from adapter.referral.admission import choose, completed, first_fulfilment
+from adapter.referral.admission import Rule, choose, completed, first_fulfilment
 from adapter.referral.document import to_document
 from adapter.referral.facts import answered
 from adapter.referral.lifecycle import lifecycle
@@ -32,7 +32,6 @@ from adapter.referral.model import (
     Referral,
     ReferralEvent,
 )
-from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry, Refused, cancel
 from adapter.store.inbox import InboxRow
 from adapter.store.transaction import Transaction
@@ -56,15 +55,13 @@ class Engine:
         ledger: Ledger,
         mapper: Mapper,
         sites: Mapping[str, SiteFacts],
-        programs: tuple[Program, ...],
-        send: str,
+        rule: Rule,
         clock: Clock,
     ) -> None:
         self.ledger = ledger
         self.mapper = mapper
         self.sites = sites
-        self.programs = programs
-        self.send = send
+        self.rule = rule
         self.clock = clock
         self.quarantine = Quarantine(ledger=ledger, mapper=mapper, sites=sites, clock=clock)
 
@@ -182,20 +179,15 @@ class Engine:
             test=site.test or row.test,
             at=cause.at,
         )
-        choice = choose(referral, self.programs, self.send)
+        choice = choose(referral, self.ledger.programs.all, self.rule, cause.at)
         program = choice.program
         stated = event.fulfilments[0] if event.fulfilments else None
         fulfilment = first_fulfilment(referral, stated, program, cause.at)
-        status = fulfilment.status or "requested"
         case = Case(referral=referral, fulfilments=(fulfilment,))
         entries = [
             received,
             Entry(kind="referral.received", data={"status": referral.status}),
-            Entry(
-                kind=f"fulfilment.{status}",
-                fulfilment=fulfilment.id,
-                data={"program": program.id if program else None, "why": list(choice.why)},
-            ),
+            *choice.entries(fulfilment),
         ]
         told = [Told(event="request", to="performer", fulfilment=fulfilment.id)]
         if event.envelope and event.envelope.application_ack in ("AL", "SU"):
@@ -204,7 +196,7 @@ class Engine:
             tx,
             case,
             event.envelope,
-            {fulfilment.id or "": program.site} if program else {},
+            {fulfilment.id or "": choice.destination} if choice.destination else {},
             cause,
             entries=entries,
             told=told,
@@ -216,16 +208,10 @@ class Engine:
         self, tx: Transaction, kept: Kept, stated: Fulfilment, cause: Cause, received: Entry
     ) -> str:
         """One more fulfilment of a referral that is open: after a decline, or beside the first."""
-        choice = choose(kept.case.referral, self.programs, self.send)
-        program = choice.program
-        made = first_fulfilment(kept.case.referral, stated, program, cause.at)
-        entry = Entry(
-            kind=f"fulfilment.{made.status}",
-            fulfilment=made.id,
-            data={"program": program.id if program else None, "why": list(choice.why)},
-        )
-        now = self.ledger.add_fulfilment(tx, kept, made, program.site if program else None)
-        decision = Decision(case=now.case, entries=(received, entry))
+        choice = choose(kept.case.referral, self.ledger.programs.all, self.rule, cause.at)
+        made = first_fulfilment(kept.case.referral, stated, choice.program, cause.at)
+        now = self.ledger.add_fulfilment(tx, kept, made, choice.destination)
+        decision = Decision(case=now.case, entries=(received, *choice.entries(made)))
         told = [Told(event="request", to="performer", fulfilment=made.id)]
         self.ledger.write(tx, now, decision, cause, told)
         self._audit(tx, "U", kept.id, kept.case.referral, cause)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from adapter.exchange.book import ProgramBook
 from adapter.exchange.dispatch import Dispatch
 from adapter.exchange.kept import Cause, Held, Kept, journal
 from adapter.exchange.news import Told
@@ -17,7 +18,6 @@ from adapter.exchange.projection import Projector
 from adapter.exchange.sites import SiteFacts
 from adapter.referral.document import from_document, to_document
 from adapter.referral.model import Envelope, Fulfilment, Referral
-from adapter.referral.programs import Program
 from adapter.referral.room import Case, Decision, Entry
 from adapter.store.cases import CaseRow, FulfilmentRow
 from adapter.store.identifiers import NewIdentifier
@@ -32,12 +32,12 @@ class Ledger:
         *,
         organization: str,
         sites: Mapping[str, SiteFacts],
-        programs: Iterable[Program],
+        programs: ProgramBook,
         projector: Projector,
     ) -> None:
         self.organization = organization
         self.sites = sites
-        self.programs = {each.id: each for each in programs}
+        self.programs = programs
         self.projector = projector
         self.dispatch = Dispatch(organization=organization, sites=sites, programs=self.programs)
         self.watch: Callable[[Transaction], None] = _nobody

@@ -141,6 +141,7 @@ def resume(tx: Transaction, site: str, organization: str, now: datetime) -> int:
     """Deliver to a site again, and at once what waited for its next try (how many); poll it too."""
     tx.sites.set(site, "ready", organization=organization)
     tx.polls.due(site, now=now)
+    tx.directories.due(site, now=now)
     _journal(tx, organization, site, "site.resumed")
     return tx.outbox.hasten(site, now)
 

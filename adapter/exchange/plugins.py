@@ -26,7 +26,17 @@ from adapter.exchange.watch import interrupting
 from adapter.plugin import hookspecs
 from adapter.plugin.errors import AdapterError, PluginError
 from adapter.plugin.formats import Format
-from adapter.plugin.system import Adapts, Delivers, Finds, Polls, Receives, System, SystemSpec
+from adapter.plugin.system import (
+    Adapts,
+    Delivers,
+    Finds,
+    ListsPrograms,
+    Polls,
+    Receives,
+    ReportsCapacity,
+    System,
+    SystemSpec,
+)
 
 State = Literal["enabled", "installed", "failed"]
 LOAD_SECONDS = 30.0
@@ -37,6 +47,8 @@ ABILITIES: Mapping[str, type[Any]] = {
     "polls": Polls,
     "delivers": Delivers,
     "finds": Finds,
+    "lists_programs": ListsPrograms,
+    "reports_capacity": ReportsCapacity,
 }
 """Each ability of `Capabilities` and the Protocol that a system with it has."""
 
@@ -230,8 +242,7 @@ def undeclared(system: type[System]) -> tuple[list[str], list[str]]:
     """Abilities that a class declares and lacks, and those that it has and does not declare."""
     lacking, silent = [], []
     for ability, protocol in ABILITIES.items():
-        level = getattr(system.capabilities, ability).level
-        declared = level not in ("not-implemented", "impossible")
+        declared = getattr(system.capabilities, ability).declared
         implemented = issubclass(system, protocol)
         if declared and not implemented:
             lacking.append(ability)

@@ -74,7 +74,12 @@ def journey(tx: Transaction, identity: str) -> Shape | None:
         if len(rows) != 1 or len(identity) < 4:
             return None
         row = rows[0]
-    return {**referral(tx, row), "journal": [journal_entry(e) for e in tx.journal.of(row.id)]}
+    entries = tx.journal.of(row.id)
+    return {
+        **referral(tx, row),
+        "warnings": [str(e.data["warning"]) for e in entries if e.data.get("warning")],
+        "journal": [journal_entry(each) for each in entries],
+    }
 
 
 def journal_entry(entry: JournalEntry) -> Shape:
@@ -113,12 +118,21 @@ def delivery(row: OutboxRow) -> Shape:
     }
 
 
+SITE_FACTS = (
+    "state", "error", "fix", "since", "polled_at", "next_poll", "poll_error", "programs_at",
+    "capacity_at", "next_programs", "programs_error", "programs_fix",
+)  # fmt: skip
+"""What `sites` says of each, in order."""
+
+
 def sites(tx: Transaction) -> dict[str, Shape]:
     """The last known state of each site, by name, and how it stands with asking for news."""
     polls = {row.site: row for row in tx.polls.list()}
+    directories = {row.site: row for row in tx.directories.list()}
     found: dict[str, Shape] = {}
     for row in tx.sites.list():
         poll = polls.get(row.site)
+        directory = directories.get(row.site)
         found[row.site] = {
             "state": row.state,
             "error": row.error,
@@ -127,6 +141,11 @@ def sites(tx: Transaction) -> dict[str, Shape]:
             "polled_at": _time(poll.polled_at) if poll else None,
             "next_poll": _time(poll.next_at) if poll else None,
             "poll_error": poll.error if poll else None,
+            "programs_at": _time(directory.listed_at) if directory else None,
+            "capacity_at": _time(directory.reported_at) if directory else None,
+            "next_programs": _time(directory.next_at) if directory else None,
+            "programs_error": directory.error if directory else None,
+            "programs_fix": directory.fix if directory else None,
         }
     return found
 

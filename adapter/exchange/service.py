@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from adapter.exchange.book import ProgramBook
 from adapter.exchange.clock import Clock, SystemClock
 from adapter.exchange.clock_watch import ClockWatch
 from adapter.exchange.comeback import Comeback
@@ -22,6 +23,7 @@ from adapter.exchange.config import Config
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
 from adapter.exchange.desk import Desk
+from adapter.exchange.directories import Directories
 from adapter.exchange.directory import load_programs
 from adapter.exchange.earlier import share_earlier
 from adapter.exchange.engine import Engine
@@ -44,6 +46,7 @@ from adapter.exchange.subscriptions import Notifier
 from adapter.exchange.tables import Tables, TableWatch
 from adapter.plugin.errors import AdapterError, DataError, PluginError
 from adapter.plugin.messages import Receipt
+from adapter.referral.admission import Rule
 from adapter.security.keyring import Keyring
 from adapter.store.errors import RaceError, StoreFault
 from adapter.store.store import Store
@@ -79,14 +82,13 @@ class Service:
         self.formats = formats_of(self.plugins)
         self.tables = Tables(config, self.plugins, self.formats)
         self.sites: Mapping[str, SiteFacts] = site_facts(config, self.plugins)
-        programs = (
-            load_programs(config.path(config.routing.programs)) if config.routing.programs else ()
-        )
+        own = load_programs(config.path(config.routing.programs)) if config.routing.programs else ()
+        self.programs = ProgramBook(own, self.sites)
         self.projector = Projector(self.packs)
         self.ledger = Ledger(
             organization=config.organization,
             sites=self.sites,
-            programs=programs,
+            programs=self.programs,
             projector=self.projector,
         )
         self.ledger.watch = Announcer(self.ledger, self._fhir).watch
@@ -95,8 +97,7 @@ class Service:
             ledger=self.ledger,
             mapper=self.mapper,
             sites=self.sites,
-            programs=programs,
-            send=config.routing.send,
+            rule=Rule(send=config.routing.send, capacity_days=config.routing.capacity_days),
             clock=clock,
         )
         self.fleet = Fleet(
@@ -118,6 +119,14 @@ class Service:
             organization=config.organization,
             clock=clock,
             received=self.received,
+        )
+        self.directories = Directories(
+            store=store,
+            fleet=self.fleet,
+            sites=self.sites,
+            organization=config.organization,
+            clock=clock,
+            book=self.programs,
         )
         self.notifier = Notifier(
             store=store,
@@ -212,6 +221,7 @@ class Service:
         await asyncio.to_thread(share_earlier, self.store, self.organization, organizations)
         self._tell_failed_plugins()
         self.guard.start()
+        await self.directories.load()
         await self.fleet.open()
         self._tasks = [
             asyncio.create_task(self._run_engine(), name="engine"),
@@ -221,6 +231,7 @@ class Service:
             asyncio.create_task(self.notifier.run(), name="subscriptions"),
         ]
         self.pollers.start()
+        self.directories.start()
         await self.fleet.listen()
 
     async def start_delivering(self) -> None:
@@ -247,7 +258,11 @@ class Service:
         await self.fleet.stop_listening()
         self._arrived.set()
         self.notifier.stop()
-        await asyncio.gather(self.courier.stop(seconds), self.pollers.stop(seconds))
+        await asyncio.gather(
+            self.courier.stop(seconds),
+            self.pollers.stop(seconds),
+            self.directories.stop(seconds),
+        )
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,8 +13,10 @@ import structlog
 
 from adapter.exchange.desk import Desk
 from adapter.exchange.intake import Arrived, refuse
+from adapter.exchange.moves import make
 from adapter.exchange.pool import SitePool
 from adapter.exchange.sites import SiteFacts
+from adapter.plugin.acts import Acted, Move, PostedForm
 from adapter.plugin.context import Log, Site, State
 from adapter.plugin.errors import ConfigError, TransientError
 from adapter.plugin.http import Http, HttpSystemConfig
@@ -42,10 +44,10 @@ class Pages(Protocol):
         """The page of a visit."""
         ...
 
-    async def submit(
+    async def act(
         self, visit: Visit, form: Mapping[str, list[str]], *, site: str, desk: Desk
-    ) -> Page:
-        """Do what a form asks, and the page that says what came of it."""
+    ) -> Acted:
+        """Do what a form asks; what came of it, with the page that says so."""
         ...
 
 
@@ -230,8 +232,11 @@ class SiteContext:
         """Render a page."""
         return await self._core.pages.page(visit, site=self._facts.name, desk=self._core.desk)
 
-    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
-        """Do what a form asks."""
-        return await self._core.pages.submit(
-            visit, form, site=self._facts.name, desk=self._core.desk
-        )
+    async def act(self, wanted: Move | PostedForm) -> Acted:
+        """Do what is wanted, and say what came of it."""
+        desk = self._core.desk
+        if isinstance(wanted, PostedForm):
+            return await self._core.pages.act(
+                wanted.visit, wanted.form, site=self._facts.name, desk=desk
+            )
+        return await make(wanted, site=self._facts, at=desk)

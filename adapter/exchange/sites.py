@@ -29,6 +29,8 @@ class SiteFacts:
     consent: str
     poll_seconds: int
     capabilities: Capabilities
+    directory: bool = False
+    directory_seconds: int = 3_600
 
 
 def site_facts(config: Config, plugins: Plugins) -> Mapping[str, SiteFacts]:
@@ -52,6 +54,8 @@ def _facts(name: str, table: SiteTable, plugins: Plugins) -> SiteFacts:
         consent=table.consent,
         poll_seconds=table.poll_seconds or capabilities.poll_seconds,
         capabilities=capabilities,
+        directory=table.directory or table.role == "directory",
+        directory_seconds=table.directory_seconds or capabilities.directory_seconds,
     )
 
 

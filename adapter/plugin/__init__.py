@@ -7,8 +7,10 @@ plugins that bring their own.
 
 from __future__ import annotations
 
+from adapter.plugin.acts import Acted, Move, PostedForm
 from adapter.plugin.capabilities import FULL, NOT_IMPLEMENTED, Capabilities, Support
 from adapter.plugin.context import Context, Log, Site, State
+from adapter.plugin.directory import Capacity, ListedProgram
 from adapter.plugin.errors import (
     AdapterError,
     AuthError,
@@ -36,8 +38,10 @@ from adapter.plugin.system import (
     Finds,
     HttpEndpoint,
     Listener,
+    ListsPrograms,
     Polls,
     Receives,
+    ReportsCapacity,
     System,
     SystemConfig,
     SystemSpec,
@@ -47,10 +51,12 @@ __all__ = [
     "API_VERSION",
     "FULL",
     "NOT_IMPLEMENTED",
+    "Acted",
     "AdapterError",
     "Adapts",
     "AuthError",
     "Capabilities",
+    "Capacity",
     "Check",
     "ConfigError",
     "Context",
@@ -61,16 +67,21 @@ __all__ = [
     "GoneError",
     "HttpEndpoint",
     "Inbound",
+    "ListedProgram",
     "Listener",
+    "ListsPrograms",
     "Log",
+    "Move",
     "Notice",
     "Outbound",
     "Page",
     "PluginError",
     "Polls",
+    "PostedForm",
     "Receipt",
     "Receives",
     "Refusal",
+    "ReportsCapacity",
     "Site",
     "State",
     "Support",

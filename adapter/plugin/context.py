@@ -6,11 +6,12 @@ no HTTP client: with these, a test decides what happens when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from adapter.plugin.acts import Acted, Move, PostedForm
 from adapter.plugin.messages import Inbound, Receipt, Refusal
 from adapter.plugin.pages import Page, Visit
 
@@ -30,8 +31,8 @@ class Site:
         test: True if everything here is a test; a test site accepts processing ids P, T and D.
         timezone: how times without an offset are read.
         language: ``en`` or ``fr``, for what is sent to this site.
-        role: ``requester`` (it sends referrals) or ``performer`` (it carries them out); empty if
-            it may be either.
+        role: ``requester`` (it sends referrals), ``performer`` (it carries them out) or
+            ``directory`` (it lists programs alone); empty if it may be any.
     """
 
     name: str
@@ -139,6 +140,13 @@ class Context(Protocol):
         """Render a page for a visit; a view of a person is audited before it is shown."""
         ...
 
-    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
-        """Do what a form asks, in one transaction, and render what came of it."""
+    async def act(self, wanted: Move | PostedForm) -> Acted:
+        """Do what is wanted in one transaction, and say what came of it: done, or refused and why.
+
+        The second form of `receive`, for whoever waits for the result: a page or an API. The same
+        key again does nothing twice.
+
+        Raises:
+            TransientError: the store could not take it (full, down); nothing was done.
+        """
         ...

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapter.plugin.capabilities import Capabilities
 from adapter.plugin.context import Context
+from adapter.plugin.directory import Capacity, ListedProgram
 from adapter.plugin.messages import Check, Delivered, Inbound, Outbound
 
 if TYPE_CHECKING:
@@ -133,6 +134,41 @@ class Finds(Protocol):
 
     async def find(self, message: Outbound) -> Delivered | None:
         """The delivery if the peer has it, None if it has not."""
+        ...
+
+
+@runtime_checkable
+class ListsPrograms(Protocol):
+    """Knows what programs there are. The core asks a site whose table makes it a directory.
+
+    It is called every `directory_seconds` of the site, never twice at the same time, and gone
+    through to its end. What is listed replaces what was listed before, in one transaction: a
+    program that is not in the list any more is no longer offered.
+    """
+
+    def list_programs(self) -> AsyncIterator[ListedProgram]:
+        """Yield every program that the directory has now, each once.
+
+        Raises:
+            AdapterError: as `Polls.poll`. The whole list of the last time stands until it can be
+            read to its end again: a part of a list is never taken for the list.
+        """
+        ...
+
+
+@runtime_checkable
+class ReportsCapacity(Protocol):
+    """Knows how much room programs have: those that it lists, or those of the core's own file.
+
+    It is asked after `ListsPrograms`, in the same round.
+    """
+
+    def report_capacity(self) -> AsyncIterator[Capacity]:
+        """Yield what is known of each program's room; of one that is left out nothing is known.
+
+        Raises:
+            AdapterError: as `Polls.poll`. What was known before stands, with its age.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any
 
 from adapter.exchange.desk import AgencyView, Desk
+from adapter.plugin.acts import Acted
 from adapter.plugin.pages import Page, Visit
 from adapter.portal.actions import BY_NAME, Action, offered
 from adapter.portal.catalogue import known
@@ -34,7 +35,7 @@ from adapter.portal.standing import (
 from adapter.portal.words import Words, words
 from adapter.referral.model import Note, Outcome, Party, Referral, Telecom
 from adapter.referral.reasons import reasons, reasons_for
-from adapter.referral.room import Move
+from adapter.referral.room import Move, Refused
 
 _WAITING = ("requested", "received", "ready")
 _HIDDEN = ("rejected", "cancelled", "entered-in-error")
@@ -69,24 +70,25 @@ class Pages:
             return self._message(replace(visit, name="not-found"))
         return self._referral(visit, view, desk)
 
-    async def submit(
+    async def act(
         self, visit: Visit, form: Mapping[str, list[str]], *, site: str, desk: Desk
-    ) -> Page:
+    ) -> Acted:
         """Do what a form asks.
 
-        Returns: 303 to the visit's own page when it is done (or was done before, with the same
-        key); 422 with the form as it was typed and each problem; 409 if the referral does not allow
-        it any more; 200 if the form asks only to be shown again (``show``).
+        Returns: what came of it, with a page: 303 to the visit's own page when it is done (or was
+        done before, with the same key); 422 with the form as it was typed and each problem; 409 if
+        the referral does not allow it any more; 200 if the form asks only to be shown again
+        (``show``).
         """
         if visit.fulfilment is None:
-            return self._message(replace(visit, name="not-found"))
+            return _unknown(self._message(replace(visit, name="not-found")))
         view = await desk.form(visit.fulfilment, site=site)
         if view is None:
-            return self._message(replace(visit, name="not-found"))
+            return _unknown(self._message(replace(visit, name="not-found")))
         draft = Draft(form)
         action = BY_NAME.get(draft.one("do"))
         if action is None or draft.one("show") or visit.problem:
-            return await self._again(visit, site, desk, chosen=action, draft=draft)
+            return _incomplete(await self._again(visit, site, desk, chosen=action, draft=draft))
         spoken = words(visit.language)
         now = desk.now().isoformat(timespec="seconds")
         wanted = check(action, draft, spoken, self._questions(visit), now)
@@ -98,11 +100,13 @@ class Pages:
         if problems and action not in offered(
             view.choices
         ):  # what to correct is gone with the form
-            return await self._refused(visit, site, desk, action, draft, True)
+            page = await self._refused(visit, site, desk, action, draft, True)
+            return _refused(page, None)
         if problems:
-            return await self._again(
+            page = await self._again(
                 visit, site, desk, chosen=action, draft=draft, problems=problems, status=422
             )
+            return _incomplete(page)
         move = Move(
             fulfilment=visit.fulfilment,
             to=action.to,
@@ -114,8 +118,10 @@ class Pages:
         key = draft.one("key")[:64] or self.new_key()
         acted = await desk.act(move, site=site, actor=visit.actor, key=key)
         if acted.state == "refused":
-            return await self._refused(visit, site, desk, action, draft, acted.refused is not None)
-        return see_other(visit.action, known(visit.language))
+            page = await self._refused(visit, site, desk, action, draft, acted.refused is not None)
+            return _refused(page, acted.refused)
+        page = see_other(visit.action, known(visit.language))
+        return Acted(state=acted.state, status=page.status, page=page)
 
     async def _again(self, visit: Visit, site: str, desk: Desk, **more: Any) -> Page:
         """The referral's page as the answer to a form: it shows the person, and is audited."""
@@ -263,3 +269,25 @@ def _author(view: AgencyView) -> str:
     recipient = view.fulfilment.recipient
     organization = recipient.organization if recipient else None
     return (organization.name if organization else None) or view.program or "agency"
+
+
+def _unknown(page: Page) -> Acted:
+    return Acted(state="unknown", status=page.status, page=page)
+
+
+def _incomplete(page: Page) -> Acted:
+    return Acted(state="incomplete", status=page.status, page=page)
+
+
+def _refused(page: Page, why: Refused | None) -> Acted:
+    """`why` is None where the form itself is no longer offered."""
+    if why is None:
+        return Acted(state="refused", status=page.status, code="lifecycle.not-allowed", page=page)
+    return Acted(
+        state="refused",
+        status=page.status,
+        code=why.code,
+        message=why.message,
+        fix=why.fix,
+        page=page,
+    )

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from adapter.plugin.directory import Room
 from adapter.referral.model import Party, Referral
 
 WEIGHTS: Mapping[str, int] = {
@@ -24,15 +26,18 @@ class Program:
     """One program of the directory (FHIR HealthcareService).
 
     Attributes:
-        id: a word, unique in the directory.
+        id: a word of the file's; of a program that a directory lists, ``SITE/ID``.
         name: by language, ``en`` and ``fr``.
         organization: the agency that runs it.
-        site: the site by which it is reached.
+        site: the site by which it is reached; empty if none is configured that does.
         identifiers: numbers and names by which a message may name it (PRD-7, HSDS id).
         needs: the codes of needs and need categories that it serves.
         interests: words that a client may use.
         languages: languages in which it is given.
-        capacity: open, waitlist, full or ask-first.
+        capacity: how much room it has: see `Room`; None if nobody says.
+        capacity_at: of when that is; None where the file says so, which does not age.
+        capacity_note: what is to be known about it, in words.
+        listed_by: the site whose directory lists it, or says how much room it has; else None.
         reply_days: how many days it has for an answer.
         email: where it reads its mail, if the site has no address of its own.
     """
@@ -45,10 +50,22 @@ class Program:
     needs: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
-    capacity: str = "open"
+    capacity: Room | None = "open"
+    capacity_at: datetime | None = None
+    capacity_note: str = ""
+    listed_by: str | None = None
     cost: str = "free"
     reply_days: int = 14
     email: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name in one language, English if it has that."""
+        return self.name.get("en") or next(iter(self.name.values()), self.id)
+
+    def unconfirmed(self, at: datetime, fresh: timedelta) -> bool:
+        """Whether what is known of its room is too old to count."""
+        return self.capacity_at is not None and at - self.capacity_at > fresh
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,25 +77,46 @@ class Match:
     why: tuple[str, ...] = field(default=())
 
 
-def named(referral: Referral, programs: Iterable[Program]) -> Program | None:
-    """The program that the referral itself names, by identifier, program or organization name."""
+def named(referral: Referral, programs: Iterable[Program]) -> tuple[Program, ...]:
+    """The programs that the referral itself names: by number, else by name, else by organization.
+
+    What the file says goes before what directories list, whoever lists what: a directory can not
+    draw a referral to itself by taking a name. Several are left where nothing tells them apart.
+    """
     wanted = set(_names(referral))
-    for program in programs:
-        own = {program.id, *program.identifiers, *program.name.values()}
-        if wanted & {each.casefold() for each in own}:
-            return program
-    by_agency = [p for p in programs if p.organization.casefold() in wanted]
-    return by_agency[0] if len(by_agency) == 1 else None
+    if not wanted:
+        return ()
+    everything = tuple(programs)
+    for some in (
+        [p for p in everything if "/" not in p.id],
+        [p for p in everything if "/" in p.id],
+    ):
+        found = [p for p in some if wanted & _folded(p.id, *p.identifiers)]
+        found = found or [p for p in some if wanted & _folded(*p.name.values())]
+        if found:
+            return tuple(found)
+    by_agency = tuple(p for p in everything if p.organization.casefold() in wanted)
+    return by_agency if len(by_agency) == 1 else ()
 
 
-def rank(referral: Referral, programs: Iterable[Program]) -> tuple[Match, ...]:
-    """Every program that serves a need or an interest, the best first."""
-    matches = [_match(referral, each) for each in programs]
+def _folded(*words: str) -> set[str]:
+    return {each.casefold() for each in words}
+
+
+def rank(
+    referral: Referral, programs: Iterable[Program], *, at: datetime, fresh: timedelta
+) -> tuple[Match, ...]:
+    """Every program that serves a need or an interest, the best first.
+
+    Args:
+        at: the time; what was said of a program's room longer than `fresh` ago does not count.
+    """
+    matches = [_match(referral, each, each.unconfirmed(at, fresh)) for each in programs]
     fitting = [each for each in matches if each.points > 0]
     return tuple(sorted(fitting, key=lambda each: (-each.points, each.program.id)))
 
 
-def _match(referral: Referral, program: Program) -> Match:
+def _match(referral: Referral, program: Program, unconfirmed: bool) -> Match:
     needs = {c.casefold() for c in _need_codes(referral)} & {n.casefold() for n in program.needs}
     interests = {i.casefold() for i in referral.interests}
     shared = interests & {i.casefold() for i in program.interests}
@@ -95,7 +133,9 @@ def _match(referral: Referral, program: Program) -> Match:
     if language and language in program.languages:
         points += WEIGHTS["language"]
         why.append(f"is given in {language}")
-    if program.capacity == "open":
+    if program.capacity == "open" and unconfirmed:
+        why.append("had room once, which nobody has confirmed since")
+    elif program.capacity == "open":
         points += WEIGHTS["capacity"]
         why.append("has room")
     if program.cost == "free":

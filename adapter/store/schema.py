@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as _Table
 from sqlalchemy import Text as _Text
 
-HEAD = "0005"
+HEAD = "0006"
 
 metadata = MetaData()
 _Sequence = BigInteger().with_variant(Integer, "sqlite")
@@ -371,6 +371,37 @@ polls = _Table(
     _text("code", null=True),
     _text("error", null=True),
     _text("fix", null=True),
+)
+
+directories = _Table(
+    "directories",
+    metadata,
+    _text("site", key=True),
+    _text("organization"),
+    _text("owner", null=True),  # the worker that asks now
+    _number("leased_until"),
+    _number("tries"),
+    _number("polled_at", null=True),
+    _number("next_at", null=True),  # NULL: not before somebody says so
+    _text("code", null=True),
+    _text("error", null=True),
+    _text("fix", null=True),
+    _number("listed_at", null=True),  # of when the list is that stands in listed_programs
+    _number("reported_at", null=True),
+    _number("revision"),
+    _text("left_out", null=True),
+)
+
+# What a community offers says nothing about a person, so that it may stand in clear.
+listed_programs = _Table(
+    "listed_programs",
+    metadata,
+    _text("site", key=True),
+    _text("id", key=True),
+    _text("organization"),
+    _number("place"),
+    _text("listing", null=True),
+    _text("capacity", null=True),
 )
 
 APPEND_ONLY = ("journal", "audit")

@@ -9,6 +9,7 @@ from typing import Any
 from adapter.store.audit import Audit
 from adapter.store.cases import Cases
 from adapter.store.clients import Clients
+from adapter.store.directories import Directories
 from adapter.store.identifiers import Identifiers
 from adapter.store.inbox import Inbox
 from adapter.store.journal import Journal
@@ -26,6 +27,7 @@ _REPOSITORIES: dict[str, Callable[[Session], Any]] = {
     "audit": Audit,
     "cases": Cases,
     "clients": Clients,
+    "directories": Directories,
     "identifiers": Identifiers,
     "inbox": Inbox,
     "journal": Journal,
@@ -51,6 +53,7 @@ class Transaction:
     audit: Audit
     cases: Cases
     clients: Clients
+    directories: Directories
     identifiers: Identifiers
     inbox: Inbox
     journal: Journal

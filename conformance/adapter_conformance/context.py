@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from adapter.plugin import (
+    Acted,
     Inbound,
+    Move,
     Page,
+    PostedForm,
     Receipt,
     Refusal,
     Site,
@@ -36,7 +39,8 @@ class KitContext:
         accepted, refused: what came in, in order.
         full: True makes the store refuse everything.
         gate: while it is set and not open, nothing becomes durable.
-        visits, forms: what people looked at and sent.
+        visits, forms: what people looked at and sent; `moves`: what the peer wanted done at once.
+        refusing: True makes every move one that the referral does not allow.
     """
 
     def __init__(
@@ -53,6 +57,8 @@ class KitContext:
         self.refused: list[Refusal] = []
         self.visits: list[Visit] = []
         self.forms: list[Mapping[str, list[str]]] = []
+        self.moves: list[Move] = []
+        self.refusing = False
         self.full = False
         self.gate: asyncio.Event | None = None
         self._keys: dict[str, Inbound] = {}
@@ -156,8 +162,18 @@ class KitContext:
         status = {"gone": 410, "not-found": 404, "busy": 429}.get(visit.name, 200)
         return Page(status=status, body=b"<p>page</p>")
 
-    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
-        """Remember the form."""
-        self.visits.append(visit)
-        self.forms.append(form)
-        return Page(status=303, body=b"", headers={"Location": visit.action})
+    async def act(self, wanted: Move | PostedForm) -> Acted:
+        """Remember the move or the form; see `full` and `refusing`."""
+        if self.full:
+            raise TransientError("store.full", "the store is full")
+        if isinstance(wanted, PostedForm):
+            self.visits.append(wanted.visit)
+            self.forms.append(wanted.form)
+            page = Page(status=303, body=b"", headers={"Location": wanted.visit.action})
+            return Acted(state="done", status=303, page=page)
+        if self.refusing:
+            why = "the status may not be set"
+            return Acted(state="refused", status=409, code="lifecycle.not-allowed", message=why)
+        already = any(each.key == wanted.key for each in self.moves)
+        self.moves.append(wanted)
+        return Acted(state="already" if already else "done", status=200)

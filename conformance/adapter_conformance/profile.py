@@ -17,6 +17,15 @@
     file = "samples/request.json"
     key = "m-1001"                 # its own id, which the kit changes to make others of it
 
+    [[program]]                    # a program, as the peer lists it, where they are asked for
+    file = "samples/program.json"
+    id = "p-1"                     # its own id, which the kit changes to make others of it
+    capacity = "full"              # how much room its file says (`Room`); "": it says nothing
+
+    [[move]]                       # what the peer wants done at once, for a system that acts
+    file = "samples/move.json"
+    path = "moves"                 # where the endpoint takes it
+
     [waived]                       # requirement = reason; a waiver explains, it lifts no level
 
 A plugin that brings several systems is examined with each; what one needs otherwise than the rest
@@ -29,11 +38,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from adapter.plugin import SystemConfig
+from adapter.plugin.directory import Room
 
 FILE = "conformance.toml"
+KNOWN = frozenset(
+    {"peer", "takes", "path", "orders", "settings", "sample", "program", "move", "waived"}
+)
 PEERS = ("rest", "fhir", "mllp", "mllp-tls", "smtp", "sftp", "files", "none")
 
 
@@ -55,6 +68,27 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramSample:
+    """One program as the peer has it, its own id, and how much room it says; empty: nothing."""
+
+    raw: bytes = field(repr=False)
+    id: str
+    capacity: str = ""
+
+    def with_id(self, id: str) -> bytes:
+        """The same program under another id."""
+        return self.raw.replace(self.id.encode(), id.encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveSample:
+    """A move as the peer sends it, and where."""
+
+    raw: bytes = field(repr=False)
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """What the kit knows of a plugin before it starts."""
 
@@ -64,6 +98,8 @@ class Profile:
     orders: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    programs: tuple[ProgramSample, ...] = ()
+    moves: tuple[MoveSample, ...] = ()
     waived: Mapping[str, str] = field(default_factory=dict)
     stated: bool = False
 
@@ -88,7 +124,7 @@ def read_profile(
         said = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ProfileError(f"{FILE}: {error}") from error
-    unknown = set(said) - {"peer", "takes", "path", "orders", "settings", "sample", "waived"}
+    unknown = set(said) - KNOWN
     if unknown or said.get("takes", "messages") not in ("messages", "visits"):
         raise ProfileError(f"{FILE}: unknown key or value: {', '.join(sorted(unknown)) or 'takes'}")
     peer = said.get("peer", "none")
@@ -101,17 +137,34 @@ def read_profile(
         orders=tuple(said.get("orders", ())),
         settings=said.get("settings", {}),
         samples=tuple(_sample(package, row) for row in said.get("sample", ())),
+        programs=tuple(_program(package, row) for row in said.get("program", ())),
+        moves=tuple(
+            MoveSample(raw=_file(package, row), path=row.get("path", said.get("path", "")))
+            for row in said.get("move", ())
+        ),
         waived=said.get("waived", {}),
         stated=True,
     )
 
 
 def _sample(package: Traversable, row: Mapping[str, str]) -> Sample:
-    file = package.joinpath(*row["file"].split("/"))
-    raw, key = file.read_bytes(), row.get("key", "")
+    raw, key = _file(package, row), row.get("key", "")
     if key.encode() not in raw:
         raise ProfileError(f"{FILE}: the sample {row['file']} does not hold its key")
     return Sample(name=row["file"], raw=raw, key=key)
+
+
+def _program(package: Traversable, row: Mapping[str, str]) -> ProgramSample:
+    raw, id, capacity = _file(package, row), row["id"], row.get("capacity", "")
+    if not id or id.encode() not in raw:
+        raise ProfileError(f"{FILE}: the program {row['file']} does not hold its id")
+    if capacity and capacity not in get_args(Room):
+        raise ProfileError(f"{FILE}: capacity is one of {', '.join(get_args(Room))}, or empty")
+    return ProgramSample(raw=raw, id=id, capacity=capacity)
+
+
+def _file(package: Traversable, row: Mapping[str, str]) -> bytes:
+    return package.joinpath(*row["file"].split("/")).read_bytes()
 
 
 def guessed(config: type[SystemConfig]) -> Profile:

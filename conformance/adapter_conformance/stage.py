@@ -13,12 +13,10 @@ from adapter.exchange.dispatch import outbound_document
 from adapter.exchange.news import REPLIES
 from adapter.plugin import (
     Delivers,
-    Finds,
     HttpEndpoint,
     Listener,
     Notice,
     Outbound,
-    Polls,
     Receives,
     System,
     SystemConfig,
@@ -29,8 +27,6 @@ from adapter_conformance.planted import SECRET, request
 from adapter_conformance.profile import Sample
 from adapter_conformance.requirement import NotRun, NotSupported
 from adapter_conformance.subject import Subject
-
-ABILITIES = {"receives": Receives, "polls": Polls, "delivers": Delivers, "finds": Finds}
 
 
 @dataclass(slots=True)
@@ -63,10 +59,11 @@ class Stage:
             await listener.stop()
         self._listeners.clear()
 
-    async def send(self, raw: bytes) -> Answer:
-        """Let the peer send a message."""
+    async def send(self, raw: bytes, path: str | None = None) -> Answer:
+        """Let the peer send a message, to a path if it is not where messages go."""
         await self.listen()
-        return await self.peer.send(self._doors[0], self.subject.profile.path, raw)
+        where = self.subject.profile.path if path is None else path
+        return await self.peer.send(self._doors[0], where, raw)
 
     def sample(self) -> Sample:
         """A good message of the peer's.
@@ -186,7 +183,7 @@ def declared(subject: Subject, ability: str) -> None:
         NotSupported: it is not; the reason is the declared one.
     """
     support = getattr(subject.kind.capabilities, ability)
-    if support.level in ("not-implemented", "impossible"):
+    if not support.declared:
         why = f": {support.reason}" if support.reason else ""
         raise NotSupported(f"{ability} is declared {support.level}{why}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module, metadata, resources
 from importlib.resources.abc import Traversable
@@ -171,16 +171,35 @@ def _subject(
         except AdapterError as error:
             fault = error
     config = system.Config if system else System.Config
+    profile = read_profile(package, config, spec.name if spec else "")
+    if system is not None:
+        profile = _with_inherited(profile, system)
     return Subject(
         plugin=plugin,
         plugins=plugins,
         spec=spec,
         system=system,
         package=package,
-        profile=read_profile(package, config, spec.name if spec else ""),
+        profile=profile,
         fault=fault,
         readme=readme,
     )
+
+
+def _with_inherited(profile: Profile, system: type[System]) -> Profile:
+    """Programs and moves of whoever wrote the code that the system inherits, if it names none.
+
+    What stands on another plugin speaks as that one does, so that its examples are right here too.
+    """
+    found = profile
+    for name, method in (("programs", "list_programs"), ("moves", "endpoints")):
+        owner = next((each for each in system.__mro__ if method in vars(each)), None)
+        if getattr(found, name) or owner is None or not issubclass(owner, System):
+            continue
+        package = _package(owner.__module__)
+        theirs = getattr(read_profile(package, owner.Config, owner.name), name)
+        found = replace(found, **{name: theirs})
+    return found
 
 
 def _class(spec: SystemSpec, plugins: Plugins) -> type[System]:

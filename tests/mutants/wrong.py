@@ -22,12 +22,14 @@ from adapter.plugin import (
     AdapterError,
     AuthError,
     Capabilities,
+    Capacity,
     Check,
     DataError,
     Delivered,
     GoneError,
     HttpEndpoint,
     Inbound,
+    ListedProgram,
     Outbound,
     Receipt,
     Refusal,
@@ -38,6 +40,7 @@ from adapter.plugin import (
 )
 from adapter_conformance.subject import Subject, installed
 from adapter_reference.config import ReferenceConfig
+from adapter_reference.door import move_of
 from adapter_reference.format import ReferenceFormat
 from adapter_reference.system import Reference
 
@@ -749,3 +752,88 @@ class KeepsEverything(Reference):
 @mutant("docs.readme")
 def no_readme(folder: Path) -> Subject:
     return with_system(Reference, readme="# wrong\n")
+
+
+@mutant("receive.acts-at-once")
+class SaysDone(Reference):
+    """Tells whoever waits that it is done, whatever the core said."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._door.app = Starlette(
+            routes=[
+                Route("/messages", self._door._take, methods=["POST"]),
+                Route("/moves", self._done, methods=["POST"]),
+            ]
+        )
+
+    async def _done(self, request: Request) -> Response:
+        try:
+            await self.context.act(move_of(await request.body()))
+        except TransientError:
+            return Response(status_code=503)
+        return Response(status_code=200)
+
+
+@mutant("programs.lists-all")
+class FirstPrograms(Reference):
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        number = 0
+        async for each in super().list_programs():
+            number += 1
+            if number > 2:
+                return
+            yield each
+
+
+@mutant("programs.as-declared")
+class LooseTypes(Reference):
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        async for each in super().list_programs():
+            loose: Any = list(each.category)
+            yield replace(each, category=loose)
+
+
+@mutant("programs.stable-ids")
+class FreshIds(Reference):
+    counted = 0
+
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        async for each in super().list_programs():
+            type(self).counted += 1
+            yield replace(each, id=f"{each.id}-{type(self).counted}")
+
+
+@mutant("programs.fault-is-raised")
+class NoProgramsToday(Reference):
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        try:
+            async for each in super().list_programs():
+                yield each
+        except TransientError:
+            return
+
+
+@mutant("capacity.as-stated")
+class AllOpen(Reference):
+    async def report_capacity(self) -> AsyncIterator[Capacity]:
+        async for each in super().report_capacity():
+            yield replace(each, status="open")
+
+
+@mutant("capacity.unknown-stays-unknown")
+class Optimist(Reference):
+    async def report_capacity(self) -> AsyncIterator[Capacity]:
+        said = {each.program: each async for each in super().report_capacity()}
+        async for each in self.list_programs():
+            yield said.get(each.id, Capacity(program=each.id, status="open"))
+
+
+@mutant("capacity.fault-is-raised")
+class NothingToSay(Reference):
+    async def report_capacity(self) -> AsyncIterator[Capacity]:
+        try:
+            async for each in super().report_capacity():
+                yield each
+        except TransientError:
+            return

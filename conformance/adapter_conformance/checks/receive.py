@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from adapter_conformance.requirement import Failed, check
+from adapter_conformance.requirement import Failed, NotRun, NotSupported, check
 from adapter_conformance.stage import Stage, declared, stage
 from adapter_conformance.subject import Subject
 
@@ -150,3 +150,26 @@ async def finishes_in_flight(subject: Subject) -> None:
             await asyncio.wait_for(stopping, 1.0)
         if not answer.accepted or not on.context.accepted:
             raise Failed("a message in flight was not finished")
+
+
+@check("receive.acts-at-once")
+async def acts_at_once(subject: Subject) -> None:
+    """What the core did, refused or could not do is what the peer is told, at once."""
+    declared(subject, "acts")
+    if subject.profile.takes == "visits":
+        raise NotSupported("it takes forms of people on the core's pages, not moves of a peer")
+    if not subject.profile.moves:
+        raise NotRun("conformance.toml names no [[move]], what the peer wants done at once")
+    sample = subject.profile.moves[0]
+    async with stage(subject) as on:
+        done = await on.send(sample.raw, sample.path)
+        if not on.context.moves:
+            raise Failed("the move was not handed to context.act()")
+        if not done.accepted:
+            raise Failed("a move that was done is answered as if it were not")
+        on.context.refusing = True
+        if (await on.send(sample.raw, sample.path)).accepted:
+            raise Failed("a move that the referral does not allow is answered as if it were done")
+        on.context.refusing, on.context.full = False, True
+        if (await on.send(sample.raw, sample.path)).accepted:
+            raise Failed("a move that could not be written is answered as if it were done")

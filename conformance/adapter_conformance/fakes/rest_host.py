@@ -1,4 +1,4 @@
-"""A fake REST host: pages of invented Tasks, and everything that a host may do wrong, by name.
+"""A fake REST host: pages of invented Tasks and programs, and what a host may do wrong, by name.
 
 `host.fail_next("rate-limited", "service-burst")` makes the next requests fail so, one each; every
 other request is answered well. What it was asked is in `requests`.
@@ -50,6 +50,8 @@ class RestHost:
         base: its own address, for the links that it builds.
         pages: how many pages of Tasks it has; `per_page`: how many on each.
         elsewhere: the origin of somebody else, for faults that lead there.
+        programs: what ``GET /api/programs`` lists, `per_page` at a time, as the example plugin
+            reads it.
         guard: who lets requests in; None lets in everybody.
         slow_seconds: how long the slow faults take.
         huge_bytes: the size of the huge body; `bomb_bytes`: what the bomb unpacks to.
@@ -59,6 +61,7 @@ class RestHost:
     base: str = "http://127.0.0.1"
     pages: int = 3
     per_page: int = 2
+    programs: list[dict[str, Any]] = field(default_factory=list)
     elsewhere: str = "http://127.0.0.2:9"
     guard: Guard | None = None
     slow_seconds: float = 1.0
@@ -82,7 +85,10 @@ class RestHost:
     def routes(self) -> list[Route]:
         """Its routes, to mount beside an authorization server's."""
         every = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        return [Route("/fhir/{path:path}", self._answer, methods=every)]
+        return [
+            Route("/fhir/{path:path}", self._answer, methods=every),
+            Route("/api/programs", self._answer),
+        ]
 
     @property
     def app(self) -> Starlette:
@@ -105,12 +111,25 @@ class RestHost:
             return _outcome(401, "login")
         if request.method != "GET":
             return self._stored(request)
+        if request.url.path == "/api/programs":
+            return self._programs(request)
         return self._page(int(request.query_params.get("page", "1")))
 
     def _stored(self, request: Request) -> Response:
         location = f"{self.base}/fhir/Task/t{next(self._serial)}/_history/1"
         status = 201 if request.method == "POST" else 200
         return _json({"resourceType": "Task"}, status, {"Location": location})
+
+    def _programs(self, request: Request) -> Response:
+        """Some of them, and where the next ones are."""
+        start = int(request.query_params.get("after") or 0)
+        end = start + self.per_page
+        items = [
+            {"cursor": str(start + number), "program": each}
+            for number, each in enumerate(self.programs[start:end], 1)
+        ]
+        following = f"{self.base}/api/programs?after={end}" if end < len(self.programs) else None
+        return _json({"items": items, "next": following})
 
     def _page(self, page: int, *, following: str | None = None) -> Response:
         if following is None and page < self.pages:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from adapter.plugin import HttpEndpoint
+from adapter_conformance.profile import ProgramSample
 from adapter_conformance.requirement import NotRun
 
 if TYPE_CHECKING:
@@ -49,12 +50,19 @@ class Answer:
 
 
 class Peer(Protocol):
-    """The other side."""
+    """The other side.
+
+    Attributes:
+        programs: what it lists if conformance.toml has none of its own: peers of a standard do.
+        several: how many programs make more than one page of it.
+    """
 
     faults: frozenset[FaultName]
     values: Mapping[str, str]
     road: httpx.AsyncBaseTransport | None
     addresses: list[str]
+    programs: Sequence[ProgramSample]
+    several: int
     fault: FaultName | None
 
     async def start(self) -> None:
@@ -71,6 +79,9 @@ class Peer(Protocol):
 
     async def offer(self, messages: Sequence[bytes]) -> None:
         """Keep these for whoever polls."""
+
+    async def offer_programs(self, programs: Sequence[bytes]) -> None:
+        """Have these programs, and no others."""
 
     async def send(self, endpoint: HttpEndpoint | str, path: str, raw: bytes) -> Answer:
         """Bring a message to an endpoint of the plugin, or to ``host:port`` of its listener."""

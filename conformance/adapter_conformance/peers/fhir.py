@@ -8,6 +8,7 @@ has arrived when there is one Task that is linked to the Bundle's (Task.identifi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
@@ -17,12 +18,49 @@ from adapter_conformance.fakes.fhir_asking import Answer, Asking
 from adapter_conformance.fakes.fhir_server import FhirServer
 from adapter_conformance.peers import Arrived
 from adapter_conformance.peers.rest import HOST, RestPeer
+from adapter_conformance.profile import ProgramSample
 
 US, THEM = "Organization/us", "Organization/them"
 
 
+CAPACITY = {
+    "open": "capacity",
+    "full": "no-capacity",
+    "waitlist": "waitlist",
+    "ask-first": "additional-assessment-required",
+}
+"""SDOH Clinical Care 3.0, Capacity Status: its codes by our words."""
+GUIDE = "http://hl7.org/fhir/us/sdoh-clinicalcare"
+
+
+def _service(word: str) -> ProgramSample:
+    """An invented HealthcareService; without a word it says nothing of its capacity."""
+    made: dict[str, Any] = {
+        "resourceType": "HealthcareService",
+        "id": "synthetic-program",
+        "active": True,
+        "providedBy": {"reference": THEM, "display": "Synthetic Garden Club"},
+        "name": "Friday garden",
+        "communication": [{"coding": [{"system": "urn:ietf:bcp:47", "code": "fr"}]}],
+    }
+    if word:
+        status = {"coding": [{"system": f"{GUIDE}/CodeSystem/SDOHCC-CodeSystemTemporaryCodes"}]}
+        status["coding"][0]["code"] = CAPACITY[word]
+        made["extension"] = [
+            {
+                "url": f"{GUIDE}/StructureDefinition/"
+                "SDOHCC-ExtensionHealthcareServiceCapacityStatus",
+                "extension": [{"url": "capacityStatus", "valueCodeableConcept": status}],
+            }
+        ]
+    return ProgramSample(raw=orjson.dumps(made), id="synthetic-program", capacity=word)
+
+
 class FhirPeer(RestPeer):
     """The server, with `us` and `them` as organizations that it knows."""
+
+    programs = tuple(_service(word) for word in ("", *CAPACITY))
+    several = 60  # more than systems ask for at a time
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,6 +100,11 @@ class FhirPeer(RestPeer):
                 if task["id"] not in before:
                     self._offered.add(task["id"])
                     self.server.put({**task, "owner": {"reference": US}})
+
+    async def offer_programs(self, programs: Sequence[bytes]) -> None:
+        """Have these HealthcareServices."""
+        for raw in programs:
+            self.server.put(orjson.loads(raw))
 
     def _answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
         path = request.url.path.removeprefix(self.server.ways.base).strip("/")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapter.plugin import HttpEndpoint
 from adapter_conformance.exchanges import hear_http
 from adapter_conformance.peers import Answer, Arrived, FaultName
+from adapter_conformance.profile import ProgramSample
 from adapter_conformance.requirement import NotRun
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class NobodyPeer:
     """Nobody is there; also what the other peers build upon."""
 
     faults: frozenset[FaultName] = frozenset()
+    programs: Sequence[ProgramSample] = ()
+    several = 5
 
     def __init__(self) -> None:
         self.values: Mapping[str, str] = {}
@@ -47,6 +50,10 @@ class NobodyPeer:
     async def offer(self, messages: Sequence[bytes]) -> None:
         """This peer keeps nothing for anybody."""
         raise NotRun("this peer keeps nothing for those who poll; name one in conformance.toml")
+
+    async def offer_programs(self, programs: Sequence[bytes]) -> None:
+        """This peer lists nothing."""
+        raise NotRun("this peer lists no programs; name one in conformance.toml that does")
 
     async def send(self, endpoint: HttpEndpoint | str, path: str, raw: bytes) -> Answer:
         """By HTTP, for systems that take messages so whatever their peer is."""

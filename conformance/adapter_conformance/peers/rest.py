@@ -1,8 +1,8 @@
 """A peer with a JSON API, in process: a road for the site's HTTP client instead of sockets.
 
 Whatever path: POST and PUT take a message (known again by its Idempotency-Key); GET with ``key``
-says what was taken under it; GET with ``after`` gives what is kept for us, two at a time; other GET
-requests are answered with an empty object.
+says what was taken under it; GET with ``after`` gives what is kept for us, or the programs that
+there are, two at a time; other GET requests are answered with an empty object.
 """
 
 from __future__ import annotations
@@ -58,11 +58,16 @@ class RestPeer(NobodyPeer, httpx.AsyncBaseTransport):
         }
         self.road = self
         self.kept: list[bytes] = []
+        self.listed: list[bytes] = []
         self.asked: list[httpx.Request] = []
 
     async def offer(self, messages: Sequence[bytes]) -> None:
         """Keep these."""
         self.kept += messages
+
+    async def offer_programs(self, programs: Sequence[bytes]) -> None:
+        """Have these."""
+        self.listed = list(programs)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request, and keep the exchange for the report."""
@@ -108,13 +113,14 @@ class RestPeer(NobodyPeer, httpx.AsyncBaseTransport):
         return _said(200, {})
 
     def _page(self, request: httpx.Request, after: int) -> httpx.Response:
+        what, everything = ("program", self.listed) if self.listed else ("message", self.kept)
         items = [
-            {"cursor": str(number), "message": orjson.Fragment(raw)}
-            for number, raw in enumerate(self.kept, 1)
+            {"cursor": str(number), what: orjson.Fragment(raw)}
+            for number, raw in enumerate(everything, 1)
             if after < number <= after + PAGE
         ]
         following = None
-        if after + PAGE < len(self.kept):
+        if after + PAGE < len(everything):
             following = str(request.url.copy_set_param("after", str(after + PAGE)))
         return _said(200, {"items": items, "next": following})
 

@@ -10,13 +10,16 @@ from adapter.plugin import (
     FULL,
     AdapterError,
     Capabilities,
+    Capacity,
     Check,
     Context,
     Delivered,
     HttpEndpoint,
     Inbound,
+    ListedProgram,
     Listener,
     Outbound,
+    Support,
     System,
     SystemConfig,
 )
@@ -31,6 +34,7 @@ from adapter_fhir.quirks import Quirks, quirks_from, vendor_quirks
 from adapter_fhir.reader import FORMAT, Reader
 from adapter_fhir.references import LITERAL, version_of
 from adapter_fhir.sender import Sender
+from adapter_fhir.services import Services
 from adapter_fhir.standing import ENDED
 from adapter_fhir.statement import Offers, offers_of
 from adapter_fhir.subscriptions import Subscriptions
@@ -53,6 +57,12 @@ class Fhir(System):
         polls=FULL,
         delivers=FULL,
         finds=FULL,
+        lists_programs=FULL,
+        reports_capacity=Support(
+            "partial",
+            reason="where a HealthcareService carries the capacity status of SDOH-CC, or says when "
+            "it is not available",
+        ),
         outbound_format=FORMAT,
         outbound_kinds=dict.fromkeys(EVENTS, "Bundle"),
         poll_seconds=POLL_SECONDS,
@@ -65,6 +75,7 @@ class Fhir(System):
         self._offers: Offers | None = None
         base = self.config.base_url
         self._correlation = Correlation(context)
+        self._services = Services(context, self.config)
         self._writer = Writer(context, self.config)
         self._changes = Changes(context, self.config)
         self._reader = Reader(
@@ -158,6 +169,16 @@ class Fhir(System):
         """What changed in the Tasks that concern us, and in the requests that we carry out."""
         await self._subscriptions.ensure(await self.offers())
         async for found in self._changed(cursor):
+            yield found
+
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        """The server's HealthcareServices."""
+        async for found in self._services.listed(await self.offers()):
+            yield found
+
+    async def report_capacity(self) -> AsyncIterator[Capacity]:
+        """What they say of their capacity."""
+        async for found in self._services.capacities(await self.offers()):
             yield found
 
     async def _read(self, task: str) -> list[Inbound]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -106,7 +106,7 @@ class FakeContext:
     async def page(self, visit: Visit) -> Page:
         raise AssertionError
 
-    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
+    async def act(self, wanted: Any) -> Any:
         raise AssertionError
 
 

@@ -119,3 +119,13 @@ def raws() -> Iterator[tuple[str, bytes]]:
     yield "nothing at all", b""
     yield "zeros", bytes(4096)
     yield "a login page", b"<!DOCTYPE html><title>Log in</title>"
+
+
+def program(id: Any, **more: Any) -> dict[str, Any]:
+    """A program of an invented club, as the example's peers list them."""
+    return {"id": id, "name": {"en": "Garden"}, "organization": "Synthetic Garden Club", **more}
+
+
+def good_programs() -> list[dict[str, Any]]:
+    """Two that are as they should be, one of them full."""
+    return [program("good-1"), program("good-2", room={"status": "full"})]

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from adapter_hostile.data import objects, request
+from adapter_hostile.data import TEXTS, good_programs, objects, program, request
 
 ELSEWHERE = "http://127.0.0.2:9/outbox"
 BOMB = 64 * 1024 * 1024
@@ -45,6 +45,7 @@ class HostileServer:
     played: list[str] = field(default_factory=list)
     taken: dict[str, bytes] = field(default_factory=dict)
     _asked: count[int] = field(default_factory=lambda: count(1), repr=False)
+    _listed: count[int] = field(default_factory=count, repr=False)
     _brought: count[int] = field(default_factory=lambda: count(1), repr=False)
 
     @property
@@ -55,6 +56,7 @@ class HostileServer:
                 Route("/status", self._status),
                 Route("/outbox", self._outbox),
                 Route("/messages", self._messages, methods=["GET", "POST"]),
+                Route("/programs", self._programs),
             ]
         )
 
@@ -91,6 +93,17 @@ class HostileServer:
             if place > start
         ]
         return _said({"items": items, "next": None, **more})
+
+    async def _programs(self, asked: Request) -> Response:
+        """What it lists: a trick each time, until every one was played; then, once, the truth."""
+        if asked.query_params.get("after"):
+            return await _endless(self, asked)
+        number = next(self._listed)
+        if number >= len(LISTS):
+            return _said({"items": _items(*good_programs()), "next": None})
+        name = list(LISTS)[number]
+        self.played.append(f"list: {name}")
+        return await LISTS[name](self, asked)
 
     async def _messages(self, asked: Request) -> Response:
         if asked.method == "GET":
@@ -165,3 +178,43 @@ TRICKS: dict[str, Callable[[HostileServer, Request], Awaitable[Response]]] = {
     "an endless drip": _drip,
 }
 """What it does instead of answering, by name."""
+
+
+def _items(*programs: Any) -> list[dict[str, Any]]:
+    return [{"cursor": str(number), "program": each} for number, each in enumerate(programs, 1)]
+
+
+def _list(*programs: Any) -> Callable[[HostileServer, Request], Awaitable[Response]]:
+    return _fixed(lambda s, r: _said({"items": _items(*programs), "next": None}))
+
+
+async def _endless(server: HostileServer, asked: Request) -> Response:
+    """A page of a list that has no end: each leads to another, with programs of its own."""
+    start = int(asked.query_params.get("after") or 0)
+    found = [program(f"endless-{start + number}") for number in range(500)]
+    following = f"{server.base}/programs?after={start + 500}"
+    return _said({"items": _items(*found), "next": following})
+
+
+LISTS: dict[str, Callable[[HostileServer, Request], Awaitable[Response]]] = {
+    "one id for two": _list(program("p-1"), program("p-1", name={"en": "Another"})),
+    "a number for an id": _list(program(7)),
+    "an id that is a path": _list(program("../../etc/passwd\x00")),
+    "a list for a name": _list(program("p-1", name=["Garden"])),
+    "no name at all": _list(program("p-1", name={})),
+    "a huge name": _list(program("p-1", name={"en": "x" * 1_000_000})),
+    "a million interests": _list(program("p-1", interests=["x"] * 1_000_000)),
+    "texts for a list": _list(program("p-1", needs="Z60.2")),
+    "room that nobody knows": _list(program("p-1", room={"status": "maybe"})),
+    "room for more than there is": _list(
+        program("p-1", room={"status": "free", "places": 10**15, "of": -1})
+    ),
+    "nasty texts": _list(
+        *(program(f"n-{number}", name={"en": text}) for number, text in enumerate(TEXTS.values()))
+    ),
+    "an empty list": _list(),
+    "a list without an end": _endless,
+    "an endless drip": _drip,
+    "no list": _fixed(lambda s, r: Response("<html>Log in</html>", media_type="text/html")),
+}
+"""What it lists instead of its programs, by name."""

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from adapter.plugin import AdapterError, Context, Page, Visit
+from adapter.plugin import AdapterError, Context, Page, PluginError, PostedForm, Visit
 from adapter.plugin.pages import PageName
 from adapter_link.codes import MINUTES, Codes, TooSoon
 from adapter_link.config import LinkConfig
@@ -120,7 +120,7 @@ class Door:
             return await self._show(request, "referral", link)
         await self.context.state.delete(f"draft|{link.hash}")
         visit = self._visit(request, "referral", link, problem="session-expired")
-        return _response(await self.context.submit(visit, json.loads(draft)))
+        return await self._act(visit, json.loads(draft))
 
     async def _submit(self, request: Request) -> Response:
         link = await self._open(request)
@@ -137,7 +137,16 @@ class Door:
             return self._go(request, "")
         if not genuine:
             return await self._show(request, "referral", link, problem="form-expired")
-        return _response(await self.context.submit(self._visit(request, "referral", link), form))
+        return await self._act(self._visit(request, "referral", link), form)
+
+    async def _act(self, visit: Visit, form: Form) -> Response:
+        """Do what a form asks; its visitor waits for the page that says what came of it."""
+        acted = await self.context.act(PostedForm(visit=visit, form=form))
+        if acted.state == "refused":
+            self.context.log.info("link.act-refused", code=acted.code, actor=visit.actor)
+        if acted.page is None:
+            raise PluginError("link.no-page", "the core did a form and gave no page")
+        return _response(acted.page)
 
     async def _open(self, request: Request) -> Link | Response:
         """The link that the address names, if it still works; else the page that says so."""

@@ -43,6 +43,7 @@ class Link(System):
     capabilities = Capabilities(
         receives=FULL,
         delivers=FULL,
+        acts=FULL,
         outbound_format=None,
         outbound_kinds=dict.fromkeys(EVENTS, ""),
     )

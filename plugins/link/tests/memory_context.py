@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from adapter.plugin import Inbound, Page, Receipt, Refusal, Site, Visit
+from adapter.plugin import Acted, Inbound, Move, Page, PostedForm, Receipt, Refusal, Site, Visit
 
 NOW = datetime(2026, 11, 22, 15, 4, tzinfo=UTC)
 
@@ -107,10 +107,14 @@ class MemoryContext:
         status = {"gone": 410, "not-found": 404, "busy": 429}.get(visit.name, 200)
         return Page(status=status, body=f"page {visit.name}".encode())
 
-    async def submit(self, visit: Visit, form: Mapping[str, list[str]]) -> Page:
+    async def act(self, wanted: Move | PostedForm) -> Acted:
+        if isinstance(wanted, Move):
+            raise AssertionError("a link site makes no moves but by forms")
+        visit, form = wanted.visit, wanted.form
         self.visits.append(visit)
         self.forms.append(form)
         if self.pages is not None:
-            page: Page = await self.pages.submit(visit, form, site=self.site.name, desk=self.desk)
-            return page
-        return Page(status=303, body=b"", headers={"Location": visit.action})
+            acted: Acted = await self.pages.act(visit, form, site=self.site.name, desk=self.desk)
+            return acted
+        page = Page(status=303, body=b"", headers={"Location": visit.action})
+        return Acted(state="done", status=303, page=page)

@@ -29,6 +29,7 @@ class ApiQuirks(_Quirks):
         default="messages", description="POST: it takes a message; GET with `key`: whether it did"
     )
     outbox: Place = Field(default="outbox", description="GET: what it keeps for us")
+    programs: Place = Field(default="programs", description="GET: the programs, and their room")
     key: Word = Field(default="key", description="parameter of messages: the delivery's id")
     after: Word = Field(default="after", description="parameter of outbox: the cursor")
     limit: Word = Field(default="limit", description="parameter of outbox: how many at a time")

@@ -1,4 +1,4 @@
-"""A peer with a small JSON API: it sends us messages, keeps some for us, and takes ours."""
+"""A peer with a small JSON API: messages both ways, moves, and what programs there are."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from adapter.plugin import (
     FULL,
     AdapterError,
     Capabilities,
+    Capacity,
     Check,
     Context,
     DataError,
     Delivered,
     HttpEndpoint,
     Inbound,
+    ListedProgram,
     Listener,
     Outbound,
     System,
     SystemConfig,
     SystemFault,
 )
+from adapter_reference import programs
 from adapter_reference.config import ReferenceConfig
 from adapter_reference.door import Door
 from adapter_reference.events import EVENTS
@@ -40,6 +43,9 @@ class Reference(System):
         polls=FULL,
         delivers=FULL,
         finds=FULL,
+        acts=FULL,
+        lists_programs=FULL,
+        reports_capacity=FULL,
         outbound_format=ReferenceFormat.name,
         outbound_kinds=EVENTS,
     )
@@ -118,6 +124,40 @@ class Reference(System):
                 if "message" not in item or not isinstance(item.get("cursor"), str | int):
                     raise _broken("has an item without a message or a cursor")
                 yield _inbound(item, self.format), str(item["cursor"])
+
+    async def list_programs(self) -> AsyncIterator[ListedProgram]:
+        """Every program that the peer has, page by page.
+
+        Raises:
+            AdapterError: as `adapter.plugin.http.Http` names them; SystemFault: a page is none.
+        """
+        async for item in self._programs():
+            yield programs.listed(item)
+
+    async def report_capacity(self) -> AsyncIterator[Capacity]:
+        """How much room each has, where the peer says so.
+
+        Raises:
+            AdapterError: as `list_programs`.
+        """
+        async for item in self._programs():
+            said = programs.room(item)
+            if said is not None:
+                yield said
+
+    async def _programs(self) -> AsyncIterator[dict[str, Any]]:
+        words = self.quirks
+        pages = self.context.http.pages(
+            words.programs,
+            params={words.after: "", words.limit: str(self.config.page_size)},
+            next_link=lambda page: _next(page.content),
+            route="/programs",
+        )
+        async for page in pages:
+            for item in _items(_object(page.content)):
+                if not isinstance(item.get("program"), dict):
+                    raise _broken("has an item without a program")
+                yield item["program"]
 
 
 _FIX = "Look whether the peer runs, and whether base_url is right."

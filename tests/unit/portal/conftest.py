@@ -65,7 +65,10 @@ def send(pages: Pages, desk: MemoryDesk, visit: Callable[..., Visit]) -> Callabl
 
     def run(form: dict[str, Any], **changes: Any) -> Page:
         lists = {k: v if isinstance(v, list) else [v] for k, v in form.items()}
-        return asyncio.run(pages.submit(visit(**changes), lists, site="agency", desk=desk))
+        acted = asyncio.run(pages.act(visit(**changes), lists, site="agency", desk=desk))
+        assert acted.page is not None
+        assert acted.status == acted.page.status
+        return acted.page
 
     return run
 
