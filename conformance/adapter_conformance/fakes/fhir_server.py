@@ -31,11 +31,14 @@ from adapter_conformance.fakes.fhir_metadata import capability_statement
 from adapter_conformance.fakes.fhir_pages import Pages
 from adapter_conformance.fakes.fhir_personality import Personality, personality
 from adapter_conformance.fakes.fhir_store import FhirStore, Version
-from adapter_conformance.fakes.rest_host import FAULTS, Asked, Guard, RestHost
+from adapter_conformance.fakes.rest_host import ANSWERS, Asked, Guard, RestHost
+from adapter_conformance.fakes.rest_host import FAULTS as HTTP_FAULTS
 
 FHIR = "application/fhir+json"
 LATE = "lost-answer"
 """The fault that does the work and loses the answer."""
+FAULTS = {LATE: "it does the work, and answers 504", **HTTP_FAULTS}
+"""What it does wrong, by name."""
 
 
 class FhirServer:
@@ -87,8 +90,8 @@ class FhirServer:
             ValueError: there is no fault of that name.
         """
         for fault in faults:
-            if fault != LATE and fault not in FAULTS:
-                raise ValueError(f"no fault {fault!r}; there are: {LATE}, {', '.join(FAULTS)}")
+            if fault not in FAULTS:
+                raise ValueError(f"no fault {fault!r}; there are: {', '.join(FAULTS)}")
         self._faults += faults
 
     # -- over HTTP --------------------------------------------------------------------------
@@ -118,7 +121,7 @@ class FhirServer:
         )
         fault = self._faults.pop(0) if self._faults else ""
         if fault and fault != LATE:
-            return await FAULTS[fault](RestHost(base=self.address), request)
+            return await ANSWERS[fault](RestHost(base=self.address), request)
         path = request.path_params.get("path", "").strip("/")
         if self.guard is not None and path != "metadata" and not self.guard.accepts(request):
             return self._response(Refusal(401, "login", "no valid token").answer())

@@ -16,11 +16,11 @@ import ssl
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
 
-from adapter_conformance.fakes.faults import Faults
+from adapter_conformance.fakes.on_socket import Closable, OnSocket
 
 FAULTS = {
     "hang-up": "it closes the connection before it says anything",
@@ -57,7 +57,7 @@ _REPLIES = {
 TEXT = "SECRET-TEXT of Synthetic Person"
 
 
-class MailServer:
+class MailServer(OnSocket):
     """It takes every mail, and lets in everybody unless it has a `login`.
 
     Attributes:
@@ -83,8 +83,7 @@ class MailServer:
         mode: Literal["none", "tls", "starttls"] = "none",
         login: tuple[str, str] | None = None,
     ) -> None:
-        self.faults = Faults(FAULTS)
-        self.port = 0
+        super().__init__(FAULTS)
         self.raw: list[bytes] = []
         self.senders: list[str] = []
         self.recipients: list[list[str]] = []
@@ -93,7 +92,6 @@ class MailServer:
         self.text = TEXT
         self.heard: Callable[[bytes], None] = lambda mail: None
         self._tls, self._mode, self._login = tls, mode, login
-        self._server: asyncio.Server | None = None
         self._talks: list[SMTP] = []
 
     @property
@@ -106,33 +104,11 @@ class MailServer:
         """Whether a sender must have logged in."""
         return self._login is not None
 
-    def fail_next(self, *faults: str) -> None:
-        """Let the next connections fail, one each.
-
-        Raises:
-            ValueError: there is no fault of that name; the text lists those that there are.
-        """
-        self.faults.next(*faults)
-
-    async def __aenter__(self) -> Self:
-        """Listen on a free port."""
-        await self.serve(socket.create_server(("127.0.0.1", 0)))
-        return self
-
-    async def __aexit__(self, *problem: object) -> None:
-        """Hang up, and listen no more."""
-        if self._server is not None:
-            self._server.close()
-        self.hang_up()
-        await asyncio.sleep(0.01)  # its conversations end
-
-    async def serve(self, listening: socket.socket) -> asyncio.Server:
-        """Listen on a socket that is there already."""
-        self.port = listening.getsockname()[1]
-        self._server = await asyncio.get_running_loop().create_server(
+    async def listen(self, listening: socket.socket) -> Closable:
+        """Take connections from a socket."""
+        return await asyncio.get_running_loop().create_server(
             self._talk, sock=listening, ssl=self._tls if self._mode == "tls" else None
         )
-        return self._server
 
     def hang_up(self) -> None:
         """Close every connection."""

@@ -16,9 +16,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from typing import Self
 
-from adapter_conformance.fakes.faults import Faults
+from adapter_conformance.fakes.on_socket import Closable, OnSocket
 
 START, END = b"\x0b", b"\x1c\r"
 FAULTS = {
@@ -40,7 +39,7 @@ PATIENCE = 3.0
 TEXT = "SECRET-TEXT of Synthetic Person"
 
 
-class MllpServer:
+class MllpServer(OnSocket):
     """It answers AA to every message, in original mode, and many messages on one connection.
 
     Attributes:
@@ -54,44 +53,18 @@ class MllpServer:
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None, text: str = TEXT) -> None:
-        self.faults = Faults(FAULTS)
-        self.port = 0
+        super().__init__(FAULTS)
         self.messages: list[bytes] = []
         self.connections = 0
         self.slow_seconds = 1.0
         self.text = text
         self.heard: Callable[[bytes, bytes | None], None] = lambda message, answer: None
         self.tls = tls
-        self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    def fail_next(self, *faults: str) -> None:
-        """Let the next connections fail, one each.
-
-        Raises:
-            ValueError: there is no fault of that name; the text lists those that there are.
-        """
-        self.faults.next(*faults)
-
-    async def __aenter__(self) -> Self:
-        """Listen on a free port."""
-        await self.serve(socket.create_server(("127.0.0.1", 0)))
-        return self
-
-    async def __aexit__(self, *problem: object) -> None:
-        """Hang up, and listen no more."""
-        if self._server is not None:
-            self._server.close()
-        self.hang_up()
-        await asyncio.sleep(0)
-
-    async def serve(self, listening: socket.socket) -> asyncio.Server:
-        """Listen on a socket that is there already."""
-        self.port = listening.getsockname()[1]
-        self._server = await asyncio.start_server(
-            self._talk, sock=listening, ssl=self.tls, limit=MOST
-        )
-        return self._server
+    async def listen(self, listening: socket.socket) -> Closable:
+        """Take connections from a socket."""
+        return await asyncio.start_server(self._talk, sock=listening, ssl=self.tls, limit=MOST)
 
     def hang_up(self) -> None:
         """Close every connection."""

@@ -31,17 +31,18 @@ from starlette.routing import Route
 ALGORITHMS = ["RS384", "ES384"]
 LONGEST_ASSERTION = 300
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-FAULTS = (
-    "server-error",  # 500
-    "unavailable",  # 503 with Retry-After
-    "rate-limited",  # 429 with Retry-After
-    "refused",  # 401 invalid_client, whatever was sent
-    "not-json",  # 200 with a page to log in
-    "no-token",  # 200 with JSON that holds no token
-    "not-bearer",  # a token of another type
-    "expired-at-once",  # expires_in is 0
-    "slow",  # an answer after `slow_seconds`
-)
+FAULTS = {
+    "server-error": "500",
+    "unavailable": "503, and Retry-After: 1",
+    "rate-limited": "429, and Retry-After: 1",
+    "refused": "401 invalid_client, whatever was sent",
+    "not-json": "200 with a page to log in",
+    "no-token": "200 with JSON that holds no token",
+    "not-bearer": "a token of another type",
+    "expired-at-once": "a token whose expires_in is 0",
+    "slow": "a good answer after `slow_seconds`",
+}
+"""What its token endpoint does wrong, by name."""
 
 
 @dataclass(slots=True)

@@ -106,7 +106,7 @@ class RestHost:
             )
         )
         if self._faults:
-            return await FAULTS[self._faults.pop(0)](self, request)
+            return await ANSWERS[self._faults.pop(0)](self, request)
         if self.guard is not None and not self.guard.accepts(request):
             return _outcome(401, "login")
         if request.method != "GET":
@@ -220,7 +220,7 @@ async def _bomb(host: RestHost, request: Request) -> Response:
     return Response(packed, media_type=FHIR, headers={"Content-Encoding": "gzip"})
 
 
-FAULTS: dict[str, Fault] = {
+ANSWERS: dict[str, Fault] = {
     "rate-limited": _fixed(lambda h, r: Response("later", 429, headers={"Retry-After": "1"})),
     "rate-limited-long": _fixed(
         lambda h, r: Response("later", 429, headers={"Retry-After": "3600"})
@@ -266,3 +266,38 @@ FAULTS: dict[str, Fault] = {
     "huge-body": _huge,
     "gzip-bomb": _bomb,
 }
+"""How each of `FAULTS` is answered."""
+
+FAULTS = {
+    "rate-limited": "429, and Retry-After: 1",
+    "rate-limited-long": "429, and Retry-After: 3600",
+    "unauthorized": "401, with an OperationOutcome",
+    "forbidden": "403, with an OperationOutcome",
+    "unavailable": "503",
+    "server-error": "500",
+    "bad-gateway": "502, with a page",
+    "gateway-timeout": "504",
+    "gone": "410",
+    "not-found": "404, with an OperationOutcome",
+    "conflict": "409, with an OperationOutcome",
+    "unprocessable": "422, with an OperationOutcome",
+    "outcome-in-success": "200, and the body is an OperationOutcome that says error",
+    "warning-in-success": "200, and the body is an OperationOutcome that says warning",
+    "login-page": "200, and a page to log in",
+    "login-page-as-json": "200, and a page to log in that is said to be FHIR JSON",
+    "redirect-elsewhere": "302 to `elsewhere`, another origin",
+    "moved-elsewhere": "301 to `elsewhere`",
+    "redirect-here": "307 to another page of its own",
+    "redirect-round": "302 to the very address that was asked",
+    "foreign-next": "a good page whose next link leads to `elsewhere`",
+    "circular-next": "a good page whose next link leads to the first page",
+    "duplicate-page": "a good page whose next link leads to itself",
+    "truncated-json": "200, and JSON that breaks off; its length is said rightly",
+    "cut-off": "200, and fewer bytes than Content-Length says",
+    "slow-start": "a good answer after `slow_seconds`",
+    "slow-body": "a good answer, in the middle of which it waits `slow_seconds`",
+    "endless-drip": "200, and a space every twentieth of `slow_seconds`, for ever",
+    "huge-body": "200, and `huge_bytes` of spaces",
+    "gzip-bomb": "200, and gzip that unpacks to `bomb_bytes`",
+}
+"""What it does wrong, by name."""

@@ -16,22 +16,26 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import asyncssh
 
-from adapter_conformance.fakes.faults import Faults
+from adapter_conformance.fakes.on_socket import Closable, OnSocket
 from adapter_conformance.fakes.own_words import OWN
 
 FAULTS = {
     "hang-up": "it closes the connection before it says anything",
     "nonsense": "it answers like a web server",
     "other-host-key": "it shows another host key than its own",
+    "too-many": "it ends the connection for the number of others (RFC 4253: reason 12)",
+    "gone": "it knows nobody of that name any more, and ends the connection (reason 15)",
     "login-refused": "it lets in nobody",
     "no-sftp": "it lets in, and offers no SFTP",
     "failing": "it answers every operation with SSH_FX_FAILURE",
     "no-folder": "it has none of the folders and files that it is asked for",
     "vanishing": "it lists files, and says of each that is read that it is not there",
+    "refused": "it takes no file of that name: SSH_FX_INVALID_FILENAME, which version 3 has not, "
+    "so that a client reads SSH_FX_FAILURE; other operations work",
     "denied": "reading is permitted; writing, renaming and removing are not",
     "full-disk": "it opens files for writing, and cannot write into them",
     "cut-off-write": "half of what is written arrives, and the connection breaks",
@@ -43,7 +47,7 @@ _OPENINGS = {"hang-up": b"", "nonsense": b"HTTP/1.1 400 Bad Request\r\n\r\n<html
 TEXT = "SECRET-TEXT of Synthetic Person"
 
 
-class SftpServer:
+class SftpServer(OnSocket):
     """It lets in one user, into one folder; a name with a dot in front does not show yet.
 
     Attributes:
@@ -69,50 +73,30 @@ class SftpServer:
         password: str | None = None,
         client_keys: Collection[str] = (),
     ) -> None:
+        super().__init__(FAULTS)
         self.folder = folder
         self.username = username
         self.password = password
         self.client_keys = [asyncssh.import_public_key(each) for each in client_keys]
-        self.faults = Faults(FAULTS)
-        self.port = 0
         self.logins: list[str] = []
         self.slow_seconds = 1.0
         self.text = TEXT
         self._key = asyncssh.generate_private_key("ssh-ed25519")
         self._talks: dict[asyncio.Task[None], asyncssh.SSHServerConnection | None] = {}
-        self._door: Door | None = None
 
     @property
     def host_key(self) -> str:
         """For example ``ssh-ed25519 AAAA…``."""
         return self._key.export_public_key().decode().strip()
 
-    def fail_next(self, *faults: str) -> None:
-        """Let the next connections fail, one each.
-
-        Raises:
-            ValueError: there is no fault of that name; the text lists those that there are.
-        """
-        self.faults.next(*faults)
-
-    async def __aenter__(self) -> Self:
-        """Listen on a free port."""
-        await self.serve(socket.create_server(("127.0.0.1", 0)))
-        return self
-
-    async def __aexit__(self, *problem: object) -> None:
-        """Hang up, and listen no more."""
-        if self._door is not None:
-            self._door.close()
-        self.hang_up()
-        await asyncio.gather(*self._talks, return_exceptions=True)
-
-    async def serve(self, listening: socket.socket) -> Door:
-        """Listen on a socket that is there already."""
-        self.port = listening.getsockname()[1]
+    async def listen(self, listening: socket.socket) -> Closable:
+        """Take connections from a socket."""
         listening.setblocking(False)
-        self._door = Door(listening, asyncio.create_task(self._accept(listening)))
-        return self._door
+        return _Listening(listening, asyncio.create_task(self._accept(listening)))
+
+    async def ended(self) -> None:
+        """Wait until its conversations have ended."""
+        await asyncio.gather(*self._talks, return_exceptions=True)
 
     def hang_up(self) -> None:
         """Close every connection."""
@@ -160,8 +144,8 @@ class SftpServer:
         await made.wait_closed()
 
 
-class Door:
-    """What listens; it can be closed."""
+class _Listening:
+    """What accepts connections; it can be closed."""
 
     def __init__(self, listening: socket.socket, task: asyncio.Task[None]) -> None:
         self._listening, self._task = listening, task
@@ -177,10 +161,15 @@ class _Door(asyncssh.SSHServer):
 
     def __init__(self, server: SftpServer, fault: str | None) -> None:
         self._server = server
+        self._fault = fault
         self._closed = fault == "login-refused"
 
     def begin_auth(self, username: str) -> bool:
         self._server.logins.append(username)
+        if self._fault == "too-many":
+            raise asyncssh.DisconnectError(asyncssh.DISC_TOO_MANY_CONNECTIONS, self._server.text)
+        if self._fault == "gone":
+            raise asyncssh.IllegalUserName(self._server.text)
         return True
 
     def password_auth_supported(self) -> bool:
@@ -222,6 +211,8 @@ class _Folder(asyncssh.SFTPServer):
             raise asyncssh.SFTPFailure(text)
         if fault == "no-folder" or (fault == "vanishing" and reads):
             raise asyncssh.SFTPNoSuchFile(text)
+        if fault == "refused" and writes:
+            raise asyncssh.SFTPInvalidFilename(self._server.text)
         if fault == "denied" and writes:
             raise asyncssh.SFTPPermissionDenied(text)
 

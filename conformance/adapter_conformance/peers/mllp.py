@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from adapter.plugin import HttpEndpoint
 from adapter_conformance.exchanges import hear_message
 from adapter_conformance.fakes.mllp_server import MllpServer, control_id, send
+from adapter_conformance.fakes.on_socket import Closable
 from adapter_conformance.peers import Answer, Arrived, FaultName
 from adapter_conformance.peers.loopback import LoopbackPeer
 from adapter_conformance.planted import PEER_TEXT
@@ -34,7 +34,7 @@ class MllpPeer(LoopbackPeer):
         self.fake.heard = lambda message, answer: hear_message("MLLP", message, answer)
         super().__init__()
 
-    async def serve(self, listening: socket.socket) -> asyncio.Server:
+    async def serve(self, listening: socket.socket) -> Closable:
         """Take frames, answer each."""
         self.fake.tls = self.server_tls
         return await self.fake.serve(listening)

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapter_conformance.fakes.sftp_server import Door, SftpServer
+from adapter_conformance.fakes.on_socket import Closable
+from adapter_conformance.fakes.sftp_server import SftpServer
 from adapter_conformance.peers import Arrived, FaultName
 from adapter_conformance.peers.loopback import LoopbackPeer
 from adapter_conformance.planted import PEER_TEXT, SECRET
@@ -46,7 +47,7 @@ class SftpPeer(LoopbackPeer):
             "folder": "exchange",
         }
 
-    async def serve(self, listening: socket.socket) -> Door:
+    async def serve(self, listening: socket.socket) -> Closable:
         """Let in the adapter."""
         return await self.fake.serve(listening)
 

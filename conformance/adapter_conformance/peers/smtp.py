@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from adapter_conformance.exchanges import hear_message
 from adapter_conformance.fakes.mail_server import MailServer
+from adapter_conformance.fakes.on_socket import Closable
 from adapter_conformance.peers import Arrived, FaultName
 from adapter_conformance.peers.loopback import LoopbackPeer
 from adapter_conformance.planted import PEER_TEXT
@@ -30,7 +31,7 @@ class SmtpPeer(LoopbackPeer):
         self.fake.heard = lambda mail: hear_message("SMTP", mail)
         super().__init__()
 
-    async def serve(self, listening: socket.socket) -> asyncio.Server:
+    async def serve(self, listening: socket.socket) -> Closable:
         """Take mails."""
         return await self.fake.serve(listening)
 

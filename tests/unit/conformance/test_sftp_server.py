@@ -124,6 +124,8 @@ async def test_faults_at_the_door(server: SftpServer) -> None:
         ("hang-up", asyncssh.ConnectionLost),
         ("nonsense", asyncssh.ConnectionLost),
         ("other-host-key", asyncssh.HostKeyNotVerifiable),
+        ("too-many", asyncssh.DisconnectError),
+        ("gone", asyncssh.IllegalUserName),
         ("login-refused", asyncssh.PermissionDenied),
         ("no-sftp", asyncssh.ChannelOpenError),
     ):
@@ -156,6 +158,23 @@ async def test_faults_of_writing(server: SftpServer) -> None:
 
     assert (out / "full.json").read_bytes() == b""
     assert (out / "half.json").read_bytes() == BODY[: len(BODY) // 2]
+
+
+async def test_a_file_that_is_refused_is_not_there_and_others_can_be_read(
+    server: SftpServer,
+) -> None:
+    server.fail_next("refused", "refused")
+    with pytest.raises(asyncssh.SFTPFailure):  # what version 3 of SFTP makes of it
+        await put(server, "out/odd.json")
+    assert list((server.folder / "out").iterdir()) == []
+    assert await got(server) == BODY
+
+
+async def test_too_many_connections_say_so_by_their_number(server: SftpServer) -> None:
+    server.fail_next("too-many")
+    with pytest.raises(asyncssh.DisconnectError) as raised:
+        await names(server)
+    assert raised.value.code == asyncssh.DISC_TOO_MANY_CONNECTIONS
 
 
 async def test_an_answer_is_lost_when_the_file_shows_and_not_before(server: SftpServer) -> None:

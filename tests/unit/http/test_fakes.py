@@ -14,8 +14,8 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from adapter_conformance.fakes.memory import MemoryClock, MemoryState
 from adapter_conformance.fakes.oauth1_server import OAuth1Server
 from adapter_conformance.fakes.oauth2_server import ASSERTION_TYPE, FAULTS, Client, OAuth2Server
+from adapter_conformance.fakes.rest_host import ANSWERS, RestHost
 from adapter_conformance.fakes.rest_host import FAULTS as HOST_FAULTS
-from adapter_conformance.fakes.rest_host import RestHost
 
 pytestmark = pytest.mark.anyio
 BASE = "http://127.0.0.1"
@@ -171,6 +171,23 @@ async def test_a_token_is_good_until_it_expires_or_is_revoked() -> None:
     ]
     clock.forward(61)
     assert await status(headers) == 401
+
+
+def test_every_fault_of_the_host_has_an_answer_and_a_meaning() -> None:
+    assert set(HOST_FAULTS) == set(ANSWERS)
+    assert all(HOST_FAULTS.values())
+    assert all(FAULTS.values())
+
+
+async def test_programs_are_listed_in_pages_of_its_size() -> None:
+    host = RestHost(base=BASE, programs=[{"id": f"p-{number}"} for number in range(3)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(host.app)) as client:
+        first = (await client.get(f"{BASE}/api/programs?after=")).json()
+        second = (await client.get(first["next"])).json()
+    assert [each["program"]["id"] for each in first["items"] + second["items"]] == [
+        "p-0", "p-1", "p-2",
+    ]  # fmt: skip
+    assert second["next"] is None
 
 
 async def test_a_fault_that_is_not_there_is_refused_by_name() -> None:
