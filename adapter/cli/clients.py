@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapter.exchange.config import Config
+    from adapter.store.clients import ClientRow
     from adapter.store.transaction import Transaction
 
 T = TypeVar("T")
@@ -57,14 +58,22 @@ def add(
     from adapter.exchange import clients
 
     settings = read(config)
-    row = _write(
-        settings,
-        lambda tx: clients.register(
-            tx, settings, name=name, party=organization, jwks=jwks, scopes=[*scope, *(more or ())]
-        ),
-    )
+    scopes = [*scope, *(more or ())]
+
+    def register(tx: Transaction) -> tuple[ClientRow, bool]:
+        row = clients.register(
+            tx, settings, name=name, party=organization, jwks=jwks, scopes=scopes
+        )
+        return row, clients.is_known(tx, settings, organization)
+
+    row, known = _write(settings, register)
+    if not known:
+        say(
+            f"Warning: no site, program or Organization here is called {organization!r}. The "
+            "client sees nothing before one is; if it is a slip, disable it and add it again."
+        )
     if as_json:
-        emit(clients.shape(row))
+        emit({**clients.shape(row), "organization_known": known})
         return
     print(row.id)
     say(f"{name} speaks for {organization}. Its id is client_id, iss and sub.")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
-from adapter.exchange.config import Config
+from adapter.exchange.config import Config, is_loopback
+from adapter.exchange.directory import load_programs
 from adapter.exchange.http.guard import UrlRefused
 from adapter.exchange.http.registered import rules
 from adapter.plugin.errors import DataError
@@ -54,6 +56,27 @@ def register(
     return added
 
 
+def is_known(tx: Transaction, config: Config, party: str) -> bool:
+    """Whether anything here is of an organization of this name: a site, a program, a record.
+
+    Nothing that is unknown today is wrong, for its records may come later; but a name that was
+    mistyped looks just like it, and its client would see nothing for ever.
+    """
+    known = {config.organization, *(each.organization for each in config.sites.values())}
+    if config.routing.programs:
+        programs = load_programs(config.path(config.routing.programs))
+        known |= {each.organization for each in programs}
+    if party in known:
+        return True
+    kind, _, identity = party.partition("/")
+    if kind == "Organization" and identity and tx.resources.get(kind, identity) is not None:
+        return True
+    return any(
+        tx.resources.search("Organization", keys=keys, limit=1)
+        for keys in ({"name": party}, {"identifier": f"|{party}"})
+    )
+
+
 def disable(tx: Transaction, named: str) -> ClientRow:
     """Let a client, by its id or name, in no more.
 
@@ -86,6 +109,9 @@ def shape(row: ClientRow) -> Shape:
 def _key_set(jwks: str, *, test: bool) -> tuple[str | None, Shape | None]:
     """Where the keys are, or the keys themselves."""
     if "://" in jwks:
+        parts = urlsplit(jwks)
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise _keys("over plain http anybody on the way could put a key of their own there")
         try:
             rules(test=test).check(jwks)
         except UrlRefused as error:

@@ -12,7 +12,7 @@ import re
 import tomllib
 import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -264,7 +264,11 @@ def load_plugins(enabled: Collection[str] | None) -> Plugins:
         plugin = _load(point, taken)
         loaded.append(plugin)
         if plugin.state == "enabled":
-            taken.add(plugin)
+            taken.names.add(plugin.name)
+    loaded = [_without_contested(each, loaded) for each in loaded]
+    for each in loaded:
+        if each.state == "enabled":
+            taken.add(each)
     missing = set(enabled or ()) - {each.name for each in loaded}
     loaded += [
         LoadedPlugin(
@@ -305,6 +309,41 @@ class Taken:
         self.formats |= {each.name: each for each in plugin.formats}
         self.functions |= plugin.functions
         self.packs += plugin.packs
+
+
+def _without_contested(plugin: LoadedPlugin, among: Iterable[LoadedPlugin]) -> LoadedPlugin:
+    """The plugin, or its failure where another one brings what it brings.
+
+    Which of two gets a name that is neither's own must not depend on the order of loading, nor on
+    which is installed first: none gets it, and both say whom they met.
+    """
+    if plugin.state != "enabled":
+        return plugin
+    for other in among:
+        if other.state != "enabled" or other is plugin:
+            continue
+        for (what, own), (_, theirs) in zip(_brought(plugin), _brought(other), strict=True):
+            both = sorted(own & theirs)
+            if both:
+                return replace(
+                    plugin,
+                    state="failed",
+                    code="plugin.double",
+                    reason=f"the {what} {both[0]} is brought by the plugin {other.name}, too; "
+                    "neither of the two is taken",
+                    fix=DOUBLE,
+                )
+    return plugin
+
+
+def _brought(plugin: LoadedPlugin) -> list[tuple[str, set[str]]]:
+    """The names that a plugin brings, by what they are names of."""
+    return [
+        ("system", {each.name for each in plugin.systems}),
+        ("format", {each.name for each in plugin.formats}),
+        ("function", set(plugin.functions)),
+        ("mapping pack", {each.name for each in plugin.packs}),
+    ]
 
 
 def _rank(point: metadata.EntryPoint) -> tuple[str, bool, str]:

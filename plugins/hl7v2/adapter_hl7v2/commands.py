@@ -70,7 +70,7 @@ async def _send_one(client: MllpClient, raw: bytes) -> bool:
     sys.stdout.write(reply.decode("utf-8", "replace").replace("\r", "\n").rstrip() + "\n\n")
     sys.stdout.flush()
     try:
-        judge_reply(reply, control_id=(header.get(10) if header else None) or "", again=False)
+        judge_reply(reply, control_id=(header.get(10) if header else None) or None, again=False)
     except AdapterError as error:
         sys.stderr.write(f"{error.message}  {error.fix}".rstrip() + "\n")
         return True

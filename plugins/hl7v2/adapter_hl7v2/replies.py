@@ -19,11 +19,12 @@ _PASSING = {"206", "207"}
 _SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
-def judge_reply(reply: bytes, *, control_id: str, again: bool) -> None:
+def judge_reply(reply: bytes, *, control_id: str | None, again: bool) -> None:
     """Return if the peer has the message.
 
     Args:
-        control_id: MSH-10 of what was sent; MSA-2 must name it.
+        control_id: MSH-10 of what was sent; MSA-2 must name it. None: it had none, and a peer that
+            takes such messages (see the dialects) answers with whatever it knows it by.
         again: True if this message was sent before.
 
     Raises:
@@ -45,7 +46,7 @@ def judge_reply(reply: bytes, *, control_id: str, again: bool) -> None:
             "the peer answered with a message that has no MSA segment",
             fix="ask who runs the peer for acknowledgements in original or enhanced mode",
         )
-    if ack.get(2) != control_id:
+    if control_id is not None and ack.get(2) != control_id:
         raise SystemFault(
             "hl7v2.reply-of-another",
             "the peer's acknowledgement names another message",

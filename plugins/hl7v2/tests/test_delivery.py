@@ -64,6 +64,12 @@ def test_every_other_answer_has_its_class(
     assert "SECRET" not in f"{caught.value}{caught.value.fix}{caught.value.detail}"
 
 
+def test_a_message_without_a_control_id_is_taken_whatever_the_answer_names() -> None:
+    judge_reply(reply("made-by-the-peer", "AA"), control_id=None, again=False)
+    with pytest.raises(DataError):
+        judge_reply(reply("made-by-the-peer", "AE", "101"), control_id=None, again=False)
+
+
 def test_a_duplicate_is_a_delivery_only_when_it_was_sent_before() -> None:
     judge_reply(reply("C1", "AE", "205"), control_id="C1", again=True)
     with pytest.raises(DataError):

@@ -193,6 +193,36 @@ def test_what_is_named_for_another_is_not_taken_from_it(monkeypatch, hook, broug
     assert states == {"aaa": ("failed", "plugin.double"), "good": ("enabled", "")}
 
 
+@pytest.mark.parametrize(
+    ("hook", "brought", "what"),
+    [
+        ("register_systems", [SystemSpec(name="shared", system=Working, summary="")], "system"),
+        ("register_formats", [Form("shared")], "format"),
+        ("register_functions", {"shared": str.upper}, "function"),
+        ("register_mapping_packs", [Path("packs") / "shared"], "mapping pack"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_that_bring_one_name_of_neithers_own_none_is_taken_and_both_name_the_other(
+    monkeypatch, hook, brought, what, turned: bool
+) -> None:
+    points = [Point(name, module(name, **{hook: brought})) for name in ("one", "two")]
+    points = points[::-1] if turned else points
+    found = load(monkeypatch, None, *points, Point("good", GOOD))
+
+    rows = {each.name: each for each in found.loaded}
+    assert rows["good"].state == "enabled"
+    for own, other in (("one", "two"), ("two", "one")):
+        assert (rows[own].state, rows[own].code) == ("failed", "plugin.double")
+        assert f"the {what} shared is brought by the plugin {other}, too" in rows[own].reason
+    assert "shared" not in {**found.systems, **found.formats, **found.functions}
+    assert found.packs == ()
+    if what == "system":
+        with pytest.raises(PluginError):
+            found.system("shared")
+
+
 def test_a_plugin_may_bring_whatever_is_named_for_itself(monkeypatch) -> None:
     longer = module(
         "good-clinic",
