@@ -2,7 +2,8 @@
 
 A path of the canonical model and what may stand there; lists with `[]` (any number) or `[n]`; a
 name with `!` is there whenever its parent is. Tables are stated a second time, and so are the words
-of their rows, so that a code that is swapped in a CSV file does not go unseen.
+and the code systems of their rows, so that a code, a word or a system that is swapped in a CSV file
+does not go unseen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import yaml
 from adapter.mapping.pack_files import text_of
 from adapter.mapping.packs import Pack
 from adapter.mapping.table import Fault, TableError, Where
+
+EVERY_ROW = "*"
 
 Spec = Any
 """A kind of value by name, a list of codes, or a nested mapping of names to specs."""
@@ -38,6 +41,9 @@ class Domain:
     tables: Mapping[str, Mapping[str, str]]
     meanings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Of a table, each row: ``left = right`` to its relationship and its words, EN / FR."""
+    systems: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Of a table, each row: ``left = right`` to its code systems, ``left = right`` as well;
+    `EVERY_ROW` states those of all rows that are not named."""
 
 
 def read_domain(pack: Pack) -> Domain:
@@ -55,12 +61,12 @@ def read_domain(pack: Pack) -> Domain:
             name: MapDomain(name, _kinds(spec.get("kind")), _nested(spec.get("carries", {})))
             for name, spec in text.get("maps", {}).items()
         }
-        tables, meanings = (
+        tables, meanings, systems = (
             {
                 name: {str(left): str(right) for left, right in pairs.items()}
                 for name, pairs in text.get(part, {}).items()
             }
-            for part in ("tables", "meanings")
+            for part in ("tables", "meanings", "systems")
         )
     except (yaml.YAMLError, AttributeError, RecursionError, TypeError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -68,7 +74,7 @@ def read_domain(pack: Pack) -> Domain:
         said = getattr(error, "problem", None) or "this is no domain"
         fault = Fault(where, "yaml", said, "write it as docs/reference/mapping-tables.md shows")
         raise TableError([fault]) from None
-    return Domain(maps, tables, meanings)
+    return Domain(maps, tables, meanings, systems)
 
 
 def _kinds(given: Any) -> tuple[str, ...]:

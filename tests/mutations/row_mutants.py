@@ -2,8 +2,8 @@
 
 A mutant is one change of one line (or of one block): a row dropped, an arrow turned, a constant or
 a default changed, a codec bent or left out, an option left out; of a code table, a row dropped or
-its code swapped with the next. Mutants are made from the text, so that what is tested is what a
-person would save.
+its code swapped with the next, a code moved to another system. Mutants are made from the text, so
+that what is tested is what a person would save.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ARROWS = ("<->", "->", "<-")
-KINDS = ("drop", "arrow", "const", "codec", "option", "code")
+KINDS = ("drop", "arrow", "const", "codec", "option", "code", "system")
 _ROW = re.compile(r"^(?P<indent> *)- \[")
 _BLOCK = re.compile(r"^(?P<indent> *)- (?:each|with|use): ")
 _ARROW = re.compile(r"(?<=[ ,])(<->|->|<-)(?=,)")
@@ -150,6 +150,16 @@ def _of_table(name: str, text: str) -> Iterator[Mutant]:
         yield Mutant(name, number + 1, "drop", lines[number], "", "\n".join(gone) + "\n")
         for column in ("left_code", "right_code"):
             yield _swapped(name, rows, lines, number, header.index(column))
+        for side in ("left", "right"):
+            if rows[number][header.index(f"{side}_code")]:
+                yield _moved(name, rows, lines, number, header.index(f"{side}_system"))
+
+
+def _moved(name: str, rows: list[list[str]], lines: list[str], number: int, column: int) -> Mutant:
+    """A code of a row belongs to another system."""
+    changed = [list(row) for row in rows]
+    changed[number][column] += "X"
+    return _written(name, lines, number, "system", changed)
 
 
 def _swapped(
@@ -166,10 +176,16 @@ def _swapped(
     changed[number][column] = rows[other][column] if other is not None else mine + "X"
     if other is not None:
         changed[other][column] = mine
+    return _written(name, lines, number, "code", changed)
+
+
+def _written(
+    name: str, lines: list[str], number: int, kind: str, changed: list[list[str]]
+) -> Mutant:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows(changed)
     now = out.getvalue().split("\n")[number]
-    return Mutant(name, number + 1, "code", lines[number], now, out.getvalue())
+    return Mutant(name, number + 1, kind, lines[number], now, out.getvalue())
 
 
 def _tells(row: list[str], other: list[str], column: int) -> bool:

@@ -78,6 +78,7 @@ def test_what_is_excused_is_still_there_and_says_why() -> None:
 
 BENDS = [
     ("codes/v2-0280.csv", "drop", "urgent"),  # a row without a left code
+    ("codes/v2-0280.csv", "system", "urgent"),  # the code stays, and belongs to another system
     ("codes/v2-0283-answer.csv", "code", "received"),  # only the words of two rows move
     ("ref-i12.map.yaml", "codec", "code(share-back)"),  # every code is the same on both sides
     ("ref-i12.map.yaml", "arrow", "that RF1-9 was empty"),  # a row that stands in for another
@@ -100,9 +101,10 @@ def test_what_only_words_or_order_would_show_is_noticed(
 
 
 @pytest.mark.parametrize("pack", sorted(PACKS))
-def test_the_words_of_every_code_table_are_stated(pack: str) -> None:
+def test_the_words_and_the_systems_of_every_code_table_are_stated(pack: str) -> None:
     found = read_pack(PACKS[pack])
-    assert set(read_domain(found).meanings) == set(found.codes)
+    domain = read_domain(found)
+    assert set(domain.meanings) == set(domain.systems) == set(found.codes)
 
 
 def test_rows_in_another_order_are_no_mutant() -> None:

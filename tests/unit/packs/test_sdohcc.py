@@ -13,7 +13,7 @@ import pytest
 from adapter.fhir.checks import check
 from adapter.fhir.claims import keep_true_claims
 from adapter.fhir.format import FhirFormat
-from adapter.mapping.laws import difference
+from adapter.mapping.compare import difference
 from adapter.mapping.packs import Packs, load_packs
 from adapter.referral.format import ReferralFormat
 
