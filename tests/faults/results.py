@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 EVERY = 1.0
 
@@ -15,7 +16,8 @@ class Row:
     """One fault on one store. `lost` also counts what should have been found and was not.
 
     `recovery_s` is the longest of all runs: from the fault until everything is answered and
-    delivered again. `complete` is false while there is more of its kind to do.
+    delivered again. `complete` is false, and stands in the file, while there is more of its kind
+    to do.
     """
 
     fault: str
@@ -28,6 +30,10 @@ class Row:
     duplicated: int = 0
     recovery_s: float = 0.0
     complete: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The row as it stands in the file."""
+        return {key: value for key, value in asdict(self).items() if value is not True}
 
 
 class Results:
@@ -70,7 +76,8 @@ class Results:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         part = self._path.with_suffix(".part")
-        part.write_text(json.dumps([asdict(row) for row in self.rows.values()], indent=1) + "\n")
+        rows = [row.document() for row in self.rows.values()]
+        part.write_text(json.dumps(rows, indent=1) + "\n")
         part.replace(self._path)
 
     def complete(self, kind: str) -> None:
@@ -84,8 +91,8 @@ class Results:
         if self._path is None or not self._path.exists():
             return
         for each in json.loads(self._path.read_text()):
-            if each["kind"] in kinds and each["complete"]:
-                row = Row(**each)
+            if each["kind"] in kinds and "complete" not in each:
+                row = Row(**each, complete=True)
                 self.rows[row.fault, row.kind, row.store] = row
 
     @property

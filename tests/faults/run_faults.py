@@ -3,8 +3,9 @@
 Options (``make faults ARGS='…'``): ``--quick`` takes about two minutes, without it all takes up to
 an hour; ``--only KIND`` (again for more kinds); ``--seed N`` repeats a run; ``--resume`` goes on
 with a run that was broken off, at the kind that it was at. Progress and a forecast go to stderr,
-the rows to build/faults.json as they come: `complete` is false in a row whose kind is not at its
-end. Exit code 1 if anything was lost, duplicated or not found, or if a recovery took 10 s or more.
+the rows to build/faults.json as they come: a row whose kind is not at its end says
+`"complete": false`. Exit code 1 if anything was lost, duplicated or not found, or if a recovery
+took 10 s or more.
 """
 
 from __future__ import annotations
