@@ -112,7 +112,8 @@ async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter
                 try:
                     made = await _one(tour, store, stage, case, done["cases"])
                 except UnsettledError as error:
-                    tour.say(f"kill: {case} did not settle: {error}\n{stage.log[-1500:]}")
+                    tour.say(f"kill: {case} on {store} did not settle: {error}")
+                    tour.say(await stage.stands())
                     tour.results.add(case.fault, KIND, store, lost=1)
                     shares.append(some)  # this stage is not used any more
                     break
@@ -147,7 +148,9 @@ async def _one(tour: Tour, store: str, stage: Stage, case: Case, number: int) ->
             await kills.settled()
             reviving.cancel()
     except ExceptionGroup as faults:
-        raise UnsettledError(repr(faults.exceptions)) from faults
+        left = await stage.store.read(under_way) if stage.store is not None else "?"
+        said = f"{faults.exceptions!r}, {kills.made} kills, {dict(journeys.acknowledged)}, {left}"
+        raise UnsettledError(said) from faults
     if kills.made < 1 + case.at_start:  # not passed this time, or not before the start was over
         await stage.kill()
         await stage.start()

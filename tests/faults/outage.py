@@ -116,7 +116,7 @@ async def outage(
             await until(lambda: _settled(stage), 0.05)
     except TimeoutError:
         tour.say(f"{kind}: {fault} on {store} does not settle: {_unsettled(stage)}")
-        tour.say(stage.log[-1500:])
+        tour.say(await stage.stands())
     recovery = time.monotonic() - healed
     refused = sum(number for code, number in during.items() if code != "AA")
     if not refused and not pages["503"]:

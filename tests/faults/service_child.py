@@ -9,6 +9,7 @@ is run.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import json
 import os
 import signal
@@ -79,6 +80,7 @@ def serve(child: Child, config: Path, arm: list[Any] | None) -> None:
     from adapter.cli.serve import run
     from adapter.exchange.config import load_config
 
+    faulthandler.register(signal.SIGUSR1)  # where each thread stands, into the log
     sending.watch()
     if arm is not None:
         child.arm(arm)

@@ -229,6 +229,13 @@ class Stage:
         await asyncio.wait_for(self.line.dead.wait(), PATIENCE)
         await self.line.close()
 
+    async def stands(self) -> str:
+        """Where the service stands, if it does not go on: its log, and each thread's stack."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGUSR1)
+            await asyncio.sleep(0.5)
+        return f"up: {self.up.is_set()}, pid {self.pid}\n{self.log[-6000:]}"
+
     async def close(self) -> None:
         """End everything."""
         if self.line is not None and self.pid:
