@@ -201,8 +201,15 @@ class Kills:
             self._measuring.append(asyncio.create_task(self._measure(died)))
 
     async def settled(self) -> None:
-        """Wait for the measurements."""
-        await asyncio.gather(*self._measuring)
+        """Wait until the service lives, whatever it died of last, and for the measurements.
+
+        The journeys may be over while it is only just dead: then it is being started, and a start
+        that is broken off would leave a service that nobody knows.
+        """
+        async with asyncio.timeout(_PATIENCE):
+            while not await self.stage.disarmed():  # noqa: ASYNC110 - it is asked, and answers
+                await asyncio.sleep(0.01)
+            await asyncio.gather(*self._measuring)
 
     async def _measure(self, died: float) -> None:
         store = self.stage.store

@@ -100,12 +100,13 @@ class Line:
         self._writer = writer
         self._task = asyncio.create_task(self._read(reader))
 
-    async def tell(self, order: dict[str, Any]) -> None:
-        """Give an order, and wait until it is obeyed (or the service is dead)."""
+    async def tell(self, order: dict[str, Any]) -> bool:
+        """Give an order, and wait until it is obeyed; False if the service is dead."""
         with contextlib.suppress(ConnectionError):
             self._writer.write(json.dumps(order).encode() + b"\n")
             await self._writer.drain()
-            await self.next("obeyed")
+            return await self.next("obeyed") is not None
+        return False
 
     async def ask(self, order: dict[str, Any], event: str) -> Any:
         """Give an order, and take the event that answers it: the value of the same name."""
@@ -120,12 +121,13 @@ class Line:
     async def next(self, event: str, patience: float = PATIENCE) -> dict[str, Any] | None:
         """The next event of this kind; None if the service died first."""
         async with asyncio.timeout(patience):
-            while True:
+            while not (self.dead.is_set() and self.events.empty()):
                 found = await self.events.get()
                 if found.get("event") == event:
                     return found
                 if found.get("event") == "died":
                     return None
+        return None
 
     async def close(self) -> None:
         """Hang up."""
@@ -228,6 +230,12 @@ class Stage:
             os.kill(self.pid, signal.SIGKILL)
         await asyncio.wait_for(self.line.dead.wait(), PATIENCE)
         await self.line.close()
+
+    async def disarmed(self) -> bool:
+        """True if the service lives and answers: from now on it dies nowhere by itself."""
+        if self.line is None or not self.up.is_set():
+            return False
+        return await self.line.tell({"arm": None})
 
     async def stands(self) -> str:
         """Where the service stands, if it does not go on: its log, and each thread's stack."""
