@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -57,11 +59,23 @@ class Post:
                 config.smtp_password.get_secret_value() if login and config.smtp_password else None
             ),
         )
+        client.local_hostname = await _own_name()
         try:
             async with client:
                 yield client
         except (errors.SMTPException, OSError, ValueError) as error:
             raise classed(error) from error
+
+
+_named: list[str] = []
+
+
+async def _own_name() -> str:
+    """What this machine calls itself in EHLO (RFC 5321 4.1.1.1), looked up once: the library would
+    ask the name servers anew for each mail, and wait when they do not answer."""
+    if not _named:
+        _named.append(await asyncio.to_thread(socket.getfqdn))
+    return _named[0]
 
 
 def classed(error: Exception) -> AdapterError:

@@ -52,6 +52,19 @@ def certificate(folder):
     return authority.certificate, context
 
 
+def test_the_name_of_this_machine_is_looked_up_once_and_not_for_each_mail(
+    context, outbound, monkeypatch
+):
+    asked = []
+    monkeypatch.setattr("adapter_link.smtp._named", [])
+    monkeypatch.setattr("socket.getfqdn", lambda: asked.append(1) or "clinic.example")
+    for _ in range(3):
+        room = MailServer()
+        deliver(context, outbound, room)
+        assert len(room.mails) == 1
+    assert asked == [1]
+
+
 def test_a_mail_arrives_whole(context, outbound):
     room = MailServer()
     delivered = deliver(context, outbound, room)
