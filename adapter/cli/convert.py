@@ -62,7 +62,8 @@ def convert(
 ) -> None:
     """Map messages from one format to another, one output document a line, in input order.
 
-    A message that cannot be converted gives a FHIR OperationOutcome in its place. FHIR is read with
+    A message that cannot be converted gives a FHIR OperationOutcome in its place. JSON documents
+    may stand one a line or one after another, however they are written. FHIR is read with
     forgiveness (what was mended is said on stderr) and checked before it goes out. CSV has its
     header once, at the top.
 

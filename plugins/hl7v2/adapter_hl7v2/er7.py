@@ -8,6 +8,7 @@ nothing to read in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from adapter_hl7v2.encoding import NULL
@@ -158,19 +159,20 @@ def fill(raw: str, parts: Sequence[tuple[int, str]]) -> str:
     return "^".join(found)
 
 
-Written = tuple[str, list[str] | str, Any]
-"""A segment to be written: its id, its raw fields by number (0 is free), its followers.
+Written = tuple[int, str, list[str] | str, Any]
+"""A segment to be written: its place in the order of the structure, its id, its raw fields by
+number (0 is free), its followers.
 
 A text instead of fields is all that follows the number of a numbered segment without followers.
 """
 
 
-def build(out: list[Written], rank: Mapping[str, int], env: Any, trace: bool) -> Message:
+_order = itemgetter(0)
+
+
+def build(out: list[Written], env: Any, trace: bool) -> Message:
     """The message of collected segments: ordered by structure, numbered, joined."""
-    last = len(rank)
-    ranks = [rank.get(name, last) for name, _, _ in out]
-    if ranks != sorted(ranks):
-        out = [out[at] for at in sorted(range(len(out)), key=ranks.__getitem__)]
+    out.sort(key=_order)
     lines: list[str] = []
     _append(out, lines, env.encoding, {}, env if trace else None)
     return Message.of(lines, env.encoding)
@@ -183,7 +185,7 @@ def _append(
     numbers: dict[str, int],
     env: Any,
 ) -> None:
-    for name, fields, kids in entries:
+    for _, name, fields, kids in entries:
         if isinstance(fields, str):
             numbers[name] = count = numbers.get(name, 0) + 1
             lines.append(f"{name}|{count}|{fields}")

@@ -23,7 +23,6 @@ class Er7Reading:
         """Names for the emitted source."""
         return {
             "GROUPS": er7.groups_of(self.groups, self.rank),
-            "RANK": self.rank,
             "index": er7.index,
             **sorters(self.asked),
             **{f"B{size}": [""] * size for size in self.sizes},

@@ -19,6 +19,7 @@ class Er7Writing:
 
     traced: bool
     sizes: set[int]
+    rank: Mapping[str, int]
 
     def begin_write(self, trace: bool) -> Sequence[str]:
         """The root is a list of segments."""
@@ -135,7 +136,8 @@ class Er7Writing:
             lines.append(f"{spot} = fill({spot}, {tuple(parts)!r}) if {spot} else {plain!r}")
         assert node.parent is not None
         kids = any(step.kind == "kid" for step in node.children)
-        entry = f"({node.step.key!r}, {segment}, {node.var + '_k' if kids else '()'})"
+        rank = self.rank.get(str(node.step.key), len(self.rank))
+        entry = f"({rank}, {node.step.key!r}, {segment}, {node.var + '_k' if kids else '()'})"
         into = f"{node.parent.var}_k" if node.step.kind == "kid" else node.parent.var
         return [*lines, f"{into}.append({entry})"]
 
@@ -170,7 +172,7 @@ class Er7Writing:
 
     def finish(self, trace: bool) -> Sequence[str]:
         """The message, its segments in the order of the structure."""
-        return (f"result = build(out, RANK, env, {trace})",)
+        return (f"result = build(out, env, {trace})",)
 
 
 def _lone_segment(values: list[str], only: int, node: Node) -> str:
