@@ -30,12 +30,12 @@ from tests.faults.tour import Tour
 ROOT = Path(__file__).parents[2]
 SECONDS = {
     "audit": 10,
-    "backup": 60,
-    "canary": 45,
+    "backup": 90,
+    "canary": 60,
     "clock": 20,
-    "database": 250,
-    "destination": 90,
-    "disk": 120,
+    "database": 240,
+    "destination": 130,
+    "disk": 160,
     "order": 40,
     "load": 700,
     "kill": 700,
