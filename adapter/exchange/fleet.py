@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from adapter.exchange import watch
 from adapter.exchange.config import Config
+from adapter.exchange.holding import say_state
 from adapter.exchange.plugins import Plugins
 from adapter.exchange.secrets import Secrets
 from adapter.exchange.site_context import SiteContext
@@ -290,13 +291,8 @@ class Fleet:
         """Say how a site stands. That this cannot be written keeps no site from working."""
         try:
             await self.store.write(
-                lambda tx: tx.sites.set(
-                    name,
-                    state,
-                    organization=self.config.organization,
-                    code=error.code if error else None,
-                    error=error.message if error else None,
-                    fix=error.fix if error else None,
+                lambda tx: say_state(
+                    tx, name, state, organization=self.config.organization, error=error
                 )
             )
         except StoreError as fault:

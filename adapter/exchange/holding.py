@@ -18,7 +18,8 @@ from adapter.store.sites import SiteState
 from adapter.store.transaction import Transaction
 
 PROBED = frozenset({"auth-required", "config-error"})
-HELD = PROBED | {"paused", "disabled"}
+STANDS_STILL = ("paused", "disabled")
+HELD = PROBED.union(STANDS_STILL)
 PAUSE = timedelta(hours=1)
 
 
@@ -51,6 +52,32 @@ def room_at(tx: Transaction, free: Mapping[str, int], now: datetime) -> dict[str
     return room
 
 
+def say_state(
+    tx: Transaction,
+    site: str,
+    state: str,
+    *,
+    organization: str,
+    error: AdapterError | None = None,
+) -> bool:
+    """Say how a site stands; False where only `adapter sites resume` may: it is paused, or gone.
+
+    A start, a poll and what was under way when somebody paused it know nothing of that.
+    """
+    before = tx.sites.get(site)
+    if before is not None and before.state in STANDS_STILL:
+        return False
+    tx.sites.set(
+        site,
+        state,
+        organization=organization,
+        code=error.code if error else None,
+        error=error.message if error else None,
+        fix=error.fix if error else None,
+    )
+    return True
+
+
 def keep_state(
     tx: Transaction, row: OutboxRow, state: str, error: AdapterError | None, now: datetime
 ) -> Literal["held", "released"] | None:
@@ -62,16 +89,8 @@ def keep_state(
     held_before = before is not None and before.state in HELD
     if before is not None and state == before.state == "ready":
         return None  # so that workers do not wait for each other at this row
-    if before is not None and before.state in ("paused", "disabled"):
-        return None  # what was under way when it was paused does not resume it
-    tx.sites.set(
-        row.destination,
-        state,
-        organization=row.organization,
-        code=error.code if error else None,
-        error=error.message if error else None,
-        fix=error.fix if error else None,
-    )
+    if not say_state(tx, row.destination, state, organization=row.organization, error=error):
+        return None
     if state in HELD and not held_before:
         tx.journal.append(
             organization=row.organization,

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapter.exchange.clock import Clock
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.holding import say_state
 from adapter.exchange.intake import take
 from adapter.exchange.plugin_items import items, wrong_type
 from adapter.exchange.rounds import LEASE, Rounds, sentence, spread
@@ -131,7 +132,7 @@ class Pollers(Rounds[PollRow]):
         now = self.clock.now()
         tx.polls.done(site.name, now=now, next_at=now + spread(site.poll_seconds))
         if row.code is not None:
-            tx.sites.set(site.name, "ready", organization=self.organization)
+            say_state(tx, site.name, "ready", organization=self.organization)
             self.journal(tx, site.name, "recovered", row.code)
 
     def failed(self, tx: Transaction, site: SiteFacts, row: PollRow, fault: AdapterError) -> None:
@@ -139,7 +140,7 @@ class Pollers(Rounds[PollRow]):
         state, next_at = sentence(fault, tries=row.tries, now=self.clock.now())
         said = {"code": fault.code, "error": fault.message, "fix": fault.fix}
         tx.polls.failed(site.name, next_at=next_at, **said)
-        tx.sites.set(site.name, state, organization=self.organization, **said)
+        say_state(tx, site.name, state, organization=self.organization, error=fault)
         if row.code != fault.code:  # told once, not with every try
             self.journal(tx, site.name, "failed", fault.code)
 

@@ -18,6 +18,7 @@ import structlog
 
 from adapter.exchange.clock import Clock
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.holding import STANDS_STILL
 from adapter.exchange.sites import SiteFacts
 from adapter.exchange.watch import raised
 from adapter.plugin.errors import (
@@ -38,7 +39,6 @@ LOOK_AGAIN = 2.0
 BACKOFF = (5, 30, 120, 600, 1_800, 3_600)
 PERSON = 3_600
 JITTER = 0.1
-STANDS_STILL = ("paused", "disabled")
 
 
 class Row(Protocol):
