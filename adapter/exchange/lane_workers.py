@@ -26,6 +26,9 @@ POLL_SECONDS = 1.0
 FRESH = timedelta(seconds=STALLED_SECONDS)
 GONE = timedelta(seconds=1.5 * HEARTBEAT_SECONDS)
 _END_SECONDS = 1.0
+_SLOW_WHEN_LONG = (
+    "enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort",
+)  # fmt: skip
 
 Deliver = Callable[[str, str], Awaitable[None]]
 
@@ -136,9 +139,13 @@ async def _quick(connection: psycopg.AsyncConnection[Any]) -> None:
     Nor does it wait for the disk. That a job was taken, or is done, is lost when the server crashes
     within the next second; then the job is run again and finds its lane as the store has it, where
     each claim and each delivery was on the disk before anything followed from it.
+
+    And it goes by the indexes, whatever was known of the table when it was last looked at: the next
+    job is the first of one index, and who else has its lock stands in another.
     """
     await connection.set_autocommit(True)
-    await connection.execute("SET synchronous_commit = off")
+    for name in ("synchronous_commit", *_SLOW_WHEN_LONG):
+        await connection.execute(f"SET {name} = off")
 
 
 def _pool(**settings: Any) -> psycopg_pool.AsyncConnectionPool:

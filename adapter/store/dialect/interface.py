@@ -88,6 +88,10 @@ class Dialect(ABC):
         """The statements that make the queue of jobs that several processes share."""
         return ()
 
+    def job_indexes(self) -> Sequence[str]:
+        """The statements that keep the queue of jobs quick when it is long."""
+        return ()
+
     @abstractmethod
     def append_only(self, table: str) -> Sequence[str]:
         """The statements after which `table` takes neither UPDATE nor DELETE."""

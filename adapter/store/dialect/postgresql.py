@@ -122,6 +122,25 @@ class Postgresql(Dialect):
             "UPDATE outbox SET due_at = due_at WHERE due_at IS NOT NULL",
         ]
 
+    def job_indexes(self) -> Sequence[str]:
+        """An index by lock instead of one that names the lock last; no diary of jobs.
+
+        Whoever takes a job asks whether another job has its lock. By Procrastinate's own index that
+        reads every job that waits: with ten thousand, a third of a second for each job. Its events
+        are written for each job that comes and goes, and nobody here reads them: the journal says
+        what happened.
+        """
+        return [
+            "DROP INDEX IF EXISTS procrastinate_jobs_id_lock_idx_v1",
+            "CREATE INDEX procrastinate_jobs_id_lock_idx_v1 ON procrastinate_jobs (lock, id)"
+            " WHERE status IN ('todo', 'doing')",
+            *(
+                f"ALTER TABLE procrastinate_jobs"
+                f" DISABLE TRIGGER procrastinate_trigger_status_events_{verb}_v1"
+                for verb in ("insert", "update")
+            ),
+        ]
+
     def append_only(self, table: str) -> Sequence[str]:
         """Triggers that refuse."""
         return [

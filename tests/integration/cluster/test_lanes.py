@@ -332,3 +332,16 @@ def run_jobs(store: Store) -> None:
     connection = store.dialect.connect(writer=True)
     connection.execute("DELETE FROM procrastinate_jobs")
     connection.close()
+
+
+def test_who_has_a_lock_is_found_by_it_and_jobs_that_wait_write_no_diary(store: Store) -> None:
+    fill(store, lanes=5, deep=1)
+    address = store.dialect.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as connection:
+        ask = (
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'procrastinate_jobs_id_lock_idx_v1'"
+        )
+        (made,) = connection.execute(ask).fetchall()
+        assert "(lock, id)" in made[0]
+        assert connection.execute("SELECT count(*) FROM procrastinate_jobs").fetchone() == (5,)
+        assert connection.execute("SELECT count(*) FROM procrastinate_events").fetchone() == (0,)
