@@ -15,7 +15,7 @@ from typing import Any
 
 from error_codes import error_codes
 
-from adapter.exchange.plugins import ABILITIES, LoadedPlugin, Plugins, load_plugins
+from adapter.exchange.plugins import DECLARED, LoadedPlugin, Plugins, load_plugins
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = tuple(sorted(each.name for each in (ROOT / "plugins").iterdir() if each.is_dir()))
@@ -40,7 +40,7 @@ def plugin_page(name: str) -> Iterator[str]:
 def capabilities(declared: Any) -> Iterator[str]:
     yield from ("", "### Capabilities", "")
     yield from table("ability", "support", "why")
-    for name in ABILITIES:
+    for name in DECLARED:
         support = getattr(declared, name)
         yield row(f"`{name}`", support.level, support.reason or support.since)
     if declared.polls.level not in ("not-implemented", "impossible"):

@@ -117,6 +117,14 @@ def new(
             "said, and left out."
         ),
     ] = "none",
+    directory: Annotated[
+        bool,
+        typer.Option(
+            "--directory",
+            help="Also ask the peer for its programs and how much room they have. What stands on "
+            "the plugin fhir or reference does so without.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write a new plugin into ./NAME/, offline; it passes the conformance kit as it is.
@@ -130,7 +138,7 @@ def new(
     from adapter.cli.scaffold.scaffold import Choice, NotOffered, write
 
     way = transport or ("rest" if level == 2 else "fhir")
-    choice = Choice(name=name, level=level, transport=way, auth=auth)
+    choice = Choice(name=name, level=level, transport=way, auth=auth, directory=directory)
     try:
         files = write(choice, Path.cwd())
     except NotOffered as error:
@@ -196,10 +204,10 @@ def _row(plugin: LoadedPlugin, plugins: Plugins) -> dict[str, Any]:
 
 
 def _abilities(plugins: Plugins, system: str) -> list[tuple[str, Any]]:
-    from adapter.exchange.plugins import ABILITIES
+    from adapter.exchange.plugins import DECLARED
 
     capabilities = plugins.system(system).capabilities
-    return [(name, getattr(capabilities, name)) for name in ABILITIES]
+    return [(name, getattr(capabilities, name)) for name in DECLARED]
 
 
 def _has(support: Any) -> bool:

@@ -51,6 +51,10 @@ ABILITIES: Mapping[str, type[Any]] = {
     "reports_capacity": ReportsCapacity,
 }
 """Each ability of `Capabilities` and the Protocol that a system with it has."""
+WAYS: Mapping[str, type[Any]] = {"acts": Receives}
+"""Ways of having an ability: they need its Protocol, and add none to it."""
+DECLARED = (*ABILITIES, *WAYS)
+"""All that a system may declare, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +213,7 @@ def system_class(spec: SystemSpec) -> type[System]:
         raise PluginError(
             "plugin.declares-what-it-lacks",
             f"the system {spec.name} declares that it {lacking[0]}, "
-            f"but has not what {ABILITIES[lacking[0]].__name__} asks for",
+            f"but has not what {_protocol(lacking[0]).__name__} asks for",
             fix="Update the plugin, or ask its maker: `adapter conform` shows it.",
         )
     return found
@@ -238,6 +242,10 @@ def _adapted(spec: SystemSpec, base: type[System]) -> type[System]:
     return found
 
 
+def _protocol(ability: str) -> type[Any]:
+    return {**ABILITIES, **WAYS}[ability]
+
+
 def undeclared(system: type[System]) -> tuple[list[str], list[str]]:
     """Abilities that a class declares and lacks, and those that it has and does not declare."""
     lacking, silent = [], []
@@ -248,6 +256,9 @@ def undeclared(system: type[System]) -> tuple[list[str], list[str]]:
             lacking.append(ability)
         if implemented and not declared:
             silent.append(ability)
+    for way, protocol in WAYS.items():
+        if getattr(system.capabilities, way).declared and not issubclass(system, protocol):
+            lacking.append(way)
     return lacking, silent
 
 

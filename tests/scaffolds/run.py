@@ -26,7 +26,8 @@ CHOICES = tuple(
     Choice(name=f"try-{transport}-{level}-{auth}", level=level, transport=transport, auth=auth)
     for transport, level, auth in product(TRANSPORTS, LEVELS, AUTHS)
 )
-"""Every combination."""
+CHOICES += (Choice(name="try-rest-2-directory", transport="rest", directory=True),)
+"""Every combination; what asks a peer for programs by code of its own, once."""
 
 _PAIRS = {
     ("fhir", 0, "oauth2"), ("fhir", 1, "smart"), ("fhir", 2, "oauth1"),
@@ -34,8 +35,10 @@ _PAIRS = {
     ("hl7v2", 0, "none"), ("hl7v2", 1, "mtls"), ("hl7v2", 2, "basic"),
     ("files", 0, "none"), ("files", 1, "smart"), ("files", 2, "none"),
 }  # fmt: skip
-PAIRWISE = tuple(each for each in CHOICES if (each.transport, each.level, each.auth) in _PAIRS)
-"""Twelve, in which each transport meets each level, and each scheme occurs."""
+PAIRWISE = tuple(
+    each for each in CHOICES if each.directory or (each.transport, each.level, each.auth) in _PAIRS
+)
+"""Thirteen, in which each transport meets each level, and each scheme occurs; one lists as well."""
 
 KIT = """
 import sys

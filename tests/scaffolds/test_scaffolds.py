@@ -18,7 +18,7 @@ from adapter.cli.scaffold.transports import AUTHS
 
 
 def test_a_pairwise_choice_passes_everything(tmp_path: Path) -> None:
-    assert len(PAIRWISE) == 12
+    assert len(PAIRWISE) == 13
     assert {(each.transport, each.level) for each in PAIRWISE} == {
         (each.transport, each.level) for each in CHOICES
     }

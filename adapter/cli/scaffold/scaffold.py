@@ -22,6 +22,10 @@ _PACK = (
     "What its messages hold otherwise is in\n`@PACKAGE@/mappings/@NAME@`; "
     "docs/reference/mapping-tables.md explains every row."
 )
+_DIRECTORY = (
+    "\n\nThe peer can be a directory, too: with `directory = true` in the site's table its "
+    "programs,\nand how much room they have, are asked for (`GET programs`)."
+)
 _WHERE = {
     0: f"{_QUIRKS}; there is no code.",
     1: f"{_QUIRKS}. {_PACK}",
@@ -41,6 +45,12 @@ class Choice:
     level: int = 2
     transport: str = "rest"
     auth: str = "none"
+    directory: bool = False
+
+    @property
+    def lists(self) -> bool:
+        """Whether code of its own asks for programs: what stands on a plugin that does, does so."""
+        return self.directory and self.transport == "rest" and not self.way.stands(self.level)
 
     @property
     def package(self) -> str:
@@ -60,9 +70,20 @@ class Choice:
     @property
     def note(self) -> str:
         """Why what was asked for was written without credentials; empty if it was not."""
+        if self.directory and not (self._can_list or self.transport == "fhir"):
+            return f"{self.transport} has no --directory: no such peer lists programs."
         if self.scheme == self.auth:
             return ""
         return f"{self.transport} has no --auth {self.auth}: {self.way.why}."
+
+    @property
+    def title(self) -> str:
+        """The name of its class."""
+        return "".join(part.capitalize() for part in self.name.split("-"))
+
+    @property
+    def _can_list(self) -> bool:
+        return self.lists or (self.transport == "rest" and self.way.stands(self.level))
 
     @property
     def words(self) -> dict[str, str]:
@@ -72,9 +93,14 @@ class Choice:
         mllp = self.transport == "hl7v2"
         return {
             "@WHERE@": _WHERE[self.level],
+            "@MODULE@": f"directory:{self.title}Directory"
+            if self.lists
+            else f"system:{self.title}",
+            "@PROGRAMS@": _template("rest/programs.toml") if self.lists else "",
+            "@DIRECTORY_NOTE@": _DIRECTORY if self._can_list else "",
             "@NAME@": self.name,
             "@PACKAGE@": self.package,
-            "@CLASS@": "".join(part.capitalize() for part in self.name.split("-")),
+            "@CLASS@": self.title,
             "@DISTRIBUTION@": f"social-prescribing-adapter-{self.name}",
             "@BASE@": self.way.system,
             "@KIND@": self.way.kind,
@@ -155,6 +181,12 @@ def _plan(choice: Choice) -> list[tuple[str, str]]:
         (f"{package}/conformance.toml", f"{own}/conformance.toml"),
         *_samples(own, package),
     ]
+    if choice.lists:
+        plan += [
+            (f"{package}/directory.py", "rest/directory.py.txt"),
+            (f"{package}/samples/program.json", "rest/samples-program.json"),
+            (f"{package}/samples/program-silent.json", "rest/samples-program-silent.json"),
+        ]
     if not choice.way.stands(choice.level):
         return [*plan, *_code_of_its_own(choice)]
     plan.append((f"{package}/__init__.py", f"adapted/__init__{choice.level}.py.txt"))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapter.exchange import plugins as loader
-from adapter.plugin import System, SystemSpec, hookimpl, hookspecs
+from adapter.plugin import FULL, Capabilities, System, SystemSpec, hookimpl, hookspecs
 from adapter.plugin.errors import PluginError
 
 
@@ -377,3 +377,14 @@ def test_a_resolver_that_fails_is_named_without_what_it_said(
         found.secret("vault:x")
     assert raised.value.code == code
     assert "hunter2" not in f"{raised.value}{raised.value.__cause__}"
+
+
+def test_a_system_that_acts_must_receive(monkeypatch) -> None:
+    class Deaf(Working):
+        capabilities = Capabilities(acts=FULL)
+
+    deaf = module("deaf", register_systems=[SystemSpec(name="deaf", system=Deaf, summary="")])
+    found = load(monkeypatch, None, Point("deaf", deaf))
+    with pytest.raises(PluginError, match="declares that it acts, but has not what Receives") as no:
+        found.system("deaf")
+    assert no.value.code == "plugin.declares-what-it-lacks"
