@@ -91,9 +91,10 @@ async def _send(tour: Tour, stages: list[Stage], messages: int, copies: int) -> 
         async for line in reader:
             told[number] = Counter(json.loads(line))
             so_far = sum((each.total() for each in told), 0)
-            left = (time.monotonic() - began) * (messages * copies / so_far - 1) if so_far else 0
-            tour.say(f"load: {so_far} of {messages * copies}, {left / 60:.1f} min left",
-                     seldom=True)  # fmt: skip
+            if so_far:
+                left = (time.monotonic() - began) * (messages * copies / so_far - 1)
+                tour.say(f"load: {so_far} of {messages * copies}, {left / 60:.1f} min left",
+                         seldom=True)  # fmt: skip
         if await running[number].wait():
             raise RuntimeError("a process that floods failed")
         running[number]._transport.close()  # type: ignore[attr-defined]
