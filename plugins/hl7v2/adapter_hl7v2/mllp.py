@@ -11,6 +11,7 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -187,8 +188,11 @@ class _Peer(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close now."""
-        if self._transport is not None:
-            self._transport.abort()
+        # A TLS transport of CPython 3.11 that was closed twice shuts down by itself, and has
+        # forgotten what it would be aborted by.
+        with suppress(AttributeError):
+            if self._transport is not None:
+                self._transport.abort()
 
     def _end(self) -> None:
         """Read no more; answer what came, then close."""
