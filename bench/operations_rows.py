@@ -7,7 +7,9 @@ import sqlite3
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -217,39 +219,37 @@ class Cluster:
 
     def _drain(self, cluster: Any, count: int, workers: int) -> float:
         """Seconds from the first effect to the last."""
-        import tempfile
-
         from adapter.security.keyring import Keyring
         from adapter.store.store import Store
 
         keyring, address = Keyring.generate(), cluster.new_database()
-        store = Store.open(address, keyring)
-        effects = Path(tempfile.mkdtemp(prefix="adapter-bench-")) / "effects"
-        processes = [
-            subprocess.Popen(
-                [
-                    sys.executable, "-m", "tests.integration.cluster.lane_worker",
-                    address, keyring.to_text(), str(effects), "0.02",
-                ],
-                stdout=subprocess.PIPE, cwd=HERE.parent,
-            )
-            for _ in range(workers)
-        ]  # fmt: skip
-        try:
-            for each in processes:
-                assert each.stdout is not None
-                each.stdout.readline()
-            time.sleep(1)  # their Procrastinate workers listen by now
-            store.write_now(lambda tx: _lanes(tx, count))
-            started = time.perf_counter()
-            while not effects.exists() or effects.read_bytes().count(b"\n") < count:
-                time.sleep(0.01)
-            return time.perf_counter() - started
-        finally:
-            for each in processes:
-                each.kill()
-                each.communicate()
-            store.close()
+        with (
+            tempfile.TemporaryDirectory(prefix="adapter-bench-") as folder,
+            closing(Store.open(address, keyring)) as store,
+        ):
+            effects = Path(folder) / "effects"
+            command = [
+                sys.executable, "-m", "tests.integration.cluster.lane_worker",
+                address, keyring.to_text(), str(effects), "0.02",
+            ]  # fmt: skip
+            processes = [
+                subprocess.Popen(command, stdout=subprocess.PIPE, cwd=HERE.parent)
+                for _ in range(workers)
+            ]
+            try:
+                for each in processes:
+                    assert each.stdout is not None
+                    each.stdout.readline()
+                time.sleep(1)  # their Procrastinate workers listen by now
+                store.write_now(lambda tx: _lanes(tx, count))
+                started = time.perf_counter()
+                while not effects.exists() or effects.read_bytes().count(b"\n") < count:
+                    time.sleep(0.01)
+                return time.perf_counter() - started
+            finally:
+                for each in processes:
+                    each.kill()
+                    each.communicate()
 
 
 def _lanes(tx: Any, count: int) -> None:
