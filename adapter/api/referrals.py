@@ -122,7 +122,7 @@ def _first(
     """The fulfilment that a Task states, the site that it goes to, and the lines that say why."""
     service = caller.service
     stated = event.fulfilments[0]
-    choice = choose(referral, service.ledger.programs.all, service.engine.rule, caller.at)
+    choice = choose(referral, service.ledger.programs.catalogue, service.engine.rule, caller.at)
     made = first_fulfilment(referral, stated, choice.program, caller.at)
     made = replace(made, status="draft" if stated.status == "draft" else "requested")
     return made, choice.destination, choice.entries(made)

@@ -14,7 +14,7 @@ from typing import Any
 
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.directory import Room
-from adapter.referral.programs import Program
+from adapter.referral.programs import Catalogue, Program
 from adapter.store.directories import ProgramRow
 
 
@@ -38,7 +38,7 @@ class ProgramBook(Mapping[str, Program]):
         self._own = tuple(own)
         self._sites = dict(sites or {})
         self._listings: dict[str, Listing] = {}
-        self._all: tuple[Program, ...] = self._own
+        self.catalogue = Catalogue(self._own)
         self._by_id = {each.id: each for each in self._own}
 
     def __getitem__(self, id: str) -> Program:
@@ -56,7 +56,7 @@ class ProgramBook(Mapping[str, Program]):
     @property
     def all(self) -> tuple[Program, ...]:
         """Every program: those of the file first, then by directory, in the order of its list."""
-        return self._all
+        return self.catalogue.all
 
     def use(self, directory: str, listing: Listing) -> None:
         """Take what a directory lists in the place of what it listed before."""
@@ -66,7 +66,7 @@ class ProgramBook(Mapping[str, Program]):
         for name in sorted(self._listings):
             self._add(name, self._listings[name], found, listed)
         by_id = {**found, **listed}
-        self._all, self._by_id = tuple(by_id.values()), by_id
+        self.catalogue, self._by_id = Catalogue(by_id.values()), by_id
 
     def _add(
         self,

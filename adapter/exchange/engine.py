@@ -179,7 +179,7 @@ class Engine:
             test=site.test or row.test,
             at=cause.at,
         )
-        choice = choose(referral, self.ledger.programs.all, self.rule, cause.at)
+        choice = choose(referral, self.ledger.programs.catalogue, self.rule, cause.at)
         program = choice.program
         stated = event.fulfilments[0] if event.fulfilments else None
         fulfilment = first_fulfilment(referral, stated, program, cause.at)
@@ -208,7 +208,7 @@ class Engine:
         self, tx: Transaction, kept: Kept, stated: Fulfilment, cause: Cause, received: Entry
     ) -> str:
         """One more fulfilment of a referral that is open: after a decline, or beside the first."""
-        choice = choose(kept.case.referral, self.ledger.programs.all, self.rule, cause.at)
+        choice = choose(kept.case.referral, self.ledger.programs.catalogue, self.rule, cause.at)
         made = first_fulfilment(kept.case.referral, stated, choice.program, cause.at)
         now = self.ledger.add_fulfilment(tx, kept, made, choice.destination)
         decision = Decision(case=now.case, entries=(received, *choice.entries(made)))

@@ -45,15 +45,13 @@ def _read(where: str, resource: Mapping[str, Any]) -> list[str]:
 
 
 def _by_model(where: str, kind: str, resource: Mapping[str, Any]) -> list[str]:
-    from pydantic import ValidationError
-
     try:
-        model = _model(kind)
+        model, refusal = _model(kind)
     except (ValueError, LookupError):
         return [f"{where}{kind}: no resource type of R4B"]
     try:
         model(**resource)
-    except ValidationError as error:
+    except refusal as error:
         return [
             f"{where}{kind}.{'.'.join(map(str, each['loc']))}: {each['type']}"
             for each in error.errors(include_input=False, include_url=False)
@@ -62,7 +60,9 @@ def _by_model(where: str, kind: str, resource: Mapping[str, Any]) -> list[str]:
 
 
 @cache
-def _model(kind: str) -> Any:
+def _model(kind: str) -> tuple[Any, Any]:
+    """The class of a type, and the error by which it refuses; importing them takes a while."""
     from fhir.resources.R4B import get_fhir_model_class
+    from pydantic import ValidationError
 
-    return get_fhir_model_class(kind)
+    return get_fhir_model_class(kind), ValidationError

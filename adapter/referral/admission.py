@@ -5,13 +5,12 @@ Status, our own number, consent by agreement, the program that it goes to, and t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from adapter.referral.identity import mapped_id
 from adapter.referral.model import Consent, Fulfilment, Identifier, Referral
-from adapter.referral.programs import Program, named, rank
+from adapter.referral.programs import Catalogue, Program, named, rank
 from adapter.referral.room import Entry
 
 FILLER_SYSTEM = "https://social-prescribing-adapter.example/fhir/NamingSystem/referral"
@@ -107,7 +106,7 @@ NOT_NOW = {
 """What is said of a program that does not simply take people."""
 
 
-def choose(referral: Referral, programs: Sequence[Program], rule: Rule, at: datetime) -> Choice:
+def choose(referral: Referral, programs: Catalogue, rule: Rule, at: datetime) -> Choice:
     """The program that the referral names; else the best one, if the rule is ``best``.
 
     A program that is named gets the referral also when it is full: somebody meant it, and its

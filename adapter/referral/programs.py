@@ -21,6 +21,9 @@ WEIGHTS: Mapping[str, int] = {
 }
 
 
+Index = dict[str, list[int]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """One program of the directory (FHIR HealthcareService).
@@ -77,49 +80,90 @@ class Match:
     why: tuple[str, ...] = field(default=())
 
 
-def named(referral: Referral, programs: Iterable[Program]) -> tuple[Program, ...]:
+class Catalogue:
+    """Every program, found by what it is called and by what it serves, without asking each.
+
+    A directory may list tens of thousands, and a referral is for a few of them.
+    """
+
+    def __init__(self, programs: Iterable[Program] = ()) -> None:
+        self.all = tuple(programs)
+        self._numbers: Index = {}
+        self._names: Index = {}
+        self._organizations: Index = {}
+        self._services: Index = {}
+        for place, each in enumerate(self.all):
+            _enter(self._numbers, place, each.id, *each.identifiers)
+            _enter(self._names, place, *each.name.values())
+            _enter(self._organizations, place, each.organization)
+            _enter(self._services, place, *each.needs, *each.interests)
+
+    def numbered(self, words: Iterable[str]) -> tuple[Program, ...]:
+        """Those of which an id or an identifier is among these words, in their order."""
+        return self._found(self._numbers, words)
+
+    def called(self, words: Iterable[str]) -> tuple[Program, ...]:
+        """Those of which a name is among these words."""
+        return self._found(self._names, words)
+
+    def of(self, words: Iterable[str]) -> tuple[Program, ...]:
+        """Those of an organization whose name is among these words."""
+        return self._found(self._organizations, words)
+
+    def serving(self, words: Iterable[str]) -> tuple[Program, ...]:
+        """Those that serve a need, or share an interest, of these."""
+        return self._found(self._services, words)
+
+    def _found(self, index: Index, words: Iterable[str]) -> tuple[Program, ...]:
+        places = {place for word in words for place in index.get(word.casefold(), ())}
+        return tuple(self.all[place] for place in sorted(places))
+
+
+def _enter(index: Index, place: int, *words: str) -> None:
+    for word in words:
+        index.setdefault(word.casefold(), []).append(place)
+
+
+def named(referral: Referral, programs: Catalogue) -> tuple[Program, ...]:
     """The programs that the referral itself names: by number, else by name, else by organization.
 
     What the file says goes before what directories list, whoever lists what: a directory can not
     draw a referral to itself by taking a name. Several are left where nothing tells them apart.
     """
     wanted = set(_names(referral))
-    if not wanted:
-        return ()
-    everything = tuple(programs)
-    for some in (
-        [p for p in everything if "/" not in p.id],
-        [p for p in everything if "/" in p.id],
-    ):
-        found = [p for p in some if wanted & _folded(p.id, *p.identifiers)]
-        found = found or [p for p in some if wanted & _folded(*p.name.values())]
-        if found:
-            return tuple(found)
-    by_agency = tuple(p for p in everything if p.organization.casefold() in wanted)
+    by_number, by_name = programs.numbered(wanted), programs.called(wanted)
+    for listed in (False, True):
+        for some in (by_number, by_name):
+            found = tuple(each for each in some if ("/" in each.id) is listed)
+            if found:
+                return found
+    by_agency = programs.of(wanted)
     return by_agency if len(by_agency) == 1 else ()
 
 
-def _folded(*words: str) -> set[str]:
-    return {each.casefold() for each in words}
-
-
 def rank(
-    referral: Referral, programs: Iterable[Program], *, at: datetime, fresh: timedelta
+    referral: Referral, programs: Catalogue, *, at: datetime, fresh: timedelta
 ) -> tuple[Match, ...]:
     """Every program that serves a need or an interest, the best first.
 
     Args:
         at: the time; what was said of a program's room longer than `fresh` ago does not count.
     """
-    matches = [_match(referral, each, each.unconfirmed(at, fresh)) for each in programs]
+    needs = {code.casefold() for code in _need_codes(referral)}
+    interests = {interest.casefold() for interest in referral.interests}
+    matches = (
+        _match(needs, interests, referral.language, each, each.unconfirmed(at, fresh))
+        for each in programs.serving(needs | interests)
+    )
     fitting = [each for each in matches if each.points > 0]
     return tuple(sorted(fitting, key=lambda each: (-each.points, each.program.id)))
 
 
-def _match(referral: Referral, program: Program, unconfirmed: bool) -> Match:
-    needs = {c.casefold() for c in _need_codes(referral)} & {n.casefold() for n in program.needs}
-    interests = {i.casefold() for i in referral.interests}
-    shared = interests & {i.casefold() for i in program.interests}
+def _match(
+    needs: set[str], interests: set[str], spoken: str | None, program: Program, unconfirmed: bool
+) -> Match:
+    needs = needs & {each.casefold() for each in program.needs}
+    shared = interests & {each.casefold() for each in program.interests}
     if not needs and not shared:
         return Match(program=program, points=0)
     points, why = 0, []
@@ -129,7 +173,7 @@ def _match(referral: Referral, program: Program, unconfirmed: bool) -> Match:
     if shared:
         points += WEIGHTS["interest"]
         why.append("shares the interest " + ", ".join(sorted(shared)))
-    language = (referral.language or "")[:2]
+    language = (spoken or "")[:2]
     if language and language in program.languages:
         points += WEIGHTS["language"]
         why.append(f"is given in {language}")

@@ -71,7 +71,13 @@ def of_the_first_version(folder: Path) -> None:
             columns = [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})")]
             names = ", ".join(columns)
             connection.execute(f"DELETE FROM main.{table}")
-            connection.execute(f"INSERT INTO main.{table} SELECT {names} FROM new.{table}")
+            source = f"SELECT {names} FROM new.{table}"
+            if table == "resource_keys":  # had each version's
+                source = (
+                    "SELECT k.key, r.sequence, k.organization"
+                    " FROM new.resource_keys k JOIN new.resources r USING (type, id)"
+                )
+            connection.execute(f"INSERT INTO main.{table} {source}")
     connection.close()
     for file in folder.glob("adapter.sqlite3*"):
         file.unlink()
