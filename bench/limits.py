@@ -39,6 +39,10 @@ class Limits:
         }
         self._number = 0
 
+    def typical(self, name: str) -> float:
+        """Seconds of the limit of this name, as the machine is now."""
+        return self.cpu(200) if name == "CPU" else self.commit(name, 30)
+
     def cpu(self, times: int) -> float:
         """Seconds of one loads and dumps."""
         bundle = self._bundle

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import socket
-import statistics
-from collections.abc import Callable
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,6 +21,7 @@ from adapter.fhir.models import second_opinion
 from adapter.plugin.formats import Settings
 from adapter.referral.identity import assign_ids
 
+HERE = Path(__file__).resolve().parent
 LINE = "OBX|{0}|TX|S{0}^Synthetic finding {0}^99LOC||Nothing to be found, number {0}||||||F"
 MEGABYTE = 1_000_000
 
@@ -53,8 +54,7 @@ class Conversions:
         self.work = _Work(road.packs, road.hl7v2, self.fhir, road.settings, None)
         self.bundle = road.bundle()
         self.answer = self._answered()
-        self.large = {count: self._segments(count) for count in (1_000, 10_000)}
-        self.document = self._with(LINE.format(99).replace("Nothing", "x" * MEGABYTE))
+        self.document = enlarged(road.message, LINE.format(99).replace("Nothing", "x" * MEGABYTE))
 
     def by_hand(self, times: int) -> float:
         """How many times the hand-written mapping's time the compiled table takes."""
@@ -112,22 +112,11 @@ class Conversions:
             theirs.close()
 
     def segments(self, times: int) -> float:
-        """How much more ten times as many segments cost, over what they cost a reader that is known
-        to be linear: `json.loads` of the documents that they become (ADR 0009).
-
-        Ten of the small are timed as one: a pause of the machine is as likely to fall into them as
-        into the large one. They take turns.
-        """
-        small, large = self.large[1_000], self.large[10_000]
-        documents = [orjson.dumps(self._mapped(raw).document) for raw in (small, large)]
-        ours, theirs = [], []
-        for _ in range(times):
-            ours.append(_growth(self._mapped, small, large))
-            theirs.append(_growth(json.loads, *documents))
-        return statistics.median(ours) / statistics.median(theirs)
-
-    def _mapped(self, raw: bytes) -> Any:
-        return self.mapping.to_right(self.road.hl7v2.parse(raw), self.road.settings)
+        """See growth.py, which measures it in a process of its own: what it takes from the system
+        and gives back would slow down other rows here."""
+        command = [sys.executable, str(HERE / "growth.py"), str(times)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return float(done.stdout)
 
     def _back(self, bundle: bytes, event: str) -> bytes:
         packs, settings = self.road.packs, self.road.settings
@@ -145,25 +134,12 @@ class Conversions:
         made = self.road.packs.find("fhir", "Bundle").to_left(document, Settings(site="clinic"))
         return self.fhir.dump(made.tree)
 
-    def _segments(self, count: int) -> bytes:
-        lines = self.road.message.rstrip("\r").count("\r") + 1
-        return self._with(*(LINE.format(number) for number in range(10, 10 + count - lines)))
 
-    def _with(self, *more: str) -> bytes:
-        """The shipped message with more observations after its own."""
-        lines = self.road.message.rstrip("\r").split("\r")
-        at = next(n for n, line in enumerate(lines) if line.startswith("PV1"))
-        return "\r".join([*lines[:at], *more, *lines[at:]]).encode()
-
-
-def _growth(work: Callable[[bytes], Any], small: bytes, large: bytes) -> float:
-    """How many times as long the large takes as the small."""
-
-    def ten(_: int) -> None:
-        for _ in range(10):
-            work(small)
-
-    return typical(lambda _: work(large), 1) / (typical(ten, 1) / 10)
+def enlarged(message: str, *more: str) -> bytes:
+    """A message with more segments before its PV1."""
+    lines = message.rstrip("\r").split("\r")
+    at = next(n for n, line in enumerate(lines) if line.startswith("PV1"))
+    return "\r".join([*lines[:at], *more, *lines[at:]]).encode()
 
 
 def _read(ours: socket.socket, theirs: socket.socket, data: bytes) -> bytes:

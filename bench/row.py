@@ -19,6 +19,7 @@ class Row:
         goal: what the ratio may be at most, or must be at least.
         measure: (times) to seconds of one, or to the ratio.
         times: how often, in each round.
+        together: how many of them are measured as one.
         at_least: True if more is better.
         unmeasured: why it cannot be measured here; empty if it can.
     """
@@ -30,6 +31,7 @@ class Row:
     times: int
     at_least: bool = False
     unmeasured: str = ""
+    together: int = 1
 
     @property
     def said(self) -> str:
