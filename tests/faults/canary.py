@@ -45,10 +45,9 @@ async def run(tour: Tour) -> None:
             if store == "postgresql":
                 root = tour.cluster().root
                 files.append(root.parent / f"{root.name}.log")
-            hits = await asyncio.to_thread(search, files)
+            hits, size = await asyncio.to_thread(search, files)
             letters = "\n".join(text_of(each) for each in stage.mailbox.letters)
             hits += ["a letter"] * letters.count(MARK)
-            size = sum(path.stat().st_size for path in files)
             tour.say(f"canary: {len(planted)} planted on {store}, {len(hits)} found in {len(files)}"
                      f" files ({size >> 20} MiB) {hits[:5]}")  # fmt: skip
             tour.results.add(
@@ -96,18 +95,19 @@ async def _journey(stage: Stage) -> list[str]:
     return list(canary.values())
 
 
-def search(files: list[Path]) -> list[str]:
-    """Every file, and how, in which a canary stands."""
-    hits = []
+def search(files: list[Path]) -> tuple[list[str], int]:
+    """Every file, and how, in which a canary stands; and how many bytes were searched."""
+    hits, size = [], 0
     for path in files:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
             continue  # the server removed a file of its own meanwhile
+        size += len(data)
         low = data.lower()
         hits += [f"{path.name}: {how}" for how, form in FORMS.items()
                  if form in (low if how == "plain" else data)]  # fmt: skip
-    return hits
+    return hits, size
 
 
 def _forms(text: bytes) -> dict[str, bytes]:

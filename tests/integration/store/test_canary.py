@@ -76,7 +76,10 @@ def hits(folder: Path) -> list[str]:
     read = 0
     for path in folder.rglob("*"):
         if path.is_file():
-            data = path.read_bytes()
+            try:
+                data = path.read_bytes()
+            except FileNotFoundError:
+                continue  # the server removed a file of its own meanwhile
             read += len(data)
             found += [f"{path.name}: {name}" for name, text in CANARIES.items()
                       if text.encode() in data or text.lower().encode() in data
