@@ -6,92 +6,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 import orjson
-import sqlalchemy as sa
 
-from adapter.store import schema, search_keys
+from adapter.store import resource_statements as sql
+from adapter.store import search_keys
 from adapter.store.errors import RaceError
 from adapter.store.ids import new_number, new_numbers, number_of
 from adapter.store.session import Row, Session
-from adapter.store.statement import Statement, padded, places
+from adapter.store.statement import Statement, padded
 from adapter.store.times import from_micros, to_micros
 
-_t = schema.resources
-_k = schema.resource_keys
-_p = schema.parties
-_COLUMNS = [
-    _t.c.type, _t.c.id, _t.c.version, _t.c.organization, _t.c.referral, _t.c.last_updated,
-    _t.c.deleted, _t.c.content_sealed,
-]  # fmt: skip
-_ADD = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns})
-        .on_conflict_do_nothing()
-    )
-)
-_ADD_KEY = Statement(
-    lambda dialect: (
-        dialect.insert(_k)
-        .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _k.columns})
-        .on_conflict_do_nothing()
-    )
-)
-_SUPERSEDE = Statement(
-    sa.update(_t)
-    .where(
-        _t.c.id == sa.bindparam("of_id"),
-        _t.c.type == sa.bindparam("of_type"),
-        _t.c.version == sa.bindparam("of_version"),
-    )
-    .values(current=None)
-)
 _CLOCKS_APART = timedelta(minutes=10)
 _LAST = 2**63 - 1
-_PLACES = (1, 4, 16, 64)
-_VERSIONS = {
-    size: Statement(
-        sa.select(_t.c.type, _t.c.id, _t.c.version, _t.c.content_hash).where(
-            _t.c.id.in_(places(size)), _t.c.current > 0
-        )
-    )
-    for size in _PLACES
-}
-_NEWEST = {
-    size: Statement(
-        sa.select(*_COLUMNS, _t.c.content_hash).where(_t.c.id.in_(places(size)), _t.c.current > 0)
-    )
-    for size in _PLACES
-}
-_one = sa.select(*_COLUMNS).where(
-    _t.c.id == sa.bindparam("of_id"), _t.c.type == sa.bindparam("of_type")
-)
-_CURRENT = Statement(_one.where(_t.c.current > 0))
-_VERSION = Statement(_one.where(_t.c.version == sa.bindparam("of_version")))
-_later = _t.alias()
-_SUPERSEDED = Statement(
-    sa.select(_t.c.sequence, *_COLUMNS)
-    .join(
-        _later,
-        sa.and_(
-            _later.c.id == _t.c.id,
-            _later.c.type == _t.c.type,
-            _later.c.version == _t.c.version + 1,
-        ),
-    )
-    .where(
-        _later.c.type == sa.bindparam("of_type"),
-        _later.c.sequence > sa.bindparam("since", type_=sa.BigInteger),
-        _t.c.sequence <= sa.bindparam("since", type_=sa.BigInteger),
-        _t.c.deleted.is_(False),
-    )
-)
-_HISTORY = Statement(_one.order_by(_t.c.version.desc()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +138,7 @@ class Resources:
             numbers.append(version + 1)
             self.written.append((each.type, each.id, version + 1))
         self._insert(older, rows)
-        self._session.many(_ADD_KEY, keys)
+        self._session.many(sql.ADD_KEY, keys)
         return numbers
 
     def delete(
@@ -240,19 +168,19 @@ class Resources:
         """The newest version, or the one asked for, or None."""
         of = {"of_type": type, "of_id": id}
         if version is None:
-            row = self._session.row(_CURRENT, of)
+            row = self._session.row(sql.CURRENT, of)
         else:
-            row = self._session.row(_VERSION, of | {"of_version": version})
+            row = self._session.row(sql.VERSION, of | {"of_version": version})
         return None if row is None else self._resource(row)
 
     def newest(self, ids: Sequence[str]) -> Newest:
         """The newest versions of every resource that has one of these ids."""
-        rows = self._of_ids(_NEWEST, ids)
+        rows = self._of_ids(sql.NEWEST, ids)
         return Newest({(row[0], row[1]): row for row in rows}, self._resource)
 
     def history(self, type: str, id: str) -> list[ResourceRow]:
         """Every version, newest first."""
-        rows = self._session.rows(_HISTORY, {"of_type": type, "of_id": id})
+        rows = self._session.rows(sql.HISTORY, {"of_type": type, "of_id": id})
         return [self._resource(row) for row in rows]
 
     def changes(
@@ -271,13 +199,13 @@ class Resources:
         given: dict[str, Any] = {"by_party": party} if party is not None else {}
         if since is not None:
             given["by_updated_from"] = to_micros(since)
-        statement = _search(tuple(sorted(given)), True, True)
+        statement = sql.searching(tuple(sorted(given)), True, True)
         wanted = given | {"of_type": type, "after": before or _LAST, "most": limit}
         return [(row[0], self._resource(row[1:])) for row in self._session.rows(statement, wanted)]
 
     def superseded(self, type: str, since: int) -> list[tuple[int, ResourceRow]]:
         """What was newest up to a sequence and is not any more, as (sequence, row)."""
-        rows = self._session.rows(_SUPERSEDED, {"of_type": type, "since": since})
+        rows = self._session.rows(sql.SUPERSEDED, {"of_type": type, "since": since})
         return [(row[0], self._resource(row[1:])) for row in rows]
 
     def search(
@@ -328,7 +256,7 @@ class Resources:
             """A key may be of an older version; and it says nothing of an identifier's system."""
             return all(search_keys.has(type, row.content, *each) for each in wanted_values)
 
-        statement = _search(tuple(sorted(given)), newest_first)
+        statement = sql.searching(tuple(sorted(given)), newest_first)
         if newest_first:
             after = after or _LAST
         elif updated_from is not None:  # written after it was said to be: numbers follow the clock
@@ -345,18 +273,18 @@ class Resources:
 
     def _versions(self, ids: Sequence[str]) -> Seen:
         """The newest version of each of these ids that is there, and the hash of its content."""
-        return {(row[0], row[1]): (row[2], row[3]) for row in self._of_ids(_VERSIONS, ids)}
+        return {(row[0], row[1]): (row[2], row[3]) for row in self._of_ids(sql.VERSIONS, ids)}
 
     def _of_ids(self, statements: Mapping[int, Statement], ids: Sequence[str]) -> Iterator[Row]:
-        for start in range(0, len(ids), _PLACES[-1]):
-            part = ids[start : start + _PLACES[-1]]
-            size = next(size for size in _PLACES if size >= len(part))
+        for start in range(0, len(ids), sql.PLACES[-1]):
+            part = ids[start : start + sql.PLACES[-1]]
+            size = next(size for size in sql.PLACES if size >= len(part))
             yield from self._session.rows(statements[size], padded(part, size))
 
     def _insert(self, older: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         """Add versions, and say of those before them that they are not the newest any more."""
-        if self._session.many(_SUPERSEDE, older) != len(older) or (
-            self._session.many(_ADD, rows) != len(rows)
+        if self._session.many(sql.SUPERSEDE, older) != len(older) or (
+            self._session.many(sql.ADD, rows) != len(rows)
         ):
             raise RaceError(
                 "store.version-used", "Another writer stored this version first.", fix="Try again."
@@ -418,50 +346,3 @@ def _decimal(value: Any) -> orjson.Fragment:
     if isinstance(value, Decimal) and value.is_finite():
         return orjson.Fragment(str(value))
     raise TypeError(f"{type(value).__name__} is not a JSON value")
-
-
-@lru_cache(maxsize=256)
-def _search(
-    given: tuple[str, ...], newest_first: bool = False, versions: bool = False
-) -> Statement:
-    """The query for one combination of filters; a new combination is compiled once."""
-    conditions = {
-        "by_organization": _t.c.organization == sa.bindparam("by_organization"),
-        "by_status": _t.c.status == sa.bindparam("by_status"),
-        "by_code": _t.c.code == sa.bindparam("by_code"),
-        "by_subject": _t.c.subject == sa.bindparam("by_subject"),
-        "by_date_from": _t.c.date >= sa.bindparam("by_date_from"),
-        "by_date_before": _t.c.date < sa.bindparam("by_date_before"),
-        "by_updated_from": _t.c.last_updated >= sa.bindparam("by_updated_from"),
-        "by_updated_before": _t.c.last_updated < sa.bindparam("by_updated_before"),
-        "by_party": sa.exists().where(
-            _p.c.party == sa.bindparam("by_party"),
-            sa.or_(_p.c.id == _t.c.id, _p.c.id == _t.c.referral),
-        ),
-    }
-    after = sa.bindparam("after", type_=sa.BigInteger)
-    query = (
-        sa.select(_t.c.sequence, *_COLUMNS)
-        .where(
-            _t.c.type == sa.bindparam("of_type"),
-            sa.true() if versions else _t.c.current > 0,
-            _t.c.sequence < after if newest_first else _t.c.sequence > after,
-            _t.c.deleted.is_(False),
-        )
-        .order_by(_t.c.sequence.desc() if newest_first else _t.c.sequence)
-        .limit(sa.bindparam("most", type_=sa.Integer))
-    )
-    for name in given:
-        if name in conditions:
-            query = query.where(conditions[name])
-            continue
-        alias = _k.alias()
-        query = query.join(
-            alias,
-            sa.and_(
-                alias.c.key == sa.bindparam(name, type_=sa.LargeBinary),
-                alias.c.id == _t.c.id,
-                alias.c.type == _t.c.type,
-            ),
-        )
-    return Statement(query)
