@@ -10,18 +10,11 @@ import sqlalchemy as sa
 
 from adapter.store import schema
 from adapter.store.session import Session
-from adapter.store.statement import Statement
+from adapter.store.statement import Statement, insert_new
 from adapter.store.times import to_micros
 
 _t = schema.identifiers
-_ADD = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns})
-        .on_conflict_do_nothing()
-    )
-)
+_ADD = insert_new(_t)
 _FIND = Statement(
     sa.select(_t.c.owner_type, _t.c.owner_id, _t.c.site, _t.c.organization)
     .where(_t.c.value_hash == sa.bindparam("of_value"))

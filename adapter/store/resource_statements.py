@@ -7,7 +7,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from adapter.store import schema
-from adapter.store.statement import Statement, places
+from adapter.store.statement import Statement, insert_new, places
 
 _t = schema.resources
 _k = schema.resource_keys
@@ -16,22 +16,8 @@ COLUMNS = [
     _t.c.type, _t.c.id, _t.c.version, _t.c.organization, _t.c.referral, _t.c.last_updated,
     _t.c.deleted, _t.c.content_sealed,
 ]  # fmt: skip
-ADD = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns})
-        .on_conflict_do_nothing()
-    )
-)
-ADD_KEY = Statement(
-    lambda dialect: (
-        dialect.insert(_k)
-        .inline()
-        .values({c.name: sa.bindparam(c.name) for c in _k.columns})
-        .on_conflict_do_nothing()
-    )
-)
+ADD = insert_new(_t)
+ADD_KEY = insert_new(_k)
 SUPERSEDE = Statement(
     sa.update(_t)
     .where(

@@ -78,6 +78,14 @@ def insert_all(table: sa.Table, *, without: Iterable[str] = ()) -> Statement:
     return Statement(sa.insert(table).inline().values(values))
 
 
+def insert_new(table: sa.Table) -> Statement:
+    """As `insert_all`, but what has the same key stays as it is."""
+    values: dict[str, Any] = {c.name: sa.bindparam(c.name) for c in table.columns}
+    return Statement(
+        lambda dialect: dialect.insert(table).inline().values(values).on_conflict_do_nothing()
+    )
+
+
 def padded(keys: Sequence[str], size: int) -> dict[str, str]:
     """Parameters ``key_0 …`` for a statement of `size` places; the last key fills what is left."""
     last = keys[-1]
