@@ -2,9 +2,9 @@
 
     python bench/growth.py TIMES
 
-Prints our growth, and our growth over that of `json.loads`, which makes the same documents. Ten of the
-small are timed as one: a pause of the machine is as likely to fall into them as into the large one.
-All take turns. The collector waits meanwhile, as it does while a message is mapped.
+Prints our growth, and our growth over that of `json.loads`, which makes the same documents. Ten
+of the small are timed as one: a pause of the machine is as likely to fall into them as into the
+large one. All take turns. The collector waits meanwhile, as it does while a message is mapped.
 """
 
 from __future__ import annotations
