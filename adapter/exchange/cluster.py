@@ -14,14 +14,19 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
+from procrastinate import PsycopgConnector
 
+from adapter.exchange import taking
 from adapter.exchange.clock import Clock
+from adapter.exchange.lane_hands import Carry, LaneHands
 from adapter.exchange.lane_workers import FRESH, LaneWorkers
+from adapter.exchange.taking import Taken
 from adapter.plugin.errors import AdapterError
 from adapter.store import lane_jobs
+from adapter.store.outbox import Lane
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 
@@ -31,17 +36,23 @@ SAY_SECONDS = 10.0
 MOST_WORKERS = 12
 """Each holds one connection for news of jobs; more sites than this share workers."""
 
-Carry = Callable[[str, str], Awaitable[None]]
-
 
 class Cluster:
     """This process's share of the lanes."""
 
     def __init__(
-        self, *, store: Store, sites: Sequence[str], per_site: int, carry: Carry, clock: Clock
+        self,
+        *,
+        store: Store,
+        sites: Sequence[str],
+        per_site: int,
+        carry: Carry,
+        under_way: Collection[Lane],
+        clock: Clock,
     ) -> None:
         self._store = store
         self._carry = carry
+        self._under_way = under_way
         self._clock = clock
         self._home: asyncio.AbstractEventLoop | None = None
         self._away: asyncio.AbstractEventLoop | None = None
@@ -110,8 +121,8 @@ class Cluster:
         self._workers = workers = LaneWorkers(
             _address(self._store),
             _groups(self._sites),
+            self._hands,
             per_site=self._per_site,
-            deliver=self._deliver,
         )
         pause = 0.0
         while not self._stopping.is_set():
@@ -133,17 +144,34 @@ class Cluster:
             self._said = now
             self._log.warning("cluster.database-unavailable", error=error)
 
-    async def _deliver(self, referral: str, destination: str) -> None:
-        """One job: what is due in one lane, carried in the service's own event loop."""
-        assert self._home is not None
-        carried = asyncio.run_coroutine_threadsafe(
-            _done(self._carry, referral, destination), self._home
+    def _hands(self, connector: PsycopgConnector) -> LaneHands:
+        return LaneHands(
+            connector,
+            per_site=self._per_site,
+            take=self._take,
+            give_back=self._give_back,
+            carry=self._carry_at_home,
         )
-        await asyncio.wrap_future(carried)
+
+    async def _take(self, worker: int, sites: Sequence[str], most: int) -> tuple[list[Taken], bool]:
+        def work(tx: Transaction) -> tuple[list[Taken], bool]:
+            now, under_way = self._clock.now(), self._under_way
+            return taking.take(tx, worker, sites, most, now=now, under_way=under_way)
+
+        return await self._store.write(work)
+
+    async def _give_back(self, taken: Sequence[Taken]) -> None:
+        await self._store.write(lambda tx: taking.give_back(tx, taken))
+
+    async def _carry_at_home(self, taken: Taken) -> bool:
+        """One job, carried in the service's own event loop."""
+        assert self._home is not None
+        carried = asyncio.run_coroutine_threadsafe(_done(self._carry, taken), self._home)
+        return await asyncio.wrap_future(carried)
 
 
-async def _done(carry: Carry, referral: str, destination: str) -> None:
-    await carry(referral, destination)
+async def _done(carry: Carry, taken: Taken) -> bool:
+    return await carry(taken)
 
 
 def _groups(sites: Sequence[str]) -> list[Sequence[str]]:

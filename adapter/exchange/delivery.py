@@ -21,10 +21,11 @@ from adapter.exchange.clock import Clock
 from adapter.exchange.comeback import Comeback
 from adapter.exchange.dispatch import notice_from, outbound_document
 from adapter.exchange.fleet import Fleet
-from adapter.exchange.holding import keep_state, may_carry, room_at
+from adapter.exchange.holding import keep_state, room_at
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.retry import Verdict, judge
 from adapter.exchange.sites import SiteFacts
+from adapter.exchange.taking import Taken, take_again
 from adapter.exchange.watch import watched
 from adapter.plugin.errors import AdapterError, DataError, PluginError
 from adapter.plugin.messages import Delivered, Outbound
@@ -36,6 +37,7 @@ from adapter.store.errors import StoreFault
 from adapter.store.failpoints import point
 from adapter.store.outbox import Lane, OutboxRow
 from adapter.store.store import Store
+from adapter.store.taken_jobs import LaneJob, end
 from adapter.store.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -67,8 +69,9 @@ class Courier:
         self.sites = sites
         self.clock = clock
         self.wake = asyncio.Event()
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._lanes: dict[Lane, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[bool]] = {}
+        self._lanes: dict[Lane, asyncio.Task[bool]] = {}
+        self._jobs: dict[str, LaneJob] = {}
         self._busy: Counter[str] = Counter()
         self._cluster: Cluster | None = None
         self._comeback = Comeback(store)
@@ -85,7 +88,7 @@ class Courier:
         if self.store.shared:
             await self._as_jobs()
             return
-        await self._record(_release)
+        await self._persist(_release)
         while not self._stopping:
             self.wake.clear()
             room = BATCH - len(self._running)
@@ -103,7 +106,8 @@ class Courier:
             store=self.store,
             sites=list(self.sites),
             per_site=PER_SITE,
-            carry=self.carry_lane,
+            carry=self.carry_taken,
+            under_way=self._lanes.keys(),
             clock=self.clock,
         )
         try:
@@ -127,30 +131,28 @@ class Courier:
                 self._begin(row)
             await asyncio.sleep(STRAYS_SECONDS)
 
-    async def carry_lane(self, referral: str, destination: str) -> None:
-        """Carry what is due in one lane; only for the one job that works on this lane."""
-        lane = (referral, destination)
-        if lane in self._lanes:
-            # What follows in the lane; or the database lost sight of us, and it is what we are at.
-            await asyncio.wait([self._lanes[lane]])
-        try:
-            row = await self.store.write(lambda tx: self._claim_lane(tx, lane))
-        except AdapterError as error:
-            self._log.warning("delivery.store-unavailable", code=error.code)
-            return
-        if row is not None:
-            await asyncio.shield(self._begin(row))
+    async def carry_taken(self, taken: Taken) -> bool:
+        """Carry what a job is for; whether the end of the job was written with what became of it.
 
-    def _claim_lane(self, tx: Transaction, lane: tuple[str, str]) -> OutboxRow | None:
-        now = self.clock.now()
-        until = may_carry(tx, lane[1], now)
-        if until is not None:
-            tx.outbox.postpone(lane, until)
-            return None
-        return tx.outbox.claim_lane(lane, now)
+        Where the database lost sight of us, it may be the lane of what we are at.
+        """
+        lane, row = taken.job.lane, taken.row
+        if lane in self._lanes or row is None:
+            if lane in self._lanes:
+                await asyncio.wait([self._lanes[lane]])
+            try:
+                row = await self.store.write(lambda tx: take_again(tx, taken.job, self.clock.now()))
+            except AdapterError as error:
+                self._log.warning("delivery.store-unavailable", code=error.code)
+                return False
+            if row is None:
+                return True
+        return await asyncio.shield(self._begin(row, taken.job))
 
-    def _begin(self, row: OutboxRow) -> asyncio.Task[None]:
+    def _begin(self, row: OutboxRow, job: LaneJob | None = None) -> asyncio.Task[bool]:
         self._busy[row.destination] += 1
+        if job is not None:
+            self._jobs[row.id] = job
         task = self._running[row.id] = self._lanes[row.lane] = asyncio.create_task(
             self._carry_and_leave(row)
         )
@@ -170,7 +172,8 @@ class Courier:
             for task in late:
                 task.cancel()
 
-    async def _carry_and_leave(self, row: OutboxRow) -> None:
+    async def _carry_and_leave(self, row: OutboxRow) -> bool:
+        """Whether its job, if it has one, is ended."""
         try:
             await self._carry(row)
         except AdapterError as error:
@@ -179,7 +182,9 @@ class Courier:
             self._running.pop(row.id, None)
             self._lanes.pop(row.lane, None)
             self._busy[row.destination] -= 1
+            unended = self._jobs.pop(row.id, None)
             self.wake.set()
+        return unended is None
 
     async def _rest(self) -> None:
         try:
@@ -210,13 +215,13 @@ class Courier:
         try:
             stopped = self._strays_from(row) or await self._consent_lacks(row)
             if stopped:
-                await self._record(lambda tx: self._withhold(tx, row, stopped))
+                await self._record(row, lambda tx: self._withhold(tx, row, stopped))
                 return
             delivered = await self._deliver(row)
             _SENT()
         except StoreFault as error:
             # Our own store's trouble, not the peer's: no schedule, and no word about the site.
-            await self._record(_again(row, error, self.clock))
+            await self._record(row, _again(row, error, self.clock))
         except AdapterError as error:
             await self._failed(row, error)
         except asyncio.CancelledError:
@@ -225,13 +230,31 @@ class Courier:
             self._log.error("delivery.plugin-raised", site=row.destination, exc_info=error)
             await self._failed(row, _plugin_fault(row, error))
         else:
-            await self._record(lambda tx: self._delivered(tx, row, delivered))
+            await self._record(row, lambda tx: self._delivered(tx, row, delivered))
             self._log.info(
                 "delivery.delivered", site=row.destination, event_name=row.event, id=row.id
             )
 
-    async def _record(self, work: Callable[[Transaction], object]) -> None:
-        """Write what became of a delivery. While the store cannot, go on trying: nobody else knows.
+    async def _record(self, row: OutboxRow, work: Callable[[Transaction], object]) -> None:
+        """Write what became of a delivery, and that its job is done.
+
+        Raises:
+            StoreFault: the store could not, and the service is stopping.
+        """
+        job = self._jobs.get(row.id)
+        if job is None:
+            await self._persist(work)
+            return
+
+        def both(tx: Transaction) -> None:
+            work(tx)
+            end(tx, job)
+
+        await self._persist(both)
+        del self._jobs[row.id]
+
+    async def _persist(self, work: Callable[[Transaction], object]) -> None:
+        """Write something. While the store cannot, go on trying: nobody else knows.
 
         Raises:
             StoreFault: the store could not, and the service is stopping.
@@ -331,7 +354,7 @@ class Courier:
             action=verdict.action,
             attempt=row.attempts,
         )
-        await self._record(lambda tx: self._mark(tx, row, error, verdict))
+        await self._record(row, lambda tx: self._mark(tx, row, error, verdict))
 
     def _mark(self, tx: Transaction, row: OutboxRow, error: AdapterError, verdict: Verdict) -> None:
         if verdict.action == "retry" and verdict.next_at is not None:

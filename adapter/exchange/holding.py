@@ -35,11 +35,21 @@ def held_until(site: SiteState | None, now: datetime) -> datetime | None:
 
 def may_carry(tx: Transaction, destination: str, now: datetime) -> datetime | None:
     """As `held_until`; whoever may try a held site is the only one until the next probe."""
+    return may_carry_of(tx, destination, 1, now)[1]
+
+
+def may_carry_of(
+    tx: Transaction, destination: str, wanted: int, now: datetime
+) -> tuple[int, datetime | None]:
+    """How many of so many deliveries a site takes now, and when to look again for the others."""
     site = tx.sites.get(destination)
     until = held_until(site, now)
-    if until is None and site is not None and site.state in PROBED:
-        tx.sites.touch(destination)
-    return until
+    if until is not None:
+        return 0, until
+    if site is None or site.state not in PROBED:
+        return wanted, None
+    tx.sites.touch(destination)
+    return 1, None if wanted == 1 else now + PAUSE
 
 
 def room_at(tx: Transaction, free: Mapping[str, int], now: datetime) -> dict[str, int]:

@@ -8,7 +8,7 @@ service's own event loop; its job is taken up again by who looks after the jobs 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,8 @@ import psycopg_pool
 from procrastinate import App, PsycopgConnector
 from procrastinate.worker import Worker
 
-from adapter.exchange.worker_life import LivingJobs, WorkerLife, living
+from adapter.exchange.lane_hands import TASK, LaneHands
+from adapter.exchange.worker_life import WorkerLife, living
 
 HEARTBEAT_SECONDS = 1.0
 STALLED_SECONDS = 5.0
@@ -26,23 +27,23 @@ POLL_SECONDS = 1.0
 FRESH = timedelta(seconds=STALLED_SECONDS)
 GONE = timedelta(seconds=1.5 * HEARTBEAT_SECONDS)
 _END_SECONDS = 1.0
-_SLOW_WHEN_LONG = (
-    "enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort",
-)  # fmt: skip
-
-Deliver = Callable[[str, str], Awaitable[None]]
 
 
 class LaneWorkers:
     """One worker for each group of sites."""
 
     def __init__(
-        self, address: str, groups: Sequence[Sequence[str]], *, per_site: int, deliver: Deliver
+        self,
+        address: str,
+        groups: Sequence[Sequence[str]],
+        hands: Callable[[PsycopgConnector], LaneHands],
+        *,
+        per_site: int,
     ) -> None:
         self._address = address
         self._groups = groups
+        self._hands = hands
         self._per_site = per_site
-        self._deliver = deliver
         self.grace = 0.0
         """How many seconds jobs have to end when `run` is cancelled."""
 
@@ -51,26 +52,27 @@ class LaneWorkers:
 
         Raises:
             psycopg.Error, ConnectorException, ConnectionError: the database went away.
+            StoreFault: the store found that out first.
         """
         # The connection that shows that we live comes first: it fails at once where the pool's
         # would be tried again after a second, two, four.
         async with living(self._address) as life:
-            connector = _connector(self._address, len(self._groups))
+            connector = _connector(self._address)
             app = App(connector=connector)
-            app.task(name="deliver")(self._deliver)
             async with app.open_async():
-                app.job_manager = jobs = LivingJobs(connector)
-                jobs.life = life
-                await self._work(app, connector, life, jobs)
+                app.job_manager = hands = self._hands(connector)
+                app.task(name=TASK)(hands.deliver)
+                hands.life = life
+                await self._work(app, connector, life, hands)
 
     async def _work(
-        self, app: App, connector: PsycopgConnector, life: WorkerLife, jobs: LivingJobs
+        self, app: App, connector: PsycopgConnector, life: WorkerLife, hands: LaneHands
     ) -> None:
         workers = [self._worker(app, sites) for sites in self._groups]
         running = [asyncio.ensure_future(_run(worker)) for worker in workers]
         watching = [
             asyncio.ensure_future(life.look_after(GONE, FRESH)),
-            asyncio.ensure_future(jobs.unfinished()),
+            asyncio.ensure_future(hands.unfinished()),
         ]
         try:
             ended, _ = await asyncio.wait(
@@ -119,12 +121,12 @@ async def _end(tasks: Sequence[asyncio.Future[None]], seconds: float) -> None:
             each.exception()
 
 
-def _connector(address: str, workers: int) -> PsycopgConnector:
+def _connector(address: str) -> PsycopgConnector:
     return PsycopgConnector(
         conninfo=address,
         pool_factory=_pool,
         min_size=1,
-        max_size=workers + 4,
+        max_size=4,
         reconnect_timeout=1.0,
         timeout=5.0,
         configure=_quick,
@@ -136,16 +138,12 @@ async def _quick(connection: psycopg.AsyncConnection[Any]) -> None:
     """Each of Procrastinate's questions is one statement: without a transaction around it, it costs
     one way to the server and back instead of three.
 
-    Nor does it wait for the disk. That a job was taken, or is done, is lost when the server crashes
-    within the next second; then the job is run again and finds its lane as the store has it, where
-    each claim and each delivery was on the disk before anything followed from it.
-
-    And it goes by the indexes, whatever was known of the table when it was last looked at: the next
-    job is the first of one index, and who else has its lock stands in another.
+    Nor does it wait for the disk. What is lost when the server crashes within the next second is a
+    heartbeat, or the end of a job that could not be written with what became of its lane; then the
+    job is run again and finds its lane as the store has it.
     """
     await connection.set_autocommit(True)
-    for name in ("synchronous_commit", *_SLOW_WHEN_LONG):
-        await connection.execute(f"SET {name} = off")
+    await connection.execute("SET synchronous_commit = off")
 
 
 def _pool(**settings: Any) -> psycopg_pool.AsyncConnectionPool:

@@ -14,9 +14,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
-from procrastinate.connector import BaseAsyncConnector
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
@@ -61,41 +58,6 @@ class WorkerLife:
                 return await cursor.fetchall()
             except UniqueViolation:
                 return []  # its lane got another job this moment; the next look sees that
-
-
-class LivingJobs(JobManager):
-    """Procrastinate's jobs, where no worker takes one before it shows that it lives.
-
-    A job whose end cannot be written would be a living worker's for ever, and its lane would stand.
-    So that is the end of this worker, and its jobs are taken over.
-    """
-
-    life: WorkerLife
-
-    def __init__(self, connector: BaseAsyncConnector) -> None:
-        super().__init__(connector)
-        self._log = structlog.get_logger("cluster")
-        self._unfinished = asyncio.Event()
-
-    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Write that a job ended; one that was broken off is left to be taken over."""
-        if status == Status.ABORTED:
-            return
-        try:
-            await super().finish_job(job, status, delete_job)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else looks at it
-            self._log.warning("cluster.job-not-finished", error=type(error).__name__)
-            self._unfinished.set()
-
-    async def unfinished(self) -> None:
-        """Return when the end of a job could not be written."""
-        await self._unfinished.wait()
-
-    async def register_worker(self) -> int:
-        """The id of a new worker, held."""
-        worker = await super().register_worker()
-        await self.life.hold(worker)
-        return worker
 
 
 @asynccontextmanager

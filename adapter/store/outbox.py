@@ -180,6 +180,10 @@ class Outbox:
         row = self._session.row(statements.CLAIM_LANE, parameters)
         return None if row is None else self._opened(row)
 
+    def unclaim(self, id: str) -> None:
+        """Give back what was claimed and not sent: it is due as before, and was not attempted."""
+        self._session.run(statements.UNCLAIM, {"row": id})
+
     def postpone(self, lane: Lane, until: datetime) -> None:
         """Let a lane that is due wait until a time, without counting an attempt."""
         self._session.run(
@@ -350,7 +354,7 @@ class Outbox:
         kept = [row for row in rows if row.lane not in exclude]
         for row in rows:
             if row.lane in exclude:
-                self._session.run(statements.UNCLAIM, {"row": row.id})
+                self.unclaim(row.id)
         return kept
 
     def _tail(self, lane: dict[str, str]) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy import Table as _Table
 from sqlalchemy import Text as _Text
 
-HEAD = "0007"
+HEAD = "0008"
 
 metadata = MetaData()
 _Sequence = BigInteger().with_variant(Integer, "sqlite")

@@ -92,6 +92,10 @@ class Dialect(ABC):
         """The statements that keep the queue of jobs quick when it is long."""
         return ()
 
+    def jobs_by_site(self) -> Sequence[str]:
+        """The statements after which a site's next job is quickly found, and quietly announced."""
+        return ()
+
     @abstractmethod
     def append_only(self, table: str) -> Sequence[str]:
         """The statements after which `table` takes neither UPDATE nor DELETE."""

@@ -10,6 +10,7 @@ import pytest
 
 from adapter.exchange.clock import SystemClock
 from adapter.exchange.cluster import Cluster
+from adapter.exchange.taking import Taken
 from adapter.store import lane_jobs
 from adapter.store.errors import StoreFault
 
@@ -29,7 +30,7 @@ class Store:
         return work(None)
 
 
-async def carry(_: str, __: str) -> None:
+async def carry(_: Taken) -> bool:
     raise AssertionError("nothing is due")
 
 
@@ -40,6 +41,6 @@ def test_the_wait_for_the_store_is_not_the_work_of_the_sweep(
     monkeypatch.setattr(lane_jobs, "sweep", lambda *_: lane_jobs.Swept(enqueued=1))
     cluster = Cluster(
         store=Store(fault),  # type: ignore[arg-type]
-        sites=["agency"], per_site=1, carry=carry, clock=SystemClock(),
+        sites=["agency"], per_site=1, carry=carry, under_way=(), clock=SystemClock(),
     )  # fmt: skip
     assert asyncio.run(cluster._sweep()) < 0.2
