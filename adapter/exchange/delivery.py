@@ -335,9 +335,10 @@ class Courier:
         _journal(tx, row, "delivery.withheld", {"why": why})
 
     def _delivered(self, tx: Transaction, row: OutboxRow, delivered: Delivered) -> None:
-        tx.outbox.delivered(row.id, dict(delivered.external_ids), self.clock.now())
+        stood = tx.outbox.delivered(row.id, dict(delivered.external_ids), self.clock.now())
         _journal(tx, row, "delivery.delivered", {"attempts": row.attempts})
-        self._site(tx, row, "ready", None)
+        if stood != "ready":
+            self._site(tx, row, "ready", None)
 
     async def _failed(self, row: OutboxRow, error: AdapterError) -> None:
         verdict = judge(

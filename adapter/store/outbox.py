@@ -218,8 +218,8 @@ class Outbox:
         id: str,
         external_ids: Mapping[str, str],
         at: datetime,
-    ) -> None:
-        """The peer has it; the lane goes on.
+    ) -> str | None:
+        """The peer has it; the lane goes on. Gives how the site stood, None if nobody ever said.
 
         Raises:
             StoreError: the row is not being sent.
@@ -229,6 +229,8 @@ class Outbox:
             place = f"outbox|external_ids|{id}"
             sealed = self._session.seal_json(lane[2], lane[0], place, dict(external_ids))
             self._session.run(statements.KEEP_IDS, {"row": id, "new_external_ids": sealed})
+        stood: str | None = lane[3]
+        return stood
 
     def retry(
         self,

@@ -114,6 +114,11 @@ NEXT_DUE = Statement(
     )
 )
 _unclaimed = {"claimed_by": None, "claimed_at": None}
+_how_site_stands = (
+    sa.select(schema.sites.c.state)
+    .where(schema.sites.c.site == sa.literal_column("outbox.destination"))
+    .scalar_subquery()
+)
 DELIVERED = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"), _t.c.state == "sending")
@@ -125,7 +130,7 @@ DELIVERED = Statement(
         fix=None,
         **_unclaimed,
     )
-    .returning(_t.c.referral, _t.c.destination, _t.c.organization)
+    .returning(_t.c.referral, _t.c.destination, _t.c.organization, _how_site_stands)
 )
 KEEP_IDS = Statement(
     sa.update(_t)
