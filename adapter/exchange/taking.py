@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapter.exchange.holding import may_carry_of
+from adapter.exchange.holding import HELD, may_carry, may_carry_of
 from adapter.store import taken_jobs
 from adapter.store.outbox import Lane, OutboxRow
 from adapter.store.taken_jobs import LaneJob
@@ -37,25 +37,32 @@ def take(
     taken: list[Taken] = []
     found = 0
     for site in sites:
-        jobs = taken_jobs.take(tx, worker, site, most - len(taken))
+        jobs, stands = taken_jobs.take(tx, worker, site, most - len(taken))
         found += len(jobs)
-        taken += _claimed(tx, site, jobs, now, under_way)
+        may, until = len(jobs), None
+        if stands in HELD:
+            may, until = may_carry_of(tx, site, len(jobs), now)
+        taken += _claimed(tx, jobs[:may], now, under_way)
+        _postpone(tx, jobs[may:], until or now)
         if len(taken) == most:
             break
     return taken, found > 0
 
 
+def take_again(tx: Transaction, job: LaneJob, now: datetime) -> OutboxRow | None:
+    """What is to be carried by a job that found its lane under way, now that this is over."""
+    until = may_carry(tx, job.lane[1], now)
+    if until is None:
+        return _claim(tx, job, now)
+    _postpone(tx, [job], until)
+    return None
+
+
 def _claimed(
-    tx: Transaction, site: str, jobs: Sequence[LaneJob], now: datetime, under_way: Collection[Lane]
+    tx: Transaction, jobs: Sequence[LaneJob], now: datetime, under_way: Collection[Lane]
 ) -> list[Taken]:
-    if not jobs:
-        return []
-    may, until = may_carry_of(tx, site, len(jobs), now)
-    for job in jobs[may:]:
-        tx.outbox.postpone(job.lane, until or now)
-        taken_jobs.end(tx, job)
     taken = []
-    for job in jobs[:may]:
+    for job in jobs:
         if job.lane in under_way:
             taken.append(Taken(job, None))
         elif (row := _claim(tx, job, now)) is not None:
@@ -63,10 +70,10 @@ def _claimed(
     return taken
 
 
-def take_again(tx: Transaction, job: LaneJob, now: datetime) -> OutboxRow | None:
-    """What is to be carried by a job that found its lane under way, now that this is over."""
-    taken = _claimed(tx, job.lane[1], [job], now, ())
-    return taken[0].row if taken else None
+def _postpone(tx: Transaction, jobs: Sequence[LaneJob], until: datetime) -> None:
+    for job in jobs:
+        tx.outbox.postpone(job.lane, until)
+        taken_jobs.end(tx, job)
 
 
 def _claim(tx: Transaction, job: LaneJob, now: datetime) -> OutboxRow | None:

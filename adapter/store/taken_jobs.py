@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from adapter.store import schema
 from adapter.store.outbox import Lane
 from adapter.store.statement import Statement
 from adapter.store.transaction import Transaction
@@ -38,6 +39,11 @@ _next = (
     .with_for_update(of=_waiting, skip_locked=True)
     .scalar_subquery()
 )
+_stands = (
+    sa.select(schema.sites.c.state)
+    .where(schema.sites.c.site == sa.literal_column("procrastinate_jobs.queue_name"))
+    .scalar_subquery()
+)
 _TAKE = Statement(
     sa.update(_jobs)
     .where(_jobs.c.id == sa.any_(sa.func.array(_next)))
@@ -49,6 +55,7 @@ _TAKE = Statement(
         _jobs.c.id,
         sa.literal_column("args ->> 'referral'"),
         sa.literal_column("args ->> 'destination'"),
+        _stands,
     )
 )
 _END = Statement(
@@ -69,10 +76,14 @@ class LaneJob:
     lane: Lane
 
 
-def take(tx: Transaction, worker: int, site: str, most: int) -> list[LaneJob]:
-    """Up to `most` jobs of a site, the oldest first; from now on they are this worker's."""
-    found = tx.session.rows(_TAKE, {"worker": worker, "site": site, "most": most})
-    return [LaneJob(row[0], worker, (row[1], row[2])) for row in sorted(found)]
+def take(tx: Transaction, worker: int, site: str, most: int) -> tuple[list[LaneJob], str | None]:
+    """Up to `most` jobs of a site, the oldest first; from now on they are this worker's.
+
+    Gives with them how the site stands, None if nobody ever said; or if it has no job.
+    """
+    found = sorted(tx.session.rows(_TAKE, {"worker": worker, "site": site, "most": most}))
+    jobs = [LaneJob(row[0], worker, (row[1], row[2])) for row in found]
+    return jobs, found[0][3] if found else None
 
 
 def end(tx: Transaction, job: LaneJob) -> None:
