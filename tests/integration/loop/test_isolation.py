@@ -86,7 +86,7 @@ def test_a_site_whose_kind_was_changed_gets_nothing_that_was_queued_before(
     kind = service.sites["agency"].test
     identity = service.store.write_now(lambda tx: _queued(tx, test=not kind))
     (row,) = service.store.write_now(lambda tx: tx.outbox.claim_due(service.now(), 9))
-    asyncio.run(service.courier._carry(row))
+    asyncio.run(service.courier.carrier.carry(row))
     after = service.store.read_now(lambda tx: tx.outbox.get(identity))
     assert after is not None
     assert after.state == "discarded"
