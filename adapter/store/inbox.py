@@ -7,120 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NoReturn
 
-import sqlalchemy as sa
-
-from adapter.store import schema
+from adapter.store import inbox_statements as statements
 from adapter.store.errors import RaceError, missing
 from adapter.store.ids import new_id
 from adapter.store.session import Row, Session
-from adapter.store.statement import Statement, insert_all, one_of
 from adapter.store.times import from_micros, maybe_time, to_micros
 
 State = Literal["accepted", "refused", "quarantined", "discarded"]
-
-_t = schema.inbox
-_b = schema.inbox_bodies
-_OFFERED = (
-    "id", "organization", "site", "key_hash", "key_sealed", "content_hash", "format", "kind",
-    "dialect", "test", "received_at",
-)  # fmt: skip
-_UNTOUCHED: dict[str, Any] = {
-    "state": sa.literal_column("'accepted'"),
-    "pending": sa.literal_column("1"),
-}
-_ADD = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .values({c.name: sa.bindparam(c.name) for c in _t.columns if c.name != "sequence"})
-        .on_conflict_do_nothing()
-        .returning(_t.c.sequence)
-    )
-)
-_ADD_BODY = insert_all(_b)
-# Many messages go in by two statements, however many they are. Where each row's number stands is
-# asked by its id, because a statement that is run for many rows gives none back.
-_OFFER = Statement(
-    lambda dialect: (
-        dialect.insert(_t)
-        .values({name: sa.bindparam(name) for name in _OFFERED} | _UNTOUCHED)
-        .on_conflict_do_nothing()
-    )
-)
-_OFFER_BODY = Statement(
-    sa.insert(_b).from_select(
-        [c.name for c in _b.columns],
-        sa.select(
-            _t.c.sequence,
-            sa.bindparam("organization", type_=sa.Text),
-            sa.bindparam("raw_sealed", type_=sa.LargeBinary),
-            sa.bindparam("answer_sealed", type_=sa.LargeBinary),
-        ).where(_t.c.id == sa.bindparam("of_id")),
-    )
-)
-_FIND = Statement(
-    sa.select(_t.c.id, _t.c.content_hash, _b.c.answer_sealed, _t.c.state)
-    .join(_b, _b.c.sequence == _t.c.sequence)
-    .where(_t.c.site == sa.bindparam("of_site"), _t.c.key_hash == sa.bindparam("of_key"))
-)
-_LISTED = [
-    _t.c.sequence, _t.c.id, _t.c.organization, _t.c.site, _t.c.key_sealed, _t.c.format, _t.c.kind,
-    _t.c.dialect, _t.c.test, _t.c.state, _t.c.pending, _t.c.code, _t.c.error, _t.c.fix,
-    _t.c.referral, _t.c.received_at, _t.c.done_at,
-]  # fmt: skip
-_full = sa.select(*_LISTED, _b.c.raw_sealed, _b.c.answer_sealed).join(
-    _b, _b.c.sequence == _t.c.sequence
-)
-_NEXT = Statement(
-    _full.where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
-    .order_by(_t.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_NEXT_IDS = Statement(
-    sa.select(_t.c.id)
-    .where(_t.c.site == sa.bindparam("of_site"), _t.c.pending > 0)
-    .order_by(_t.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_PENDING_SITES = Statement(sa.select(_t.c.site).where(_t.c.pending > 0).distinct())
-_WAITING = Statement(
-    sa.select(_t.c.site, sa.func.count()).where(_t.c.pending > 0).group_by(_t.c.site)
-)
-_MARK = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"))
-    .values(
-        state=sa.bindparam("new_state"),
-        pending=None,
-        code=sa.bindparam("new_code"),
-        error=sa.bindparam("new_error"),
-        fix=sa.bindparam("new_fix"),
-        referral=sa.func.coalesce(sa.bindparam("new_referral", type_=sa.Text), _t.c.referral),
-        done_at=sa.bindparam("at"),
-    )
-)
-_TAKE = Statement(
-    sa.select(_t.c.sequence)
-    .where(_t.c.id == sa.bindparam("row"), _t.c.pending > 0)
-    .with_for_update()
-)
-_REPLAY = Statement(
-    sa.update(_t)
-    .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["quarantined", "accepted"]))
-    .values(state="accepted", pending=1, code=None, error=None, fix=None, done_at=None)
-)
-_GET = Statement(_full.where(_t.c.id == sa.bindparam("row")))
-_LIST = Statement(
-    sa.select(*_LISTED)
-    .where(_t.c.sequence > sa.bindparam("after"))
-    .order_by(_t.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
-_LIST_STATE = Statement(
-    sa.select(*_LISTED)
-    .where(_t.c.sequence > sa.bindparam("after"), _t.c.state == sa.bindparam("of_state"))
-    .order_by(_t.c.sequence)
-    .limit(sa.bindparam("most", type_=sa.Integer))
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +127,8 @@ class Inbox:
                     else None,
                 }
             )
-        added = self._session.many(_OFFER, rows)
-        self._session.many(_OFFER_BODY, bodies)  # nothing where no row was added
+        added = self._session.many(statements.OFFER, rows)
+        self._session.many(statements.OFFER_BODY, bodies)  # nothing where no row was added
         if added == len(rows):
             return [row["id"] for row in rows]
         found = [self._known(row["site"], row["key_hash"]) or _nobody() for row in rows]
@@ -265,7 +158,7 @@ class Inbox:
         row_id, now = new_id(), self._session.now()
         seal = self._session.seal
         found = self._session.row(
-            _ADD,
+            statements.ADD,
             {
                 "id": row_id,
                 "organization": organization,
@@ -315,7 +208,7 @@ class Inbox:
         seal = self._session.seal
         sealed = None if key is None else key.encode()
         added = self._session.row(
-            _ADD,
+            statements.ADD,
             {
                 "id": row_id,
                 "organization": organization,
@@ -344,20 +237,23 @@ class Inbox:
 
     def next_pending(self, site: str, limit: int) -> list[InboxRow]:
         """Accepted messages of a site that nothing was done with, in the order of arrival."""
-        rows = self._session.rows(_NEXT, {"of_site": site, "most": limit})
+        rows = self._session.rows(statements.NEXT, {"of_site": site, "most": limit})
         return [self._full(row) for row in rows]
 
     def pending_ids(self, site: str, limit: int) -> list[str]:
         """The ids of the same messages, whose bytes are not opened."""
-        return [row[0] for row in self._session.rows(_NEXT_IDS, {"of_site": site, "most": limit})]
+        return [
+            row[0]
+            for row in self._session.rows(statements.NEXT_IDS, {"of_site": site, "most": limit})
+        ]
 
     def pending_sites(self) -> list[str]:
         """The sites that have accepted messages waiting."""
-        return [row[0] for row in self._session.rows(_PENDING_SITES, {})]
+        return [row[0] for row in self._session.rows(statements.PENDING_SITES, {})]
 
     def waiting(self) -> dict[str, int]:
         """How many accepted messages wait for the engine, by site."""
-        return {row[0]: row[1] for row in self._session.rows(_WAITING, {})}
+        return {row[0]: row[1] for row in self._session.rows(statements.WAITING, {})}
 
     def take(self, id: str) -> bool:
         """True if the message still waits; until the commit nobody else can work on it.
@@ -365,7 +261,7 @@ class Inbox:
         Several services look for what waits, each in the order of arrival: the first that takes a
         message does it, and the others, who waited for it here, go on to the next.
         """
-        return self._session.row(_TAKE, {"row": id}) is not None
+        return self._session.row(statements.TAKE, {"row": id}) is not None
 
     def mark(
         self,
@@ -391,7 +287,7 @@ class Inbox:
             "new_referral": referral,
             "at": to_micros(self._session.now()),
         }
-        if self._session.run(_MARK, parameters) != 1:
+        if self._session.run(statements.MARK, parameters) != 1:
             raise missing("message", id)
 
     def replay(self, id: str) -> None:
@@ -400,12 +296,12 @@ class Inbox:
         Raises:
             StoreError: there is no such message, or it was refused or discarded.
         """
-        if self._session.run(_REPLAY, {"row": id}) != 1:
+        if self._session.run(statements.REPLAY, {"row": id}) != 1:
             raise missing("message that can be replayed:", id)
 
     def get(self, id: str) -> InboxRow | None:
         """One message with its bytes, or None."""
-        row = self._session.row(_GET, {"row": id})
+        row = self._session.row(statements.GET, {"row": id})
         return None if row is None else self._full(row)
 
     def list(
@@ -414,13 +310,13 @@ class Inbox:
         """Messages without their bytes, in the order of arrival, from the one after `after`."""
         wanted = {"after": after, "most": limit}
         if state is None:
-            rows = self._session.rows(_LIST, wanted)
+            rows = self._session.rows(statements.LIST, wanted)
         else:
-            rows = self._session.rows(_LIST_STATE, wanted | {"of_state": state})
+            rows = self._session.rows(statements.LIST_STATE, wanted | {"of_state": state})
         return [self._listed(row) for row in rows]
 
     def _known(self, site: str, key_hash: bytes) -> Known | None:
-        row = self._session.row(_FIND, {"of_site": site, "of_key": key_hash})
+        row = self._session.row(statements.FIND, {"of_site": site, "of_key": key_hash})
         if row is None:
             return None
         answer = self._session.open(f"inbox|answer|{row[0]}", row[2])
@@ -431,7 +327,7 @@ class Inbox:
     ) -> None:
         seal = self._session.seal
         self._session.run(
-            _ADD_BODY,
+            statements.ADD_BODY,
             {
                 "sequence": sequence,
                 "organization": organization,
