@@ -59,6 +59,12 @@ def convert(
         bool,
         typer.Option("--json", help="Each output as JSON: HL7 v2 and CSV as a JSON string."),
     ] = False,
+    second_opinion: Annotated[
+        bool,
+        typer.Option(
+            "--second-opinion", help="Have the models of fhir.resources read each output, too."
+        ),
+    ] = False,
 ) -> None:
     """Map messages from one format to another, one output document a line, in input order.
 
@@ -83,10 +89,13 @@ def convert(
     names = files or ([STDIN] if not sys.stdin.isatty() else [])
     if not names:
         raise typer.BadParameter("give files, or - for standard input")
+    if second_opinion and not hasattr(target, "second_opinion"):
+        raise typer.BadParameter(f"--second-opinion: others have models of FHIR, none of {to}")
     packs = packs_for(formats, pack)
     work = _Work(
-        packs, source, target, Settings(timezone=_zone(timezone)), dialect, as_json=as_json
-    )
+        packs, source, target, Settings(timezone=_zone(timezone)), dialect,
+        as_json=as_json, second_opinion=second_opinion,
+    )  # fmt: skip
     lost = loss.open("wb") if loss else None
     try:
         passed = _run(work, _shown(messages(source, names)), sys.stdout.buffer, lost)
@@ -112,12 +121,14 @@ class _Work:
         dialect: str | None,
         *,
         as_json: bool = False,
+        second_opinion: bool = False,
     ) -> None:
         self.packs = packs
         self.source = source
         self.target = target
         self.settings = settings
         self.dialect = dialect
+        self.asked = second_opinion
         self.quoted = as_json and "json" not in target.media_type
         self.head = b"" if self.quoted else getattr(target, "head", b"")
 
@@ -142,6 +153,8 @@ class _Work:
             if self.source is self.target and self.source.name == FHIR:
                 result = _known_to_r4(result)
             refuse_faulty(self.target, result)
+            if self.asked:
+                self._ask(result)
             output = self.target.dump(result)
             if self.quoted:
                 output = orjson.dumps(output.decode("utf-8", "backslashreplace"))
@@ -151,6 +164,18 @@ class _Work:
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A shape that nobody foresaw ends this message, not those after it.
             return orjson.dumps(outcome_of(error)), False, None
+
+    def _ask(self, result: Any) -> None:
+        """Refuse what the models of others refuse, by DataError."""
+        from adapter.plugin.errors import DataError
+
+        found = self.target.second_opinion(result)  # type: ignore[attr-defined]
+        if found:
+            raise DataError(
+                "fhir.not-conformant",
+                f"what the mapping makes is refused by the models of fhir.resources: {found[0]}",
+                fix="correct the value in the message, or the row that carries it",
+            )
 
     def losses(self, name: str, tree: Any) -> Iterator[dict[str, Any]]:
         """What a converted message lost, for the loss report."""

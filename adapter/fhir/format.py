@@ -84,7 +84,10 @@ class FhirFormat:
         refuse_faulty(tree)
 
     def second_opinion(self, tree: Any) -> Sequence[str]:
-        """What the models of fhir.resources refuse in it; the laws of mapping packs ask."""
+        """What the models of fhir.resources refuse in it, a sentence each, without any value.
+
+        The laws of mapping packs ask, and `adapter convert --second-opinion`.
+        """
         from adapter.fhir.models import second_opinion
 
         return second_opinion(tree)

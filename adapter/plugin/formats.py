@@ -337,7 +337,8 @@ class Format(Protocol):
     bytes; where many documents follow one another, only the first keeps them. A format that
     forgives what peers do may have `parse_leniently(raw)`: the tree with their plain slips put
     right, and a sentence for each; it is used for messages of peers instead of `parse`. One that
-    is strict in what it sends may have `refuse_faulty(tree)`, which raises DataError.
+    is strict in what it sends may have `refuse_faulty(tree)`, which raises DataError. And one that
+    others have models of may have `second_opinion(tree)`: what those refuse, a sentence each.
     """
 
     name: str

@@ -116,3 +116,28 @@ def test_a_shape_that_nobody_foresaw_has_its_outcome_and_the_next_message_goes_o
     assert code == 1
     assert json.loads(first)["resourceType"] == "OperationOutcome"
     assert "Y" in next(csv.reader([second]))
+
+
+def test_the_models_of_others_have_a_second_opinion_where_it_is_asked_for(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(cases / "ref-i12-20-segments.hl7")
+    asked = ("--from", "hl7v2", "--to", "fhir", "--second-opinion", file)
+    code, out = converted(capfdbinary, *asked)
+    assert (code, json.loads(out)["resourceType"]) == (0, "Bundle")
+
+    monkeypatch.setattr("adapter.fhir.models.second_opinion", lambda _: ["Task.mood: extra"])
+    code, out = converted(capfdbinary, *asked)
+    (issue,) = json.loads(out)["issue"]
+    assert code == 1
+    assert "refused by the models of fhir.resources: Task.mood: extra" in issue["diagnostics"]
+
+
+def test_a_second_opinion_is_had_of_fhir_only(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path
+) -> None:
+    file = str(cases / "ref-i12-20-segments.hl7")
+    code, out = converted(
+        capfdbinary, "--from", "hl7v2", "--to", "referral", "--second-opinion", file
+    )
+    assert (code, out) == (2, b"")
