@@ -170,8 +170,9 @@ def _merged(
         if stored is not None and kind not in KEPT:
             continue
         source = received.get(own) or (stored.content if stored else _NOTHING)
-        kept = {name: source[name] for name in KEPT.get(kind, ()) if name in source}
-        resource = {**kept, **projected} if kept else projected
+        # After what is projected: what is the same must be the same bytes, whatever was kept.
+        kept = (name for name in KEPT.get(kind, ()) if name in source and name not in projected)
+        resource = {**projected, **{name: source[name] for name in kept}}
         for name in CLIENTS.get(kind, ()):
             if name in source:
                 resource = {**resource, name: source[name]}

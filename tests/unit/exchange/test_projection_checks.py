@@ -79,6 +79,18 @@ def test_only_what_changed_gets_a_version(store: Store) -> None:
     assert versions(store) == {"Patient": 1, "ServiceRequest": 2}
 
 
+def test_what_is_the_same_gets_none_whatever_of_it_is_kept_for_a_client(store: Store) -> None:
+    made = bundle()
+    made["entry"][1]["resource"] |= {
+        "requester": {"display": "A clinic"},
+        "performer": [{"display": "An agency"}],
+        "extension": [{"url": "https://example.test/reason", "valueString": "lonely"}],
+    }
+    project(store, made, new=True)
+    project(store, made)
+    assert versions(store) == {"Patient": 1, "ServiceRequest": 1}
+
+
 @pytest.mark.parametrize("new", [True, False])
 @pytest.mark.parametrize(
     ("entry", "faulty"),
