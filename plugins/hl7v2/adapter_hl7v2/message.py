@@ -79,7 +79,7 @@ class Message:
         if data[:3] != b"MSH":
             data = data.lstrip(b" \t\r\n")
         field, characters, declared = read_header(data)
-        limits.check_counts(data, (field + characters).encode("latin-1"))
+        limits.check_elements(data, (field + characters).encode("latin-1"))
         if dialect.charset is not None:
             proven, declared = None, dialect.charset
         text, codec = charset.decode(data, proven, declared, dialect.default_charset)
@@ -87,6 +87,7 @@ class Message:
         lines = _lines(with_cr(text, field) if "\n" in text else text)
         if not lines[-1]:
             lines.pop()
+        limits.check_lines(len(lines))
         if "" in lines:
             lines = [line for line in lines if line]
         if text.find("MSH", 3) >= 0 and any(
@@ -316,4 +317,5 @@ def with_cr(text: str, field: str) -> str:
         return text.replace("\n", "\r")
     if "\n" not in text:
         return text
-    return re.sub(rf"\n+(?=[A-Z][A-Z0-9]{{2}}{re.escape(field)}|\Z)", "\r", text)
+    # A run of line feeds is looked at once, from its start: it may be as long as the message.
+    return re.sub(rf"(?<!\n)\n++(?=[A-Z][A-Z0-9]{{2}}{re.escape(field)}|\Z)", "\r", text)

@@ -292,21 +292,38 @@ def test_what_is_not_one_message_is_named(data: bytes, code: str) -> None:
     assert caught.value.code == f"hl7v2.{code}"
 
 
+SMALL = Limits(size=2000, segments=100, elements=500)
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (b"x" * 2001, "too-large"),
+        (b"\r" + b"x" * 2001, "too-large"),
         (b"\r" * 101, "too-many-segments"),
         (b"\n" * 101, "too-many-segments"),
-        (b"|" * 501, "too-many-elements"),
-        (b"~^&|" * 126, "too-many-elements"),
+        (b"\rZZZ|" + b"|" * 501, "too-many-elements"),
+        (b"\rZZZ|" + b"~^&|" * 126, "too-many-elements"),
+        (b"\rZZZ|" + b"\n" * 501, "too-many-elements"),
+        (b"\r" * 501, "too-many-elements"),
     ],
 )
 def test_caps_are_named(body: bytes, code: str) -> None:
-    limits = Limits(size=2000, segments=100, elements=500)
     with pytest.raises(ReadError) as caught:
-        Message.parse(b"MSH|^~\\&|A\rZZZ|" + body, limits=limits)
+        Message.parse(b"MSH|^~\\&|A" + body, limits=SMALL)
     assert caught.value.code == f"hl7v2.{code}"
+
+
+@pytest.mark.parametrize(
+    "body", [b"\rNTE|1||a" + b"\n" * 200 + b"b", b"\r" * 99, b"\n" * 99, b"\rZZZ|" + b"|" * 480]
+)
+def test_what_is_no_more_than_the_caps_is_read(body: bytes) -> None:
+    assert Message.parse(b"MSH|^~\\&|A" + body, limits=SMALL).raws()
+
+
+def test_a_long_run_of_line_feeds_in_a_text_is_read_in_one_go() -> None:
+    text = "a" + "\n" * 400_000 + "b"
+    message = Message.parse(f"MSH|^~\\&|A\rNTE|1||{text}\r".encode())
+    assert message.raws()[1] == f"NTE|1||{text}"
 
 
 def test_an_error_shows_nothing_of_the_message() -> None:
