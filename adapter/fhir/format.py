@@ -83,14 +83,14 @@ class FhirFormat:
 
         refuse_faulty(tree)
 
-    def second_opinion(self, tree: Any) -> Sequence[str]:
-        """What the models of fhir.resources refuse in it, a sentence each, without any value.
+    def second_opinions(self, trees: Sequence[Any]) -> list[list[str]]:
+        """What the models of fhir.resources refuse in each, a sentence each, without any value.
 
         The laws of mapping packs ask, and `adapter convert --second-opinion`.
         """
-        from adapter.fhir.models import second_opinion
+        from adapter.fhir.models import second_opinions
 
-        return second_opinion(tree)
+        return second_opinions(trees)
 
     def dump(self, tree: Any) -> bytes:
         """JSON on one line."""

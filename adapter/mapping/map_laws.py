@@ -52,7 +52,7 @@ class MapLaws(Expectations):
         yield self.nothing_invented()
         yield self.well_formed()
         yield self.checks()
-        if hasattr(self.left, "second_opinion"):
+        if hasattr(self.left, "second_opinions"):
             yield self.models()
 
     def law(self, name: str) -> Law:
@@ -170,7 +170,8 @@ class MapLaws(Expectations):
         for name, x in self.generated(min(self.cases, TRACED)) if whole else ():
 
             def test(x: dict[str, Any] = x) -> str | None:
-                found = self.left.second_opinion(self.left.parse(self.written(x)))  # type: ignore[attr-defined]
+                tree = self.left.parse(self.written(x))
+                (found,) = self.left.second_opinions([tree])  # type: ignore[attr-defined]
                 return "; ".join(found[:3]) or None
 
             law.check(name, test)

@@ -338,7 +338,7 @@ class Format(Protocol):
     forgives what peers do may have `parse_leniently(raw)`: the tree with their plain slips put
     right, and a sentence for each; it is used for messages of peers instead of `parse`. One that
     is strict in what it sends may have `refuse_faulty(tree)`, which raises DataError. And one that
-    others have models of may have `second_opinion(tree)`: what those refuse, a sentence each.
+    others have models of may have `second_opinions(trees)`: what those refuse of each tree.
     """
 
     name: str

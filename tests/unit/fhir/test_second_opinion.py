@@ -7,9 +7,14 @@ from typing import Any
 
 import pytest
 
-from adapter.fhir.models import second_opinion
+from adapter.fhir.models import second_opinions
 
 PATIENT = {"resourceType": "Patient", "name": [{"family": "Synthetic"}], "birthDate": "1948-02-14"}
+
+
+def second_opinion(resource: dict[str, Any]) -> list[str]:
+    (found,) = second_opinions([resource])
+    return found
 
 
 def bundle(*resources: dict[str, Any]) -> dict[str, Any]:
@@ -49,6 +54,18 @@ def test_a_fault_of_the_bundle_itself_is_seen() -> None:
 
 def test_a_type_that_r4b_does_not_have_is_said() -> None:
     assert second_opinion({"resourceType": "Banana"}) == ["Banana: no resource type of R4B"]
+
+
+def test_of_many_each_has_its_own_faults_in_the_order_of_its_entries() -> None:
+    task = {"resourceType": "Task", "status": "requested", "intent": "order", "mood": "x"}
+    late = PATIENT | {"birthDate": "x"}
+    right, none, both, bare = second_opinions([PATIENT, bundle(), bundle(task, late), late])
+    assert (right, none) == ([], [])
+    assert [said.partition(": ")[0] for said in both] == [
+        "Bundle.entry[0].resource.Task.mood",
+        "Bundle.entry[1].resource.Patient.birthDate",
+    ]
+    assert [said.partition(": ")[0] for said in bare] == ["Patient.birthDate"]
 
 
 def test_the_collector_runs_on_afterwards() -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from adapter.cli.convert import _Work
+from adapter.cli.conversion import Conversion
 from adapter.cli.formats import installed_formats
 from adapter.mapping.bound import BoundRow
 from adapter.mapping.convert import explain_tree
@@ -174,7 +174,7 @@ def test_a_damaged_message_is_converted_or_refused_and_accounted_for(
 ) -> None:
     source, data = message
     packs = the_packs()
-    work = _Work(packs, packs.formats[source], packs.formats[target], SETTINGS, None)
+    work = Conversion(packs, packs.formats[source], packs.formats[target], SETTINGS, None)
     for part in packs.formats[source].split(data):
         output, good, tree = work.one(part)
         assert output
@@ -225,7 +225,7 @@ PATIENT = {"resourceType": "Patient", "address": [{"line": ["1 Rue A"]}]}
 @pytest.mark.parametrize("part", [["a"], {"a": "b"}, True])
 def test_a_list_within_a_name_never_leaves(target: str, part: Any) -> None:
     packs = the_packs()
-    work = _Work(packs, packs.formats["fhir"], packs.formats[target], SETTINGS, None)
+    work = Conversion(packs, packs.formats["fhir"], packs.formats[target], SETTINGS, None)
     patient = {**PATIENT, "name": [{"family": "Synthetic", "given": [part]}]}
     output, good, _ = work.one(json.dumps(patient).encode())
     assert not good
@@ -234,7 +234,7 @@ def test_a_list_within_a_name_never_leaves(target: str, part: Any) -> None:
 
 def test_a_null_that_keeps_the_place_of_an_extension_is_no_given_name() -> None:
     packs = the_packs()
-    work = _Work(packs, packs.formats["fhir"], packs.formats["referral"], SETTINGS, None)
+    work = Conversion(packs, packs.formats["fhir"], packs.formats["referral"], SETTINGS, None)
     why = {"url": "https://clinic.example/masked", "valueString": "masked"}
     name = {"given": [None, "Ada"], "_given": [{"extension": [why]}, None]}
     output, good, tree = work.one(json.dumps({**PATIENT, "name": [name]}).encode())

@@ -6,9 +6,11 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from adapter.cli.conversion import handfuls
 from adapter.cli.main import main
 from adapter.referral.csv_columns import columns
 from adapter.referral.csv_format import CsvFormat
@@ -126,11 +128,44 @@ def test_the_models_of_others_have_a_second_opinion_where_it_is_asked_for(
     code, out = converted(capfdbinary, *asked)
     assert (code, json.loads(out)["resourceType"]) == (0, "Bundle")
 
-    monkeypatch.setattr("adapter.fhir.models.second_opinion", lambda _: ["Task.mood: extra"])
+    monkeypatch.setattr(
+        "adapter.fhir.models.second_opinions", lambda all_: [["Task.mood: extra"]] * len(all_)
+    )
     code, out = converted(capfdbinary, *asked)
     (issue,) = json.loads(out)["issue"]
     assert code == 1
     assert "refused by the models of fhir.resources: Task.mood: extra" in issue["diagnostics"]
+
+
+def test_of_many_only_the_one_that_the_models_refuse_has_its_outcome_in_its_place(
+    capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opinions(resources: list[dict[str, Any]]) -> list[list[str]]:
+        return [["Task.mood: extra"] if each["id"] == "t7" else [] for each in resources]
+
+    monkeypatch.setattr("adapter.fhir.models.second_opinions", opinions)
+    task = {"resourceType": "Task", "status": "requested", "intent": "order"}
+    lines = [json.dumps({**task, "id": f"t{number}"}).encode() for number in range(40)]
+    lines[20] = b"not JSON"
+    file = tmp_path / "tasks.ndjson"
+    file.write_bytes(b"\n".join(lines))
+    code, out = converted(
+        capfdbinary, "--from", "fhir", "--to", "fhir", "--second-opinion", str(file)
+    )
+    written = [json.loads(line) for line in out.splitlines()]
+    refused = [n for n, each in enumerate(written) if each["resourceType"] == "OperationOutcome"]
+    assert code == 1
+    assert refused == [7, 20]
+    assert [each["id"] for each in written if "id" in each] == [
+        f"t{number}" for number in range(40) if number not in refused
+    ]
+
+
+def test_handfuls_are_of_so_many_messages_and_not_of_more_than_a_large_one() -> None:
+    small, large = b"x", b"x" * 1_000_000
+    inputs = [("", each) for each in (*[small] * 20, large, small, large, large)]
+    assert [len(some) for some in handfuls(inputs)] == [16, 5, 2, 1]
+    assert [each for some in handfuls(inputs) for each in some] == inputs
 
 
 def test_a_second_opinion_is_had_of_fhir_only(
