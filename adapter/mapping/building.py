@@ -128,6 +128,7 @@ class Building(Guards):
         always = node.step is ROOT
         if consts and not always:
             dynamic = [self.target.filled(each) for each in self.dynamic(scope, node)]
+            dynamic = [each for each in dynamic if each != "False"]
             self.put(f"if {' or '.join(dynamic) or 'False'}:")
             self.indent += 1
         for leaf, row in consts:

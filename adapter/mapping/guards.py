@@ -25,6 +25,7 @@ class Scope:
     closed: set[int] = field(default_factory=set)
     noted: list[str] = field(default_factory=list)
     unset: list[str] = field(default_factory=list)
+    named: dict[object, str] = field(default_factory=dict)
 
 
 class Guards:
@@ -107,7 +108,12 @@ class Guards:
         condition = entry.when.left if self.to_right else entry.when.right
         if condition is None:
             return steps
+        if not self.trace and _on_the_way(condition, source):
+            return steps
         name = f"w_{entry.number}"
+        if not self.trace:  # rows of one condition share its guard
+            asked = (*_asked(condition), condition.values, condition.negated)
+            name = scope.named.setdefault(asked, name)
         self.conditions[name] = condition
         return (*self.block_prefix, Step("/when", name), *steps[len(self.block_prefix) :])
 
@@ -146,8 +152,8 @@ class Guards:
             return
         if step.kind == "/when":
             condition = self.conditions[str(step.key)]
-            self.condition(scope, str(step.key), condition)
-            self.put(f"if {test(str(step.key), condition)}:")
+            name = self.condition(scope, str(step.key), condition)
+            self.put(f"if {test(name, condition)}:")
             scope.stack.append((step, self.frame(parent.var), True))
             self.indent += 1
             return
@@ -171,9 +177,17 @@ class Guards:
             self.put(f"{out}_w = {access.where}", *self.used(access))
         scope.stack.append((step, self.frame(out), bool(access.guard)))
 
-    def condition(self, scope: Scope, name: str, condition: Condition) -> None:
-        """Set a variable to the value that a condition is about, or None."""
+    def condition(self, scope: Scope, name: str, condition: Condition) -> str:
+        """The variable of the value that a condition is about, or None: this one, or one that was
+        set before under guards that stand still. A traced run asks again: each row has its uses."""
         self.conditions[name] = condition
+        asked = _asked(condition)
+        frames = [scope.frame, *(frame for _, frame, _ in scope.stack)]
+        if not self.trace:
+            for frame in frames:
+                if asked in frame.held:
+                    return frame.held[asked]
+            frames[-1].held[asked] = name
         self.put(f"{name} = None")
         depth = len(scope.stack)
         steps = condition.path.rel
@@ -191,6 +205,20 @@ class Guards:
         frame = scope.stack[-1][1] if scope.stack else scope.frame
         self.put(f"{name} = {frame.var}")
         self.pop_to(scope, depth)
+        return name
+
+
+def _asked(condition: Condition) -> tuple[Steps, bool]:
+    """What a condition is about, wherever in a scope it stands."""
+    return condition.path.rel, condition.path.rooted
+
+
+def _on_the_way(condition: Condition, source: Path) -> bool:
+    """Whether it only asks for a value that is gone through anyway to reach the row's own."""
+    way = source.rel[: len(condition.path.rel)]
+    return (
+        not condition.values and not condition.negated and _asked(condition) == (way, source.rooted)
+    )
 
 
 def test(name: str, condition: Condition) -> str:

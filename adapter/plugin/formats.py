@@ -176,12 +176,14 @@ class Frame:
         memo: free for the format's use.
         asked: the steps that were read from it so far, in order.
         wanted: every step that is going to be read from it; empty when that is not known.
+        held: the variables of values that conditions asked for while it was the innermost guard.
     """
 
     var: str
     memo: dict[str, str] = field(default_factory=dict)
     asked: list[Step] = field(default_factory=list)
     wanted: Sequence[Step] = ()
+    held: dict[object, str] = field(default_factory=dict)
 
 
 class Access(NamedTuple):
