@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -53,7 +53,8 @@ def convert(
     second_opinion: Annotated[
         bool,
         typer.Option(
-            "--second-opinion", help="Have the models of fhir.resources read each output, too."
+            "--second-opinion",
+            help="Have the models of fhir.resources read each output, too, sixteen at a time.",
         ),
     ] = False,
 ) -> None:
@@ -62,7 +63,7 @@ def convert(
     A message that cannot be converted gives a FHIR OperationOutcome in its place. JSON documents
     may stand one a line or one after another, however they are written. FHIR is read with
     forgiveness (what was mended is said on stderr) and checked before it goes out. CSV has its
-    header once, at the top.
+    header once, at the top. Long inputs of HL7 v2 and JSON are converted while they are read.
 
     Examples:
 
@@ -89,7 +90,7 @@ def convert(
     )  # fmt: skip
     lost = loss.open("wb") if loss else None
     try:
-        passed = _run(work, _shown(messages(source, names)), sys.stdout.buffer, lost)
+        passed = _run(work, _shown(messages(source, names), _size(names)), sys.stdout.buffer, lost)
     finally:
         if lost is not None:
             lost.close()
@@ -107,12 +108,13 @@ def _run(
 
     passed, count = True, 0
     out.write(work.head)
-    for some in handfuls(inputs):
+    for some in handfuls(inputs) if work.asked else ([each] for each in inputs):
         for (name, _), (output, good, tree) in zip(some, work.some(some), strict=True):
             passed, count = passed and good, count + 1
             out.write(output.removeprefix(work.head) + b"\n")
             if lost is not None and good:
                 lost.writelines(orjson.dumps(each) + b"\n" for each in work.losses(name, tree))
+        out.flush()  # whoever reads it need not wait for the end of the input
     if not count:
         output, passed, _ = work.one(b"")
         out.write(output + b"\n")
@@ -120,20 +122,40 @@ def _run(
     return passed
 
 
-def _shown(inputs: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
-    """The inputs, with a progress bar on a terminal once there are many."""
+_MANY = 20  # messages, from which on it is worth while to show how far it is
+
+
+def _shown(
+    inputs: Iterable[tuple[str, bytes | DataError]], size: int | None
+) -> Iterator[tuple[str, bytes | DataError]]:
+    """The inputs, with a progress bar on a terminal once there are many: by bytes of `size`."""
     if not sys.stderr.isatty():
         yield from inputs
         return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(stderr=True)
-    listed = list(inputs)
-    if len(listed) < 20:
-        yield from listed
-        return
-    yield from track(listed, description="Converting", console=console, transient=True)
+    progress = Progress(
+        TextColumn("Converting"), BarColumn(), TextColumn("{task.fields[count]} messages"),
+        TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    task = progress.add_task("", total=size, count=0)
+    try:
+        for number, (name, message) in enumerate(inputs, 1):
+            yield name, message
+            if number == _MANY:
+                progress.start()
+            read = len(message) if isinstance(message, bytes) else 0
+            progress.update(task, advance=read, count=number)
+    finally:
+        progress.stop()
+
+
+def _size(names: Sequence[str]) -> int | None:
+    """Bytes of all inputs, if that can be told before they are read."""
+    files = [Path(name) for name in names if name != STDIN]
+    known = len(files) == len(names) and all(each.is_file() for each in files)
+    return sum(each.stat().st_size for each in files) if known else None
 
 
 def _zone(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,19 +58,37 @@ def format_named(formats: Mapping[str, Format], name: str, option: str) -> Forma
     return found
 
 
+_BLOCK = 1024 * 1024
+
+
 def messages(source: Format, files: Sequence[str]) -> Iterator[tuple[str, bytes | DataError]]:
-    """Each message of the inputs with its name, in order; an error where one is missing."""
+    """Each message of the inputs with its name, in order; an error where one is missing.
+
+    A format that can tells them apart while an input is read, so that one that is long need not be
+    in memory, and of one that is still being written each message comes as it is whole.
+    """
     from adapter.plugin.errors import DataError
 
     for name in files:
         try:
-            data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+            with (
+                nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb") as input_
+            ):
+                for number, part in enumerate(_parts(source, input_), 1):
+                    yield f"{name}:{number}", part
         except OSError as error:
             reason = f"{name} cannot be read: {error.strerror}"
             yield name, DataError("input.unreadable", reason, fix="check the name of the file")
-            continue
-        for number, part in enumerate(source.split(data), 1):
-            yield f"{name}:{number}", part
+
+
+def _opened(name: str) -> AbstractContextManager[Any]:
+    return nullcontext(sys.stdin.buffer) if name == STDIN else Path(name).open("rb")
+
+
+def _parts(source: Format, input_: Any) -> Iterator[bytes | DataError]:
+    if hasattr(source, "split_blocks"):
+        return source.split_blocks(iter(lambda: input_.read1(_BLOCK), b""))  # type: ignore[no-any-return]
+    return source.split(input_.read())
 
 
 def outcome_of(error: Exception) -> dict[str, Any]:

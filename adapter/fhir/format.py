@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,11 @@ class FhirFormat:
 
     def split(self, data: bytes) -> Iterator[bytes | DataError]:
         """One resource, or one after another; an input without any is one, to be refused."""
-        return json_documents(data)
+        return json_documents([data])
+
+    def split_blocks(self, blocks: Iterable[bytes]) -> Iterator[bytes | DataError]:
+        """The same of an input that comes in blocks."""
+        return json_documents(blocks)
 
     def parse(self, raw: bytes) -> Any:
         """One resource.

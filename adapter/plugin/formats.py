@@ -340,7 +340,9 @@ class Format(Protocol):
     forgives what peers do may have `parse_leniently(raw)`: the tree with their plain slips put
     right, and a sentence for each; it is used for messages of peers instead of `parse`. One that
     is strict in what it sends may have `refuse_faulty(tree)`, which raises DataError. And one that
-    others have models of may have `second_opinions(trees)`: what those refuse of each tree.
+    others have models of may have `second_opinions(trees)`: what those refuse of each tree. One
+    whose messages can be told apart while an input still comes may have `split_blocks(blocks)`:
+    what `split` gives of the same bytes, each message as soon as it is known to be whole.
     """
 
     name: str

@@ -3,17 +3,18 @@
 A document ends where its braces close. One that is broken takes nothing from the others: where
 documents stand one a line, it ends with its line and those indented after it; else before the next
 line that begins with a brace. It comes out as the error that says at which line of the input it
-breaks. One document is in memory at a time, besides the input.
+breaks. Of a long input, what is in memory is the document that is not seen to its end yet.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import orjson
 
 from adapter.plugin.errors import DataError
+from adapter.plugin.window import Window
 
 BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\r\n\x1e]*")  # and the separator of RFC 7464, JSON text sequences
@@ -23,27 +24,42 @@ _OWN_LINE = re.compile(rb"\n(?![ \t\r\n}\]])")
 _DEEPEST = 256  # levels of nesting, beyond which nobody reads a document
 
 
-def json_documents(data: bytes) -> Iterator[bytes | DataError]:
+def json_documents(blocks: Iterable[bytes]) -> Iterator[bytes | DataError]:
     """Each document in order; what is none is an error in its place.
 
-    An input that is one document, broken or not, is given as it is, and one without anything as
-    one empty document: to be refused by whoever reads it.
+    The input comes in blocks, cut anywhere: a document comes out as soon as nothing that may follow
+    could change it. An input that is one document, broken or not, is given as it is, and one
+    without anything as one empty document: to be refused by whoever reads it.
     """
-    text = data.removeprefix(BOM)
+    window = Window(blocks, len(BOM))
+    window.data = window.data.removeprefix(BOM)
     at, line, line_start, count, by_lines = 0, 1, 0, 0, False
-    while (start := _after_blanks(text, at)) < len(text):
+    while True:
+        text = window.data
+        start = _after_blanks(text, at)
+        found = None
+        if start < len(text):
+            found = _end(text, start, by_lines=by_lines, whole=window.whole)
+        last = found is None or _after_blanks(text, found[0]) == len(text)
+        if last and not window.whole:
+            line_start -= at
+            window.slide(at)
+            at = 0
+            continue
+        if found is None:
+            break
         line += text.count(b"\n", at, start)
-        line_start = max(line_start, text.rfind(b"\n", at, start) + 1)
-        end, of_line = _end(text, start, by_lines=by_lines)
+        line_start = _line_start(text, at, start, line_start)
+        end, of_line = found
         by_lines |= of_line
         piece = text[start:end].rstrip()
-        if not count and _after_blanks(text, end) == len(text):
+        if not count and last:
             yield piece if start == line_start == 0 else text.rstrip()
             return
         count += 1
         yield _checked(piece, line, start - line_start)
         line += text.count(b"\n", start, end)
-        line_start = max(line_start, text.rfind(b"\n", start, end) + 1)
+        line_start = _line_start(text, start, end, line_start)
         at = end
     if not count:
         yield b""
@@ -70,22 +86,40 @@ def _after_blanks(text: bytes, at: int) -> int:
     return found.end()
 
 
-def _end(text: bytes, start: int, *, by_lines: bool) -> tuple[int, bool]:
-    """Where the document that begins here ends, and whether it is one of those one a line."""
+def _end(text: bytes, start: int, *, by_lines: bool, whole: bool) -> tuple[int, bool] | None:
+    """Where the document that begins here ends, and whether it is one of those one a line.
+
+    None if that may depend on what follows: the text is not `whole`.
+    """
     if text[start : start + 1] == b"{":
         of_line = _line_end(text, start)
+        if of_line == len(text) and not whole:
+            return None
         if _whole_line(text[start:of_line]):
             return of_line, True
         closed = _closed(text, start)
-        if closed is not None:
+        if closed is not None and closed >= 0:
             return closed, False
+        if closed is None and not whole:
+            return None
     if not by_lines:
         found = _NEXT.search(text, start)
         after = found.start() + 1 if found else len(text)
-        by_lines = _whole_line(text[after : _line_end(text, after)])
+        of_line = _line_end(text, after)
+        if of_line == len(text) and not whole:
+            return None
+        by_lines = _whole_line(text[after:of_line])
     if by_lines:
         found = _OWN_LINE.search(text, start)
+    if not whole and (found is None or found.end() == len(text)):
+        return None
     return found.start() if found else len(text), by_lines
+
+
+def _line_start(text: bytes, at: int, end: int, before: int) -> int:
+    """Where the last line begins of those between two places, if one does; else as before."""
+    found = text.rfind(b"\n", at, end)
+    return before if found < 0 else found + 1
 
 
 def _line_end(text: bytes, start: int) -> int:
@@ -105,16 +139,17 @@ def _whole_line(line: bytes) -> bool:
 
 
 def _closed(text: bytes, start: int) -> int | None:
-    """Where the braces and brackets that open here are closed; None if they are not."""
+    """Where the braces and brackets that open here are closed; None if they are not, and -1 if they
+    cannot be, whatever follows."""
     depth = 0
     for token in _TOKEN.finditer(text, start):
         sign = token.group()
         if sign in (b"{", b"["):
             if depth and _begins_another(text, token.start()):
-                return None
+                return -1
             depth += 1
             if depth > _DEEPEST:
-                return None
+                return -1
         elif sign in (b"}", b"]"):
             depth -= 1
             if not depth:

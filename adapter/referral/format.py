@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -93,7 +93,11 @@ class ReferralFormat:
 
     def split(self, data: bytes) -> Iterator[bytes | DataError]:
         """One JSON object, or one after another."""
-        return json_documents(data)
+        return json_documents([data])
+
+    def split_blocks(self, blocks: Iterable[bytes]) -> Iterator[bytes | DataError]:
+        """The same of an input that comes in blocks."""
+        return json_documents(blocks)
 
     def parse(self, raw: bytes) -> Any:
         """One event as JSON, checked against the model.

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from adapter.plugin.window import Window
 from adapter_hl7v2 import charset
 from adapter_hl7v2.errors import ReadError
-from adapter_hl7v2.framing import START, Deframer
+from adapter_hl7v2.framing import START, Deframer, Frame
 
 # Header segments carry their delimiters; trailers may stand alone.
 _MARK = re.compile(
@@ -22,39 +24,82 @@ _MARK = re.compile(
     rb"(?:(?:MSH|FHS|BHS)(?=[^A-Za-z0-9\r\n])|(?:BTS|FTS)(?=[^A-Za-z0-9]|\Z))"
 )
 _FRAMED = re.compile(rb"(?<=[\r\n])\x0b(?=(?:MSH|FHS|BHS)[^A-Za-z0-9\r\n])")
+_HEAD = 4  # bytes that tell how an input begins
 _BLANK = b" \t\r\n\x1a"  # with the end-of-file mark of old systems
 
 
-def split(data: bytes) -> Iterator[bytes]:
+def split(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """The messages of one input, in order, and in their place bytes that are none.
 
     Those are: text that belongs to no message; a frame without its end (with its 0x0B); a trailer
     that counts otherwise; the header of a batch that has no trailer; nothing at all. A count that
     is wrong does not take back the messages before it.
+
+    The input comes in blocks, cut anywhere. A message comes out when the next one begins, or when
+    its frame ends. An input that is neither messages one after another nor frames (it has a byte
+    order mark, or text comes first), or that has a 0x0B after messages, is read to its end first.
     """
     found = False
-    for piece in _pieces(data):
+    for piece in _pieces(Window(blocks, _HEAD)):
         found = True
         yield piece
     if not found:
         yield b""
 
 
-def _pieces(data: bytes) -> Iterator[bytes]:
-    before = data[: _first_frame(data)]
-    if before.strip(_BLANK) or before == data:
-        yield from _Batch().read(before)
-    data = data[len(before) :]
-    if not data:
+def _pieces(window: Window) -> Iterator[bytes]:
+    batch = _Batch()
+    if window.data[:1] == START:
+        yield from _framed(window)
         return
-    deframer = Deframer(len(data))
-    for frame in [*deframer.feed(data), *deframer.close()]:
-        if frame.fault:
-            yield START + frame.data
-        else:
-            yield from _Batch().read(frame.data)
+    if _MARK.match(window.data):
+        yield from _ended(window, batch)
+    window.read_all()
+    frames = _first_frame(window.data)
+    before = window.data[:frames]
+    if before.strip(_BLANK) or frames == len(window.data):
+        yield from batch.read(before)
+        yield from batch.close()
+    if frames < len(window.data):
+        window.data = window.data[frames:]
+        yield from _framed(window)
+
+
+def _ended(window: Window, batch: _Batch) -> Iterator[bytes]:
+    """Every message that was seen to its end, until the input ends or may go over into frames."""
+    while START not in window.data:
+        # The last mark counts when what follows its letters is there, which may change it.
+        marks = (found.start() for found in _MARK.finditer(window.data))
+        sure = [at for at in marks if at + 3 < len(window.data)]
+        if sure:
+            yield from batch.read(window.data[: sure[-1]])
+        if window.whole:
+            window.data = window.data[sure[-1] :] if sure else window.data
+            return
+        window.slide(sure[-1] if sure else 0)
+
+
+def _framed(window: Window) -> Iterator[bytes]:
+    deframer = Deframer(sys.maxsize)
+    while True:
+        for frame in deframer.feed(window.data):
+            yield from _of_frame(frame)
+        if window.whole:
+            break
+        window.slide(len(window.data))
+    for frame in deframer.close():
+        yield from _of_frame(frame)
     if deframer.stray:
         yield b"?"
+
+
+def _of_frame(frame: Frame) -> Iterator[bytes]:
+    if frame.fault:
+        yield START + frame.data.lstrip(b"\r\n")  # the end of the frame before it, perhaps
+        return
+    batch = _Batch()
+    yield from batch.read(frame.data)
+    yield from batch.close()
 
 
 def _first_frame(data: bytes) -> int:
@@ -83,6 +128,7 @@ class _Batch:
     batch: bytes = b""
 
     def read(self, data: bytes) -> Iterator[bytes]:
+        """The messages of the file, or of a part of it that ends where a header begins."""
         try:
             narrow, proven = charset.unwrap(data)
         except ReadError:
@@ -99,6 +145,9 @@ class _Batch:
                 yield _wrapped(piece.rstrip(b"\x1a"), proven)
             else:
                 yield from self._mark(piece)
+
+    def close(self) -> Iterator[bytes]:
+        """What is wrong once nothing follows."""
         if self.batch or self.file:
             yield self.batch or self.file
 

@@ -53,7 +53,7 @@ async def _send_all(destination: Destination, raw: bytes) -> int:
     client = MllpClient(destination)
     refused = 0
     try:
-        for each in split(raw):
+        for each in split([raw]):
             if isinstance(each, DataError):
                 raise each
             refused += await _send_one(client, each)

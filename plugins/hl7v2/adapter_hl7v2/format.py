@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from adapter.plugin import DataError
@@ -33,7 +33,11 @@ class Hl7v2Format:
 
     def split(self, data: bytes) -> Iterator[bytes | DataError]:
         """Each message of a file: one after another, in batches, or in MLLP frames."""
-        return batch.split(data)
+        return batch.split([data])
+
+    def split_blocks(self, blocks: Iterable[bytes]) -> Iterator[bytes | DataError]:
+        """The same of an input that comes in blocks."""
+        return batch.split(blocks)
 
     def parse(self, raw: bytes) -> Message:
         """One message; ReadError if the bytes are none."""

@@ -66,7 +66,7 @@ def test_an_edited_message_can_be_validated_split_and_counted(
 ) -> None:
     raw = edited(make_referral(), edits)
     validate(raw)
-    for piece in split(raw):
+    for piece in split([raw]):
         try:
             message = Message.parse(piece)
         except ReadError:

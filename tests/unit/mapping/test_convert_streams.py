@@ -176,3 +176,21 @@ def test_a_second_opinion_is_had_of_fhir_only(
         capfdbinary, "--from", "hl7v2", "--to", "referral", "--second-opinion", file
     )
     assert (code, out) == (2, b"")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("count", "shown"), [(5, False), (40, True)])
+def test_how_far_it_is_is_shown_on_a_terminal_once_there_are_many(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, count: int, shown: bool,
+) -> None:  # fmt: skip
+    file = tmp_path / "many.hl7"
+    file.write_bytes((cases / "ref-i12-20-segments.hl7").read_bytes() * count)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "referral", str(file))
+    assert (code, len(out.splitlines())) == (0, count)
+    assert ("messages" in terminal.getvalue()) is shown
