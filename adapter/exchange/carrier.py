@@ -109,8 +109,8 @@ class Carrier:
             return
 
         def both(tx: Transaction) -> None:
+            end(tx, job)  # first: the order of `adapter.store.lane_locks`
             work(tx)
-            end(tx, job)
 
         await self.persist(both)
 

@@ -73,9 +73,10 @@ def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:
     One that is due is about to be tried, and is left as it is.
 
     Raises:
-        DataError: there is no such delivery, it is done, or it stands behind another in its lane.
+        DataError: there is no such delivery, it is done or under way, or it stands behind another
+            in its lane.
     """
-    row = _delivery(tx, identity)
+    row = _known(tx.outbox.hold(identity))
     if row.state == "due":
         return row
     if row.state == "waiting" and row.attempts:
@@ -105,7 +106,7 @@ def discard_delivery(tx: Transaction, identity: str, reason: str) -> OutboxRow:
     Raises:
         DataError: there is no such delivery, or it is done or under way.
     """
-    row = _delivery(tx, identity)
+    row = _known(tx.outbox.hold(identity))
     if row.state in ("delivered", "discarded", "sending"):
         raise DataError(
             "delivery.not-open",
@@ -201,7 +202,7 @@ def delivery_in_its_lane(tx: Transaction, identity: str) -> dict[str, Any]:
     Raises:
         DataError: there is no such delivery.
     """
-    row = _delivery(tx, identity)
+    row = _known(tx.outbox.get(identity))
     lane = [
         each
         for each in tx.outbox.list(referral=row.referral)
@@ -222,7 +223,7 @@ def delivery_in_its_lane(tx: Transaction, identity: str) -> dict[str, Any]:
 
 def delivery_with_content(tx: Transaction, identity: str) -> dict[str, Any]:
     """As `delivery_in_its_lane`, with what is delivered; audited in the same transaction."""
-    row = _delivery(tx, identity)
+    row = _known(tx.outbox.get(identity))
     event = read_by_operator(f"Binary/{row.id}", what="a delivery's content", at=tx.now())
     tx.audit.append(event, organization=row.organization, referral=row.referral)
     return {**delivery_in_its_lane(tx, identity), "content": row.document}
@@ -256,8 +257,7 @@ def _message(tx: Transaction, identity: str) -> InboxRow:
     return row
 
 
-def _delivery(tx: Transaction, identity: str) -> OutboxRow:
-    row = tx.outbox.get(identity)
+def _known(row: OutboxRow | None) -> OutboxRow:
     if row is None:
         raise DataError(
             "delivery.unknown",

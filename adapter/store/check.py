@@ -11,7 +11,7 @@ from adapter.plugin.errors import AdapterError
 from adapter.plugin.messages import Check
 from adapter.store import audit, journal, lane_jobs, schema
 from adapter.store.chain import Chain
-from adapter.store.outbox_statements import OPEN
+from adapter.store.lane_locks import OPEN
 from adapter.store.paging import pages
 from adapter.store.sealing import wrap_place
 from adapter.store.session import Session

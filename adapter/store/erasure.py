@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema
 from adapter.store.errors import missing
-from adapter.store.outbox_statements import OPEN
+from adapter.store.lane_locks import OPEN
 from adapter.store.session import Session
 from adapter.store.statement import Statement, one_of
 from adapter.store.store import Store

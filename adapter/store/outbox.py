@@ -17,6 +17,7 @@ from adapter.plugin.errors import AdapterError
 from adapter.store import outbox_statements as statements
 from adapter.store.errors import RaceError, StoreFault, missing
 from adapter.store.ids import new_id
+from adapter.store.lane_locks import hold_lane, tail
 from adapter.store.session import Row, Session
 from adapter.store.statement import Statement
 from adapter.store.times import from_micros, maybe_time, to_micros
@@ -95,8 +96,7 @@ class Outbox:
             RaceError: another writer used the same place; the writer runs the work again.
         """
         row_id, now = new_id(), to_micros(self._session.now())
-        lane = {"of_referral": referral, "of_destination": destination}
-        last, open_rows = self._tail(lane)
+        last, open_rows = tail(self._session, referral, destination)
         at = now if not_before is None else to_micros(not_before)
         added = self._session.row(
             statements.ADD,
@@ -287,9 +287,7 @@ class Outbox:
             StoreError: the row is being sent, or is done.
         """
         at = to_micros(self._session.now())
-        row = self._session.row(statements.GET, {"row": id})
-        if row is not None:
-            self._lock_head({"of_referral": row[3], "of_destination": row[5]})
+        self.hold(id)
         self._close(
             statements.DISCARD, {"row": id, "at": at, "why": reason}, "open and not being sent"
         )
@@ -311,6 +309,18 @@ class Outbox:
         """One delivery with its document, or None."""
         row = self._session.row(statements.GET, {"row": id})
         return None if row is None else self._full(row)
+
+    def hold(self, id: str) -> OutboxRow | None:
+        """One delivery as in lists, or None; it stays as it is until this transaction ends.
+
+        Whoever decides by the state of a delivery what is to be done with it reads it so: a worker
+        that takes it at the same time has it before, or finds it changed.
+        """
+        row = self._session.row(statements.GET, {"row": id})
+        if row is not None and self._session.shared:
+            hold_lane(self._session, row[3], row[5])
+            row = self._session.row(statements.GET, {"row": id})
+        return None if row is None else self._listed(row, to_micros(self._session.now()))
 
     def list(
         self,
@@ -358,21 +368,6 @@ class Outbox:
             if row.lane in exclude:
                 self.unclaim(row.id)
         return kept
-
-    def _tail(self, lane: dict[str, str]) -> tuple[int, int]:
-        """The last place in a lane, and how many rows before a new one are open.
-
-        Where others write at the same time, the head stays open until this transaction ends: else
-        it might be closed meanwhile by one who does not see the new row, and nobody would go on.
-        """
-        while True:
-            last, open_rows = self._session.row(statements.TAIL, lane) or (0, 0)
-            if not open_rows or self._lock_head(lane):
-                return last, open_rows
-
-    def _lock_head(self, lane: dict[str, str]) -> bool:
-        """Wait for who closes the lane's first open row; False if none was open any more then."""
-        return not self._session.shared or bool(self._session.row(statements.LOCK_HEAD, lane))
 
     def _close(self, statement: Statement, parameters: dict[str, Any], wanted: str) -> Row:
         """Close a row and let its lane go on; its referral, destination and organization."""

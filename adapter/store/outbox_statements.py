@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from adapter.store import schema
+from adapter.store.lane_locks import OPEN
 from adapter.store.statement import Statement, insert_all, one_of
 
 _t = schema.outbox
 _b = schema.outbox_bodies
-OPEN = ("due", "sending", "dead", "quarantined")
 ADD = Statement(
     lambda dialect: (
         dialect.insert(_t)
@@ -21,19 +21,6 @@ ADD = Statement(
 ADD_BODY = insert_all(_b)
 _lane = sa.and_(
     _t.c.referral == sa.bindparam("of_referral"), _t.c.destination == sa.bindparam("of_destination")
-)
-TAIL = Statement(
-    sa.select(
-        sa.func.coalesce(sa.func.max(_t.c.lane_sequence), 0),
-        sa.func.coalesce(sa.func.sum(sa.case((one_of(_t.c.state, OPEN), 1), else_=0)), 0),
-    ).where(_lane)
-)
-LOCK_HEAD = Statement(
-    sa.select(_t.c.id)
-    .where(_lane, one_of(_t.c.state, OPEN))
-    .order_by(_t.c.lane_sequence)
-    .limit(sa.literal_column("1"))
-    .with_for_update()
 )
 _next = _t.alias()
 PROMOTE = Statement(
