@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from adapter.store import schema
 from adapter.store.lane_locks import OPEN
+from adapter.store.sites import state_of
 from adapter.store.statement import Statement, insert_all, one_of
 
 _t = schema.outbox
@@ -101,11 +102,6 @@ NEXT_DUE = Statement(
     )
 )
 _unclaimed = {"claimed_by": None, "claimed_at": None}
-_how_site_stands = (
-    sa.select(schema.sites.c.state)
-    .where(schema.sites.c.site == sa.literal_column("outbox.destination"))
-    .scalar_subquery()
-)
 DELIVERED = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"), _t.c.state == "sending")
@@ -117,7 +113,7 @@ DELIVERED = Statement(
         fix=None,
         **_unclaimed,
     )
-    .returning(_t.c.referral, _t.c.destination, _t.c.organization, _how_site_stands)
+    .returning(_t.c.referral, _t.c.destination, _t.c.organization, state_of("outbox.destination"))
 )
 KEEP_IDS = Statement(
     sa.update(_t)

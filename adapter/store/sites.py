@@ -47,6 +47,15 @@ _GET = Statement(sa.select(*_columns).where(_t.c.site == sa.bindparam("of_site")
 _LIST = Statement(sa.select(*_columns).order_by(_t.c.site))
 
 
+def state_of(column: str) -> sa.ScalarSelect[str]:
+    """How the site stands whose name is in a column, for what a statement gives back.
+
+    `column` is words, such as ``outbox.destination``: SQLAlchemy writes columns in RETURNING
+    without their tables, and here it must be known whose they are.
+    """
+    return sa.select(_t.c.state).where(_t.c.site == sa.literal_column(column)).scalar_subquery()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteState:
     """A site's state (ready, retrying, auth-required, disabled, failed, …) since when, and why."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from adapter.store import schema
 from adapter.store.outbox import Lane
+from adapter.store.sites import state_of
 from adapter.store.statement import Statement
 from adapter.store.transaction import Transaction
 
@@ -39,11 +39,6 @@ _next = (
     .with_for_update(of=_waiting, skip_locked=True)
     .scalar_subquery()
 )
-_stands = (
-    sa.select(schema.sites.c.state)
-    .where(schema.sites.c.site == sa.literal_column("procrastinate_jobs.queue_name"))
-    .scalar_subquery()
-)
 _TAKE = Statement(
     sa.update(_jobs)
     .where(_jobs.c.id == sa.any_(sa.func.array(_next)))
@@ -55,7 +50,7 @@ _TAKE = Statement(
         _jobs.c.id,
         sa.literal_column("args ->> 'referral'"),
         sa.literal_column("args ->> 'destination'"),
-        _stands,
+        state_of("procrastinate_jobs.queue_name"),
     )
 )
 _END = Statement(
