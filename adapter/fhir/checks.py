@@ -23,6 +23,7 @@ from adapter.fhir.conformance import profile_issues
 from adapter.fhir.explain import explain
 from adapter.fhir.known import Known, shipped
 from adapter.fhir.outcome import Issue
+from adapter.plugin.collector import CollectorWaits
 from adapter.plugin.errors import DataError
 
 
@@ -34,8 +35,9 @@ def check(
     `profiles` are canonicals to check besides those claimed; `known` are the definitions at hand,
     those that ship with the adapter unless more are given.
     """
-    issues = check_base(resource)
-    return issues + profile_issues(resource, profiles, known or shipped())
+    with CollectorWaits():
+        issues = check_base(resource)
+        return issues + profile_issues(resource, profiles, known or shipped())
 
 
 def refuse_faulty(resource: Any) -> None:

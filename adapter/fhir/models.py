@@ -7,10 +7,11 @@ resource types of referrals are the same in R4 4.0.1 and R4B 4.3.0.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
+
+from adapter.plugin.collector import CollectorWaits
 
 
 def second_opinions(resources: Sequence[Mapping[str, Any]]) -> list[list[str]]:
@@ -20,7 +21,6 @@ def second_opinions(resources: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     before it finds it; and it asks each model again that it is given. So each resource is read by
     the class of its type and let go, and the Bundle is read with what remains of its entries. Those
     of one type follow one another: a model that was just used is read with in half the time.
-    Models hold no cycles, so the collector waits, as it does while a message is mapped.
     """
     parts = [
         (number, where, kind, part)
@@ -28,14 +28,9 @@ def second_opinions(resources: Sequence[Mapping[str, Any]]) -> list[list[str]]:
         for where, kind, part in _parts("", resource)
     ]
     found: list[list[str]] = [[] for _ in parts]
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with CollectorWaits():
         for each in sorted(range(len(parts)), key=lambda each: parts[each][2]):
             found[each] = _by_model(*parts[each][1:])
-    finally:
-        if collecting:
-            gc.enable()
     opinions: list[list[str]] = [[] for _ in resources]
     for (number, *_), said in zip(parts, found, strict=True):
         opinions[number] += said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import linecache
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from adapter.mapping.bound import BoundMap, BoundRow
 from adapter.mapping.emit import Emitter, Source
 from adapter.mapping.errors import MappingError
 from adapter.mapping.table import Place, Where
+from adapter.plugin.collector import CollectorWaits
 from adapter.plugin.formats import DomainError, Settings
 
 _DEFAULT = Settings()
@@ -140,16 +140,10 @@ class Map:
         return Mapped(tree, self.reports(env), self, document, settings, False)
 
     def run(self, function: Callable[[Any, Any], Any], source: Source, tree: Any, env: Any) -> Any:
-        """Call a compiled function; a fault names the row that it happened in.
-
-        What a map makes are trees, which hold no cycles: looking for some among a hundred thousand
-        objects that are all in use would take longer than mapping does. So the collector waits.
-        """
-        collecting = gc.isenabled()
-        if collecting:
-            gc.disable()
+        """Call a compiled function; a fault names the row that it happened in."""
         try:
-            return function(tree, env)
+            with CollectorWaits():
+                return function(tree, env)
         except DomainError as error:
             raise self._fault(error, source, error.why) from None
         except (
@@ -161,9 +155,6 @@ class Map:
             OverflowError,
         ) as error:
             raise self._fault(error, source, "the value does not have the expected shape") from None
-        finally:
-            if collecting:
-                gc.enable()
 
     def _fault(self, error: Exception, source: Source, why: str) -> MappingError:
         row: BoundRow | None = None
