@@ -8,21 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import structlog
 
 from adapter.exchange.carrier import Carrier
-from adapter.exchange.clock import Clock
-from adapter.exchange.fleet import Fleet
 from adapter.exchange.holding import room_at
-from adapter.exchange.mapper import Mapper
-from adapter.exchange.sites import SiteFacts
 from adapter.exchange.taking import Taken, take_again
 from adapter.plugin.errors import AdapterError
 from adapter.store.outbox import Lane, OutboxRow
-from adapter.store.store import Store
 from adapter.store.taken_jobs import LaneJob
 from adapter.store.transaction import Transaction
 
@@ -35,21 +29,13 @@ STRAYS_SECONDS = 60.0
 
 
 class Courier:
-    """Carries what the outbox holds."""
+    """Lets a carrier carry what its store's outbox holds, to its sites."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        mapper: Mapper,
-        fleet: Fleet,
-        sites: Mapping[str, SiteFacts],
-        clock: Clock,
-    ) -> None:
-        self.store = store
-        self.sites = sites
-        self.clock = clock
-        self.carrier = Carrier(store=store, mapper=mapper, fleet=fleet, sites=sites, clock=clock)
+    def __init__(self, carrier: Carrier) -> None:
+        self.carrier = carrier
+        self.store = carrier.store
+        self.sites = carrier.sites
+        self.clock = carrier.clock
         self.wake = asyncio.Event()
         self._running: dict[str, asyncio.Task[bool]] = {}
         self._lanes: dict[Lane, asyncio.Task[bool]] = {}

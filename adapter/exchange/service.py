@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapter.exchange.book import ProgramBook
+from adapter.exchange.carrier import Carrier
 from adapter.exchange.clock import Clock, SystemClock
 from adapter.exchange.clock_watch import ClockWatch
 from adapter.exchange.comeback import Comeback
@@ -108,9 +109,10 @@ class Service:
             context=self._context,
         )
         self.table_watch = TableWatch(self.tables, self.sites, self.fleet, self._use)
-        self.courier = Courier(
+        carrier = Carrier(
             store=store, mapper=self.mapper, fleet=self.fleet, sites=self.sites, clock=clock
         )
+        self.courier = Courier(carrier)
         self.clock_watch = ClockWatch(store, clock, self.courier.wake.set)
         self.pollers = Pollers(
             store=store,

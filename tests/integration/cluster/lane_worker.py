@@ -16,6 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from adapter.cli import logs
+from adapter.exchange.carrier import Carrier
 from adapter.exchange.clock import SystemClock
 from adapter.exchange.delivery import Courier
 from adapter.exchange.sites import SiteFacts
@@ -63,11 +64,13 @@ async def work(address: str, keyring: Keyring, effects: Path, seconds: float) ->
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     store = Store.open(address, keyring)
     courier = Courier(
-        store=store,
-        mapper=None,  # type: ignore[arg-type]
-        fleet=Fleet(Peer(effects, seconds)),  # type: ignore[arg-type]
-        sites={name: facts(name) for name in SITES},
-        clock=SystemClock(),
+        Carrier(
+            store=store,
+            mapper=None,  # type: ignore[arg-type]
+            fleet=Fleet(Peer(effects, seconds)),  # type: ignore[arg-type]
+            sites={name: facts(name) for name in SITES},
+            clock=SystemClock(),
+        )
     )
     running = asyncio.create_task(courier.run())
     print("ready", flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from adapter.exchange import operations
+from adapter.exchange.carrier import Carrier
 from adapter.exchange.delivery import Courier
 from adapter.plugin.errors import AdapterError, AuthError, GoneError
 from adapter.plugin.messages import Delivered, Outbound
@@ -68,7 +69,7 @@ def courier(store: Store, peer: Peer, clock: Clock) -> Courier:
     fleet: Any = Fleet(peer)  # type: ignore[arg-type]
     nobody: Any = None
     sites = {name: facts(name) for name in SITES}
-    return Courier(store=store, mapper=nobody, fleet=fleet, sites=sites, clock=clock)
+    return Courier(Carrier(store=store, mapper=nobody, fleet=fleet, sites=sites, clock=clock))
 
 
 async def running(made: Courier, work: Any) -> None:
