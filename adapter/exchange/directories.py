@@ -7,21 +7,17 @@ one has stored something new, so that all choose among the same programs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any
 
 from adapter.exchange.book import Listing, ProgramBook
-from adapter.exchange.clock import Clock
-from adapter.exchange.fleet import Fleet
 from adapter.exchange.listings import Gathered
 from adapter.exchange.plugin_items import items
-from adapter.exchange.rounds import LEASE, Rounds, sentence, spread
+from adapter.exchange.rounds import LEASE, Asking, Rounds, sentence, spread
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import AdapterError, ConfigError, DataError
 from adapter.store.directories import DirectoryRow, ProgramRow
 from adapter.store.failpoints import point
-from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from adapter.store.turns import Turns
 
@@ -35,25 +31,14 @@ class Directories(Rounds[DirectoryRow]):
     word = "directory"
     method = "list_programs() or report_capacity()"
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        fleet: Fleet,
-        sites: Mapping[str, SiteFacts],
-        organization: str,
-        clock: Clock,
-        book: ProgramBook,
-    ) -> None:
-        super().__init__(
-            store=store,
-            fleet=fleet,
-            sites={name: site for name, site in sites.items() if site.directory},
-            organization=organization,
-            clock=clock,
-        )
+    def __init__(self, asking: Asking, *, book: ProgramBook) -> None:
+        super().__init__(asking)
         self._book = book
         self._used: dict[str, int] = {}
+
+    def asks(self, site: SiteFacts) -> bool:
+        """True if it is a directory."""
+        return site.directory
 
     def turns(self, tx: Transaction) -> Turns:
         """Whose turn it is to ask."""

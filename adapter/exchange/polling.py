@@ -7,24 +7,21 @@ it had already taken for what it is, a duplicate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapter.exchange.clock import Clock
-from adapter.exchange.fleet import Fleet
 from adapter.exchange.holding import say_state
 from adapter.exchange.intake import take
 from adapter.exchange.plugin_items import items, wrong_type
-from adapter.exchange.rounds import LEASE, Rounds, sentence, spread
+from adapter.exchange.rounds import LEASE, Asking, Rounds, sentence, spread
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import AdapterError
 from adapter.plugin.messages import Inbound
 from adapter.store.errors import StoreError
 from adapter.store.failpoints import point
 from adapter.store.polls import PollRow
-from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from adapter.store.turns import Turns
 
@@ -56,24 +53,13 @@ class Pollers(Rounds[PollRow]):
     word = "poll"
     method = "poll()"
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        fleet: Fleet,
-        sites: Mapping[str, SiteFacts],
-        organization: str,
-        clock: Clock,
-        received: Callable[[], None],
-    ) -> None:
-        super().__init__(
-            store=store,
-            fleet=fleet,
-            sites={name: site for name, site in sites.items() if polls(site)},
-            organization=organization,
-            clock=clock,
-        )
+    def __init__(self, asking: Asking, *, received: Callable[[], None]) -> None:
+        super().__init__(asking)
         self._received = received
+
+    def asks(self, site: SiteFacts) -> bool:
+        """True if its system declares that it polls, and referrals pass by it."""
+        return site.capabilities.polls.declared and site.role != "directory"
 
     def turns(self, tx: Transaction) -> Turns:
         """How far each site was read."""
@@ -143,11 +129,6 @@ class Pollers(Rounds[PollRow]):
         say_state(tx, site.name, state, organization=self.organization, error=fault)
         if row.code != fault.code:  # told once, not with every try
             self.journal(tx, site.name, "failed", fault.code)
-
-
-def polls(site: SiteFacts) -> bool:
-    """True if the site's system declares that it polls, and referrals pass by this site."""
-    return site.capabilities.polls.declared and site.role != "directory"
 
 
 def _checked(site: str, item: Any) -> tuple[Inbound, str]:

@@ -11,6 +11,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -60,6 +61,17 @@ class Row(Protocol):
 R = TypeVar("R", bound=Row)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What all rounds are made with, whatever they ask for: of all `sites` each takes its own."""
+
+    store: Store
+    fleet: Fleet
+    sites: Mapping[str, SiteFacts]
+    organization: str
+    clock: Clock
+
+
 class Rounds(ABC, Generic[R]):
     """Asks some sites, each when its time has come.
 
@@ -71,23 +83,19 @@ class Rounds(ABC, Generic[R]):
     word: ClassVar[str]
     method: ClassVar[str]
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        fleet: Fleet,
-        sites: Mapping[str, SiteFacts],
-        organization: str,
-        clock: Clock,
-    ) -> None:
-        self.store = store
-        self.fleet = fleet
-        self.sites = sites
-        self.organization = organization
-        self.clock = clock
+    def __init__(self, asking: Asking) -> None:
+        self.store = asking.store
+        self.fleet = asking.fleet
+        self.sites = {name: site for name, site in asking.sites.items() if self.asks(site)}
+        self.organization = asking.organization
+        self.clock = asking.clock
         self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self._log = structlog.get_logger(self.word)
+
+    @abstractmethod
+    def asks(self, site: SiteFacts) -> bool:
+        """Whether a site is one of those to ask."""
 
     @abstractmethod
     def turns(self, tx: Transaction) -> Turns:

@@ -39,6 +39,7 @@ from adapter.exchange.plugin_guard import PluginGuard
 from adapter.exchange.plugins import Plugins, load_plugins
 from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
+from adapter.exchange.rounds import Asking
 from adapter.exchange.site_context import Pages, SiteContext
 from adapter.exchange.sites import SiteFacts, site_facts
 from adapter.exchange.store_settings import store_keyring, store_url
@@ -114,22 +115,15 @@ class Service:
         )
         self.courier = Courier(carrier)
         self.clock_watch = ClockWatch(store, clock, self.courier.wake.set)
-        self.pollers = Pollers(
+        asking = Asking(
             store=store,
             fleet=self.fleet,
             sites=self.sites,
             organization=config.organization,
             clock=clock,
-            received=self.received,
         )
-        self.directories = Directories(
-            store=store,
-            fleet=self.fleet,
-            sites=self.sites,
-            organization=config.organization,
-            clock=clock,
-            book=self.programs,
-        )
+        self.pollers = Pollers(asking, received=self.received)
+        self.directories = Directories(asking, book=self.programs)
         self.notifier = Notifier(
             store=store,
             ledger=self.ledger,
