@@ -29,7 +29,7 @@ from adapter.referral.document import from_document
 from adapter.referral.model import Referral
 from adapter.store.errors import StoreFault
 from adapter.store.failpoints import point
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from adapter.store.taken_jobs import LaneJob, end
 from adapter.store.transaction import Transaction

@@ -26,7 +26,7 @@ from adapter.exchange.lane_workers import FRESH, LaneWorkers
 from adapter.exchange.taking import Taken
 from adapter.plugin.errors import AdapterError
 from adapter.store import lane_jobs
-from adapter.store.outbox import Lane
+from adapter.store.outbox_row import Lane
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 

@@ -16,7 +16,7 @@ from adapter.exchange.carrier import Carrier
 from adapter.exchange.holding import room_at
 from adapter.exchange.taking import Taken, take_again
 from adapter.plugin.errors import AdapterError
-from adapter.store.outbox import Lane, OutboxRow
+from adapter.store.outbox_row import Lane, OutboxRow
 from adapter.store.taken_jobs import LaneJob
 from adapter.store.transaction import Transaction
 

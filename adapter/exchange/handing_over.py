@@ -13,7 +13,7 @@ from adapter.plugin.errors import AdapterError, DataError, PluginError
 from adapter.plugin.messages import Delivered, Outbound
 from adapter.plugin.system import Delivers, Finds
 from adapter.store.failpoints import point
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 
 TIMEOUT = 120.0
 _BEFORE_SEND = point("delivery.before-send")

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from adapter.plugin.errors import AdapterError
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.sites import SiteState
 from adapter.store.transaction import Transaction
 

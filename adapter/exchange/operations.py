@@ -12,7 +12,7 @@ from adapter.plugin.errors import DataError
 from adapter.store.cases import CaseRow
 from adapter.store.erasure import erase
 from adapter.store.inbox import InboxRow
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 

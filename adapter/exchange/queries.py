@@ -7,7 +7,7 @@ from typing import Any
 from adapter.store.cases import CaseRow
 from adapter.store.inbox import InboxRow
 from adapter.store.journal import JournalEntry
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.transaction import Transaction
 
 Shape = dict[str, Any]

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from adapter.exchange.holding import HELD, may_carry, may_carry_of
 from adapter.store import taken_jobs
-from adapter.store.outbox import Lane, OutboxRow
+from adapter.store.outbox_row import Lane, OutboxRow
 from adapter.store.taken_jobs import LaneJob
 from adapter.store.transaction import Transaction
 

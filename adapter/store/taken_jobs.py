@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from adapter.store.outbox import Lane
+from adapter.store.outbox_row import Lane
 from adapter.store.sites import state_of
 from adapter.store.statement import Statement
 from adapter.store.transaction import Transaction

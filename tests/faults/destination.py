@@ -22,7 +22,7 @@ import hl7
 from hl7.mllp import open_hl7_connection
 
 from adapter.exchange import operations
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.transaction import Transaction
 from adapter_conformance.fakes.certificates import Authority, Pair
 from tests.faults.journey import until

@@ -21,7 +21,7 @@ from adapter.security.keyring import Keyring
 from adapter.store.check import check, open_lanes
 from adapter.store.ids import new_id
 from adapter.store.lane_jobs import TAKE_OVER, lacking, sweep
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.integration.cluster.conftest import Start

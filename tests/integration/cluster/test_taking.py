@@ -9,7 +9,7 @@ import pytest
 from adapter.exchange.taking import Taken, give_back, take
 from adapter.store import taken_jobs
 from adapter.store.ids import new_id
-from adapter.store.outbox import Lane
+from adapter.store.outbox_row import Lane
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.integration.store.work import ORGANIZATION

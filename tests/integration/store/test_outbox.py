@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.ids import new_id
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from tests.integration.store.conftest import Clock
 from tests.integration.store.work import open_case, queue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from adapter.store.outbox import OutboxRow
+from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from tests.integration.store.conftest import Clock
 from tests.integration.store.work import ORGANIZATION, open_case, queue
