@@ -93,16 +93,18 @@ def _system(value: Any) -> bool:
     return bool(primitives.ABSOLUTE.fullmatch(value) and primitives.URI.fullmatch(value))
 
 
+_SYSTEMS = _Good(_system).__getitem__
+
+
 def _coding(pair: tuple[str, str]) -> bool:
     system, code = pair
     node = {"system": system, "code": code}
-    good = _system(system) and primitives.FAST["code"](code)
+    good = _SYSTEMS(system) and primitives.FAST["code"](code)
     return bool(good) and len(code) <= LONGEST_REMEMBERED and all(r.test(node) for r in CODING)
 
 
 # A coding's system, its code, and that the one has the other: remembered together.
 _CODINGS = _Good(_coding)
-_SYSTEMS = _Good(_system).__getitem__
 _RECURRING = {kind: _Good(primitives.FAST[kind]).__getitem__ for kind in ("uri", "code")}
 
 
