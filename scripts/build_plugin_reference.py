@@ -17,7 +17,7 @@ from pathlib import Path
 from fake_pages import fakes_page
 from plugin_pages import SHIPPED, plugin_page
 
-from adapter.exchange.plugins import ABILITIES
+from adapter.exchange.abilities import ABILITIES
 from adapter.plugin import Acted, Capacity, Context, ListedProgram, Move, PostedForm, hookspecs
 from adapter.plugin.capabilities import Capabilities, Support
 from adapter_conformance import profile

@@ -15,7 +15,9 @@ from typing import Any
 
 from error_codes import error_codes
 
-from adapter.exchange.plugins import DECLARED, LoadedPlugin, Plugins, load_plugins
+from adapter.exchange.abilities import DECLARED
+from adapter.exchange.installed_plugins import LoadedPlugin, Plugins
+from adapter.exchange.plugins import load_plugins
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = tuple(sorted(each.name for each in (ROOT / "plugins").iterdir() if each.is_dir()))

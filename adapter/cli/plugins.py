@@ -12,7 +12,7 @@ from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.settings import DEFAULT, ConfigOption, read
 
 if TYPE_CHECKING:
-    from adapter.exchange.plugins import LoadedPlugin, Plugins
+    from adapter.exchange.installed_plugins import LoadedPlugin, Plugins
 
 app = typer.Typer(
     help="Installed plugins: list, show and check them, start a new one.",
@@ -204,7 +204,7 @@ def _row(plugin: LoadedPlugin, plugins: Plugins) -> dict[str, Any]:
 
 
 def _abilities(plugins: Plugins, system: str) -> list[tuple[str, Any]]:
-    from adapter.exchange.plugins import DECLARED
+    from adapter.exchange.abilities import DECLARED
 
     capabilities = plugins.system(system).capabilities
     return [(name, getattr(capabilities, name)) for name in DECLARED]

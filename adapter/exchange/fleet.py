@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from adapter.exchange import watch
 from adapter.exchange.config import Config
 from adapter.exchange.holding import say_state
-from adapter.exchange.plugins import Plugins
+from adapter.exchange.installed_plugins import Plugins
 from adapter.exchange.secrets import Secrets
 from adapter.exchange.site_context import SiteContext
 from adapter.exchange.sites import SiteFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import FrameType
 
-from adapter.exchange.plugins import LoadedPlugin
+from adapter.exchange.installed_plugins import LoadedPlugin
 
 _WRITES_ITSELF = frozenset({"adapter", "structlog", "logging"})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from adapter.exchange.config import Config
-from adapter.exchange.plugins import Plugins
+from adapter.exchange.installed_plugins import Plugins
 from adapter.fhir.format import FhirFormat
 from adapter.mapping.errors import PackError
 from adapter.mapping.packs import Packs, load_packs, pack_folders, pack_formats

@@ -10,8 +10,8 @@ import asyncio
 from contextlib import ExitStack
 
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.installed_plugins import Plugins
 from adapter.exchange.owners import Owners
-from adapter.exchange.plugins import Plugins
 from adapter.exchange.prints import guarded_streams
 from adapter.exchange.watchdog import MIB, Watchdog
 from adapter.plugin.errors import PluginError

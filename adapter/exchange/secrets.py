@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from adapter.exchange.config import Config
-from adapter.exchange.plugins import Plugins
+from adapter.exchange.installed_plugins import Plugins
 from adapter.plugin.errors import ConfigError
 from adapter.security.known_secrets import remember
 

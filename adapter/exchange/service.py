@@ -29,6 +29,7 @@ from adapter.exchange.directory import load_programs
 from adapter.exchange.earlier import share_earlier
 from adapter.exchange.engine import Engine
 from adapter.exchange.fleet import Fleet
+from adapter.exchange.installed_plugins import Plugins
 from adapter.exchange.intake import Arrived, take_all
 from adapter.exchange.ledger import Ledger
 from adapter.exchange.mailer import SmtpMailer
@@ -36,7 +37,7 @@ from adapter.exchange.mapper import Mapper
 from adapter.exchange.metrics import Metrics
 from adapter.exchange.packs import formats_of
 from adapter.exchange.plugin_guard import PluginGuard
-from adapter.exchange.plugins import Plugins, load_plugins
+from adapter.exchange.plugins import load_plugins
 from adapter.exchange.polling import Pollers
 from adapter.exchange.projection import Projector
 from adapter.exchange.rounds import Asking

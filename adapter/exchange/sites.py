@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from adapter.exchange.config import Config, SiteTable
-from adapter.exchange.plugins import Plugins
+from adapter.exchange.installed_plugins import Plugins
 from adapter.plugin.capabilities import Capabilities
 from adapter.plugin.errors import PluginError
 

@@ -17,8 +17,8 @@ from typing import Protocol
 import structlog
 
 from adapter.exchange.config import Config
+from adapter.exchange.installed_plugins import Plugins
 from adapter.exchange.packs import faults_of, sound_packs
-from adapter.exchange.plugins import Plugins
 from adapter.exchange.sites import SiteFacts
 from adapter.mapping.errors import PackError
 from adapter.mapping.packs import Packs, pack_folders, pack_formats

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from adapter.exchange.installed_plugins import LoadedPlugin, Plugins
 from adapter.exchange.mapper import Mapper
 from adapter.exchange.packs import faults_of, formats_of
-from adapter.exchange.plugins import LoadedPlugin, Plugins, load_plugins
+from adapter.exchange.plugins import load_plugins
 from adapter.mapping.errors import PackError
 from adapter.mapping.packs import Packs, load_packs
 from adapter.plugin import AdapterError, ConfigError, System, hookspecs

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from importlib.resources.abc import Traversable
 
-from adapter.exchange.plugins import undeclared
+from adapter.exchange.abilities import undeclared
 from adapter_conformance.requirement import Failed, NotRun, NotSupported, check
 from adapter_conformance.subject import Subject
 

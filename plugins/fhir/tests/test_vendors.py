@@ -8,7 +8,8 @@ from importlib.resources import files
 import pytest
 from world import OUTCOME, US, World, answered
 
-from adapter.exchange.plugins import Plugins, system_class
+from adapter.exchange.installed_plugins import Plugins
+from adapter.exchange.system_class import system_class
 from adapter.plugin import ConfigError, PluginError, SystemSpec
 from adapter_fhir import register_systems
 from adapter_fhir.quirks import quirks_from, vendor_quirks

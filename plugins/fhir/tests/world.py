@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
+from adapter.exchange.installed_plugins import Plugins
 from adapter.exchange.mapper import Mapper, Read
 from adapter.exchange.packs import formats_of, sound_packs
-from adapter.exchange.plugins import Plugins
 from adapter.plugin import Inbound, Outbound
 from adapter.referral.model import (
     Activity,

@@ -24,8 +24,7 @@ from adapter.api.app import build_app
 from adapter.cli.logs import no_secrets
 from adapter.cli.sites import check_all
 from adapter.exchange import fleet as fleets
-from adapter.exchange import plugins as loader
-from adapter.exchange import queries, watch
+from adapter.exchange import plugin_code, queries, watch
 from adapter.exchange.config import load_config
 from adapter.exchange.service import Service
 from adapter.portal.pages import Pages
@@ -88,7 +87,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "STRETCH_SECONDS", 2.0)
-    monkeypatch.setattr(loader, "LOAD_SECONDS", 1.0)
+    monkeypatch.setattr(plugin_code, "LOAD_SECONDS", 1.0)
     monkeypatch.setattr(fleets, "OPEN_TIMEOUT", 2.0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapter.exchange import watch
-from adapter.exchange.plugins import system_class
+from adapter.exchange.system_class import system_class
 from adapter.exchange.watch import interrupting, watched
 from adapter.plugin import FULL, Capabilities, PluginError, System, SystemSpec, TransientError
 
