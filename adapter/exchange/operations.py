@@ -28,7 +28,7 @@ def replay(tx: Transaction, identity: str, sites: Collection[str]) -> InboxRow:
     Raises:
         DataError: there is no such message, it is not quarantined, or its site is none of `sites`.
     """
-    row = _message(tx, identity)
+    row = _received(tx.inbox.hold(identity))
     if row.state != "quarantined":
         raise DataError(
             "inbox.not-quarantined",
@@ -53,7 +53,7 @@ def discard_message(tx: Transaction, identity: str, reason: str) -> InboxRow:
     Raises:
         DataError: there is no such message, or it is not quarantined.
     """
-    row = _message(tx, identity)
+    row = _received(tx.inbox.hold(identity))
     if row.state != "quarantined":
         raise DataError(
             "inbox.not-quarantined",
@@ -235,19 +235,18 @@ def message(tx: Transaction, identity: str) -> dict[str, Any]:
     Raises:
         DataError: there is none of this id.
     """
-    return queries.inbox_row(_message(tx, identity))
+    return queries.inbox_row(_received(tx.inbox.get(identity)))
 
 
 def message_with_content(tx: Transaction, identity: str) -> dict[str, Any]:
     """As `message`, with its bytes as text; audited in the same transaction."""
-    row = _message(tx, identity)
+    row = _received(tx.inbox.get(identity))
     event = read_by_operator(f"Binary/{row.id}", what="a message's content", at=tx.now())
     tx.audit.append(event, organization=row.organization, referral=row.referral)
     return {**queries.inbox_row(row), "content": row.raw.decode("utf-8", "replace")}
 
 
-def _message(tx: Transaction, identity: str) -> InboxRow:
-    row = tx.inbox.get(identity)
+def _received(row: InboxRow | None) -> InboxRow:
     if row is None:
         raise DataError(
             "inbox.unknown",

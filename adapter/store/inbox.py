@@ -304,6 +304,15 @@ class Inbox:
         row = self._session.row(statements.GET, {"row": id})
         return None if row is None else self._full(row)
 
+    def hold(self, id: str) -> InboxRow | None:
+        """As `get`; the message stays as it is until this transaction ends.
+
+        Whoever decides by the state of a message what is to be done with it reads it so: who does
+        something with it at the same time has done it before, or finds it changed.
+        """
+        self._session.row(statements.HOLD, {"row": id})
+        return self.get(id)
+
     def list(
         self, *, state: State | None = None, after: int = 0, limit: int = 1_000_000
     ) -> list[InboxRow]:

@@ -94,6 +94,7 @@ TAKE = Statement(
     .where(_t.c.id == sa.bindparam("row"), _t.c.pending > 0)
     .with_for_update()
 )
+HOLD = Statement(sa.select(_t.c.sequence).where(_t.c.id == sa.bindparam("row")).with_for_update())
 REPLAY = Statement(
     sa.update(_t)
     .where(_t.c.id == sa.bindparam("row"), one_of(_t.c.state, ["quarantined", "accepted"]))

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,22 +25,18 @@ from adapter.exchange.clock import SystemClock
 from adapter.plugin.errors import AdapterError
 from adapter.plugin.messages import Delivered, Outbound
 from adapter.security.keyring import Keyring
-from adapter.store import failpoints
 from adapter.store.check import check
 from adapter.store.ids import new_id
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.integration.cluster.lane_worker import SITES, Fleet, facts
+from tests.integration.cluster.meeting import PATIENCE, Meeting
 from tests.integration.cluster.test_lanes import add
 from tests.integration.cluster.test_taking import SITE, jobs, worker
 
-PATIENCE = 20.0
 SOON = timedelta(minutes=1)
 """When a delivery that failed is due again; the workers' clock is ahead by more."""
 ROUNDS = 40
-
-Act = Callable[[], str | None]
-"""What an operator does; the code of the refusal, None if it was done."""
 
 
 class Peer:
@@ -117,13 +112,13 @@ class Stage:
 
     def discard(self, identity: str) -> str | None:
         """As `adapter deliveries discard`."""
-        return _told(
+        return told_by(
             self.operating, lambda tx: operations.discard_delivery(tx, identity, "told by phone")
         )
 
     def retry(self, identity: str) -> str | None:
         """As `adapter deliveries retry`."""
-        return _told(self.operating, lambda tx: operations.retry(tx, identity, datetime.now(UTC)))
+        return told_by(self.operating, lambda tx: operations.retry(tx, identity, datetime.now(UTC)))
 
     def worked(self, _: str) -> None:
         """A worker comes by."""
@@ -131,7 +126,7 @@ class Stage:
 
     def retried_and_worked(self, identity: str) -> None:
         """Another operator was faster, and a worker too."""
-        assert _told(self.store, lambda tx: operations.retry(tx, identity, tx.now())) is None
+        assert told_by(self.store, lambda tx: operations.retry(tx, identity, tx.now())) is None
         self.work()
 
     def finish(self) -> dict[str, str]:
@@ -150,7 +145,7 @@ class Stage:
         assert [each for each in check(self.store) if each.state == "fail"] == []
 
 
-def _told(store: Store, work: Callable[[Any], object]) -> str | None:
+def told_by(store: Store, work: Callable[[Any], object]) -> str | None:
     try:
         store.write_now(work)
     except AdapterError as error:
@@ -174,66 +169,6 @@ def opened(address: str, keyring: Keyring) -> Iterator[Stage]:
         yield Stage(one, two, three)
 
 
-class Meeting:
-    """An operator and somebody else at once. One of them halts before a statement, and goes on when
-    the other is done, or waits for it.
-    """
-
-    def __init__(self, stage: Stage, halts: str, step: int) -> None:
-        self._look = stage.store.dialect.connect(writer=False)
-        self._halts = halts
-        self._left = step
-        self._halted, self._go_on = threading.Event(), threading.Event()
-        self.begun: Counter[str] = Counter()
-
-    def hold(self, act: Act, others: Callable[[], object]) -> tuple[bool, str | None]:
-        """Whether there was such a statement, and what the operator was told."""
-        failpoints.arm(self._pass)
-        pools = {
-            who: ThreadPoolExecutor(1, thread_name_prefix=who) for who in ("operator", "worker")
-        }
-        work: dict[str, Callable[[], Any]] = {"operator": act, "worker": others}
-        (second,) = work.keys() - {self._halts}
-        try:
-            one = pools[self._halts].submit(work[self._halts])
-            self._until(one, self._halted.is_set)
-            two = pools[second].submit(work[second])
-            self._until(two, self._somebody_waits)
-            self._go_on.set()
-            results = {self._halts: one.result(PATIENCE), second: two.result(PATIENCE)}
-            return self._halted.is_set(), results["operator"]
-        finally:
-            self._go_on.set()
-            failpoints.arm(None)
-            self._look.close()
-            for pool in pools.values():
-                pool.shutdown()
-
-    def _pass(self, name: str) -> None:
-        if ":1:BEGIN" in name:
-            self.begun[f"{threading.current_thread().name} {name}"] += 1
-        operator = threading.current_thread().name.startswith("operator")
-        if operator == (self._halts == "operator") and ":" in name:
-            self._left -= 1
-            if self._left == 0:
-                self._halted.set()
-                assert self._go_on.wait(PATIENCE)
-
-    @staticmethod
-    def _until(doing: Future[Any], or_so: Callable[[], bool]) -> None:
-        late = time.monotonic() + PATIENCE
-        while not (doing.done() or or_so()):
-            assert time.monotonic() < late, "it never came to that"
-            time.sleep(0.002)
-
-    def _somebody_waits(self) -> bool:
-        asked = self._look.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        return bool(asked.fetchone()[0])
-
-
 CASES: dict[str, tuple[Callable[[Stage], str], Callable[[Stage, str], str | None], str]] = {
     "discard what is due": (lambda stage: stage.lane(3)[0], Stage.discard, "delivery.not-open"),
     "discard what stands behind": (lambda stage: stage.lane(3)[1], Stage.discard, ""),
@@ -254,7 +189,7 @@ def test_whoever_comes_first_at_any_step_has_the_delivery_and_the_other_knows(
     there_is = True
     while there_is:
         identity = prepare(stage)
-        meeting = Meeting(stage, halts, len(told) + 1)
+        meeting = Meeting(stage.store, halts, len(told) + 1)
         there_is, told[identity] = meeting.hold(
             lambda i=identity: act(stage, i),  # type: ignore[misc]
             lambda i=identity: others(i),  # type: ignore[misc]
