@@ -67,8 +67,13 @@ class Carrier:
         """Carry one delivery; False if what became of it, and of its job, could not be written."""
         try:
             await self._carry(row, job)
-        except AdapterError as error:
+        except StoreFault as error:
             self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
+            return False
+        except AdapterError as error:
+            # Its person was erased meanwhile, and what was under way with it: there is no row that
+            # could say what became of it.
+            self._log.warning("delivery.closed-meanwhile", id=row.id, code=error.code)
             return False
         return True
 
