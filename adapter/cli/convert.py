@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -11,6 +11,7 @@ import typer
 
 from adapter.cli.conversion import Conversion, handfuls
 from adapter.cli.formats import STDIN, format_named, installed_formats, messages, packs_for
+from adapter.cli.progress_bar import shown
 
 if TYPE_CHECKING:
     from adapter.plugin.errors import DataError
@@ -28,8 +29,23 @@ DialectOption = Annotated[
     str | None,
     typer.Option("--dialect", metavar="D", help="The sender's dialect; else it is told."),
 ]
+
+
+def _zone(name: str) -> str:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"--timezone {name}: no such time zone; for example America/Toronto"
+        ) from None
+    return name
+
+
 ZoneOption = Annotated[
-    str, typer.Option("--timezone", metavar="TZ", help="For times without offset.")
+    str,
+    typer.Option("--timezone", metavar="TZ", help="For times without offset.", callback=_zone),
 ]
 
 
@@ -85,12 +101,14 @@ def convert(
         raise typer.BadParameter(f"--second-opinion: others have models of FHIR, none of {to}")
     packs = packs_for(formats, pack)
     work = Conversion(
-        packs, source, target, Settings(timezone=_zone(timezone)), dialect,
+        packs, source, target, Settings(timezone=timezone), dialect,
         as_json=as_json, second_opinion=second_opinion,
     )  # fmt: skip
     lost = loss.open("wb") if loss else None
     try:
-        passed = _run(work, _shown(messages(source, names), _size(names)), sys.stdout.buffer, lost)
+        passed = _run(
+            work, shown(messages(source, names), names, "Converting"), sys.stdout.buffer, lost
+        )
     finally:
         if lost is not None:
             lost.close()
@@ -120,51 +138,3 @@ def _run(
         out.write(output + b"\n")
     out.flush()
     return passed
-
-
-_MANY = 20  # messages, from which on it is worth while to show how far it is
-
-
-def _shown(
-    inputs: Iterable[tuple[str, bytes | DataError]], size: int | None
-) -> Iterator[tuple[str, bytes | DataError]]:
-    """The inputs, with a progress bar on a terminal once there are many: by bytes of `size`."""
-    if not sys.stderr.isatty():
-        yield from inputs
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    progress = Progress(
-        TextColumn("Converting"), BarColumn(), TextColumn("{task.fields[count]} messages"),
-        TimeRemainingColumn(), console=Console(stderr=True), transient=True,
-    )  # fmt: skip
-    task = progress.add_task("", total=size, count=0)
-    try:
-        for number, (name, message) in enumerate(inputs, 1):
-            yield name, message
-            if number == _MANY:
-                progress.start()
-            read = len(message) if isinstance(message, bytes) else 0
-            progress.update(task, advance=read, count=number)
-    finally:
-        progress.stop()
-
-
-def _size(names: Sequence[str]) -> int | None:
-    """Bytes of all inputs, if that can be told before they are read."""
-    files = [Path(name) for name in names if name != STDIN]
-    known = len(files) == len(names) and all(each.is_file() for each in files)
-    return sum(each.stat().st_size for each in files) if known else None
-
-
-def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise typer.BadParameter(
-            f"--timezone {name}: no such time zone; for example America/Toronto"
-        ) from None
-    return name

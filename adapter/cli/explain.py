@@ -17,6 +17,7 @@ from adapter.cli.formats import (
     packs_for,
 )
 from adapter.cli.printing import JsonOption, emit, say, table
+from adapter.cli.progress_bar import shown
 
 if TYPE_CHECKING:
     from adapter.mapping.explain import Explanation
@@ -53,7 +54,8 @@ def explain(
     format_named(formats, to, "--to")
     packs = packs_for(formats, pack)
     passed, count = True, 0
-    for name, message in messages(source, [file]):
+    inputs = messages(source, [file])
+    for name, message in shown(inputs, [file], "Explaining") if as_json else inputs:
         count += 1
         try:
             if isinstance(message, DataError):

@@ -27,7 +27,7 @@ from adapter.plugin.messages import Delivered
 from adapter.referral.consent import may_send
 from adapter.referral.document import from_document
 from adapter.referral.model import Referral
-from adapter.store.errors import StoreFault
+from adapter.store.errors import MissingError, StoreFault
 from adapter.store.failpoints import point
 from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
@@ -67,13 +67,13 @@ class Carrier:
         """Carry one delivery; False if what became of it, and of its job, could not be written."""
         try:
             await self._carry(row, job)
-        except StoreFault as error:
-            self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
-            return False
-        except AdapterError as error:
+        except MissingError:
             # Its person was erased meanwhile, and what was under way with it: there is no row that
             # could say what became of it.
-            self._log.warning("delivery.closed-meanwhile", id=row.id, code=error.code)
+            self._log.warning("delivery.closed-meanwhile", id=row.id)
+            return False
+        except AdapterError as error:
+            self._log.error("delivery.store-unavailable", id=row.id, code=error.code)
             return False
         return True
 

@@ -29,6 +29,10 @@ class ErasedError(StoreError):
     """The person was erased: the key of this value was destroyed, and nothing can read it."""
 
 
+class MissingError(StoreError):
+    """What was to be changed is not there, or not in a state to be changed so."""
+
+
 def stale(what: str, key: str) -> StaleError:
     """The version that a caller read is no longer the version that is stored."""
     return StaleError(
@@ -38,8 +42,8 @@ def stale(what: str, key: str) -> StaleError:
     )
 
 
-def missing(what: str, key: str) -> StoreError:
+def missing(what: str, key: str) -> MissingError:
     """A row that was to be changed is not there."""
-    return StoreError(
+    return MissingError(
         "store.missing", f"There is no {what} {key}.", fix="Check the id with the list command."
     )

@@ -183,14 +183,31 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize(
+    "command", [["convert", "--to", "referral"], ["explain", "--to", "fhir", "--json"]]
+)
 @pytest.mark.parametrize(("count", "shown"), [(5, False), (40, True)])
 def test_how_far_it_is_is_shown_on_a_terminal_once_there_are_many(
     capfdbinary: pytest.CaptureFixture[bytes], cases: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, count: int, shown: bool,
+    monkeypatch: pytest.MonkeyPatch, command: list[str], count: int, shown: bool,
 ) -> None:  # fmt: skip
     file = tmp_path / "many.hl7"
     file.write_bytes((cases / "ref-i12-20-segments.hl7").read_bytes() * count)
     monkeypatch.setattr("sys.stderr", terminal := Terminal())
-    code, out = converted(capfdbinary, "--from", "hl7v2", "--to", "referral", str(file))
-    assert (code, len(out.splitlines())) == (0, count)
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--from", "hl7v2", str(file)])
+    assert not ended.value.code
+    assert len(capfdbinary.readouterr().out.splitlines()) == count
     assert ("messages" in terminal.getvalue()) is shown
+
+
+@pytest.mark.parametrize("command", ["convert", "explain"])
+def test_a_time_zone_that_is_none_is_refused_before_anything_is_read(
+    capfdbinary: pytest.CaptureFixture[bytes], cases: Path, command: str
+) -> None:
+    file = str(cases / "ref-i12-20-segments.hl7")
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--from", "hl7v2", "--to", "fhir", "--timezone", "Mars/Olympus", file])
+    out, said = capfdbinary.readouterr()
+    assert (ended.value.code, out) == (2, b"")
+    assert b"no such time zone" in said
