@@ -15,6 +15,9 @@ from adapter.plugin.errors import PluginError, TransientError
 
 Event = dict[str, Any]
 
+LAST_WORDS = 5.0
+"""Seconds for what a child that ended still has to say."""
+
 
 class Child:
     """One child process: events come on its stdout, commands go to its stdin."""
@@ -93,8 +96,11 @@ class Child:
                 await asyncio.wait_for(self._process.wait(), patience)
             except TimeoutError:
                 self._process.kill()
-                await self._process.wait()
-        await self._reading
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), LAST_WORDS)
+        # What it was just starting as it was killed may live on, and hold its stdout open.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reading, LAST_WORDS)
         if self._process.stdin is not None:
             self._process.stdin.close()
         # asyncio closes a child's pipes only when they are collected, which may be too late.
