@@ -1,9 +1,9 @@
 """hl7apy's second opinion on what comes and goes: in one worker process, off the ACK path.
 
 All HL7 v2 sites of a process share one worker. It is started when first asked, started again after
-it died, given up on after a time, has a low priority, and ends with its parent. Structure does not
-depend on the words of a message, so that a shape that was looked at is not looked at again, and is
-told once. Whatever happens to the worker, no message is lost or held for it.
+it died, given up on after a time, and has a low priority. Structure does not depend on the words of
+a message, so that a shape that was looked at is not looked at again, and is told once.
+Whatever happens to the worker, no message is lost or held for it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from multiprocessing import parent_process
@@ -164,27 +163,19 @@ def shared() -> Verifier:
 
 
 def _in_worker(raw: bytes) -> list[Finding]:
-    """Run there: behave, then look."""
-    _settle()
+    """Run there: give way, then look."""
+    _give_way()
     return verify(raw)
 
 
-_settled: list[bool] = []
+_gives_way: list[bool] = []
 
 
-def _settle() -> None:
-    """Once in a worker: give way to the service, and end when it is gone, however it ended."""
-    parent = parent_process()
-    if _settled or parent is None:
-        return
-    _settled.append(True)
-    os.nice(5)
-
-    def end_with_it() -> None:
-        parent.join()
-        os._exit(0)
-
-    threading.Thread(target=end_with_it, daemon=True).start()
+def _give_way() -> None:
+    """Once in a worker: the service goes first."""
+    if not _gives_way and parent_process() is not None:
+        _gives_way.append(True)
+        os.nice(5)
 
 
 def _not_asked(why: str) -> Finding:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,44 +263,6 @@ def test_the_next_site_takes_over_when_the_first_closes(context: Any) -> None:
         assert asked == ["first", "second"]
 
     asyncio.run(run())
-
-
-PARENT = """
-import sys, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
-from adapter_hl7v2.verifier import _in_worker
-if __name__ == "__main__":
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    pool.submit(_in_worker, b"nothing").result()
-    print(*pool._processes, flush=True)
-    time.sleep(60)
-"""
-
-
-def _runs(pid: int) -> bool:
-    try:
-        stands = Path(f"/proc/{pid}/stat").read_text()
-        return stands.rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks at processes in /proc")
-def test_no_worker_outlives_a_parent_that_is_killed(tmp_path: Any) -> None:
-    script = tmp_path / "parent.py"
-    script.write_text(PARENT)
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE) as parent:
-        assert parent.stdout is not None
-        worker = int(parent.stdout.readline())
-        assert _runs(worker)
-        parent.send_signal(signal.SIGKILL)
-        parent.wait()
-        until = time.monotonic() + 15
-        while _runs(worker) and time.monotonic() < until:
-            time.sleep(0.05)
-        assert not _runs(worker)
 
 
 def test_in_a_real_worker_hl7apy_answers_and_gives_way() -> None:
