@@ -22,6 +22,7 @@ from adapter.exchange.config import load_config
 from adapter.exchange.service import Service
 from adapter.portal.pages import Pages
 from adapter.referral.room import Move
+from adapter.store.store import Store
 
 HERE = Path(__file__).resolve().parent
 START, END = b"\x0b", b"\x1c\r"
@@ -30,9 +31,8 @@ FIRST = 100
 LATER = "takes minutes; left out by --quick"
 
 
-def rows(road: Road, *, quick: bool = False) -> list[Row]:
+def rows(road: Road, line: Line, *, quick: bool = False) -> list[Row]:
     """All rows of this file; the long ones are left out where `quick`."""
-    line = Line(road)
     queue = Queue(road.folder)
     cluster = Cluster()
     why = LATER if quick else ""
@@ -60,20 +60,30 @@ class Status:
         return self._road.loop.run_until_complete(self._run(times))
 
     async def _run(self, times: int) -> float:
-        service = self._road.service
         seconds = []
+        for move in await self.moves(times):
+            started = time.perf_counter()
+            await self.act(move)
+            seconds.append(time.perf_counter() - started)
+        return statistics.median(seconds)
+
+    async def moves(self, times: int) -> list[Move]:
+        """Acceptances of new referrals, which were received and carried through."""
+        service, moves = self._road.service, []
         for row in self._road.received(times):
             done = await service.store.write(lambda tx, row=row: service.engine.process(tx, row))
             (work,) = service.store.read_now(
                 lambda tx, own=done.referral: tx.cases.fulfilments(own)
             )
-            move = Move(fulfilment=work.id, actor="performer", to="accepted")
-            started = time.perf_counter()
-            acted = await service.desk.act(move, site="agency", actor="link:0", key=work.id)
-            seconds.append(time.perf_counter() - started)
-            if acted.state != "done":
-                raise RuntimeError(f"the move was {acted.state}: {acted.refused}")
-        return statistics.median(seconds)
+            moves.append(Move(fulfilment=work.id, actor="performer", to="accepted"))
+        return moves
+
+    async def act(self, move: Move) -> None:
+        """Make one."""
+        desk = self._road.service.desk
+        acted = await desk.act(move, site="agency", actor="link:0", key=move.fulfilment)
+        if acted.state != "done":
+            raise RuntimeError(f"the move was {acted.state}: {acted.refused}")
 
 
 class Line:
@@ -103,13 +113,18 @@ class Line:
     async def _together(self, times: int) -> float:
         await self._open()
         each = times // TOGETHER
-        spent = []
-        for port in (self._port, self._bare[False]):
-            frames = [self._frames(each) for _ in range(TOGETHER)]
-            started = time.perf_counter()
-            await asyncio.gather(*(_client(port, some) for some in frames))
-            spent.append(time.perf_counter() - started)
-        return spent[1] / spent[0]
+        ours = await connected(self._port, self.frames(each))
+        return await connected(self._bare[False], self.frames(each)) / ours
+
+    async def opened(self) -> tuple[int, Store]:
+        """The listener's port, and the store that it fills."""
+        await self._open()
+        assert self._service is not None
+        return self._port, self._service.store
+
+    def frames(self, each: int) -> list[list[bytes]]:
+        """So many messages for each of the connections."""
+        return [self._frames(each) for _ in range(TOGETHER)]
 
     def _frames(self, count: int) -> list[bytes]:
         shipped = self._road.message
@@ -129,6 +144,13 @@ class Line:
         self._port = int(service.fleet.addresses[SITE].rpartition(":")[2])
         for commits in (True, False):
             self._bare[commits] = await _bare(folder / f"bare-{commits}.sqlite3", commits)
+
+
+async def connected(port: int, frames: list[list[bytes]]) -> float:
+    """Seconds in which as many connections as there are lists are answered to all of theirs."""
+    started = time.perf_counter()
+    await asyncio.gather(*(_client(port, some) for some in frames))
+    return time.perf_counter() - started
 
 
 async def _client(port: int, frames: list[bytes]) -> list[float]:

@@ -105,10 +105,11 @@ class Road:
 
     async def _timed(self, rows: list[InboxRow]) -> float:
         started = time.perf_counter()
-        await asyncio.gather(*map(self._process, rows))
+        await asyncio.gather(*map(self.process, rows))
         return time.perf_counter() - started
 
-    async def _process(self, row: InboxRow) -> None:
+    async def process(self, row: InboxRow) -> None:
+        """Carry one received message through, to its durable commit."""
         done = await self.service.store.write(lambda tx: self.service.engine.process(tx, row))
         if done.state != "processed":
             raise RuntimeError(f"the message was {done.state}, not processed")

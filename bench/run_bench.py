@@ -27,6 +27,7 @@ import mapping_rows
 import operations_rows
 import orjson
 import peer_rows
+import replay_rows
 import startup_rows
 from limits import Limits
 from row import LIMITS, Row
@@ -138,7 +139,9 @@ def all_rows(road: Road, *, quick: bool) -> list[Row]:
     ]
     for each in (mapping_rows, startup_rows, peer_rows, api_rows):
         found += each.rows(road)
-    return found + operations_rows.rows(road, quick=quick)
+    line = operations_rows.Line(road)
+    found += operations_rows.rows(road, line, quick=quick)
+    return found + replay_rows.rows(road, line)
 
 
 def main() -> int:
