@@ -16,7 +16,7 @@ from adapter.exchange.kept import Cause, Held, Kept, journal
 from adapter.exchange.news import Told
 from adapter.exchange.projection import Projector
 from adapter.exchange.sites import SiteFacts
-from adapter.referral.document import from_document, to_document
+from adapter.referral.document import from_document, to_document, written_before
 from adapter.referral.model import Envelope, Fulfilment, Referral
 from adapter.referral.room import Case, Decision, Entry
 from adapter.store.cases import CaseRow, FulfilmentRow
@@ -62,7 +62,7 @@ class Ledger:
             version=row.version,
             received_at=row.received_at,
             case=Case(
-                referral=from_document(Referral, row.document["referral"]),
+                referral=written_before(row.document["referral"]),
                 fulfilments=tuple(from_document(Fulfilment, each.document) for each in fulfilments),
             ),
             envelope=from_document(Envelope, envelope) if envelope else None,

@@ -57,6 +57,17 @@ def from_document(cls: type[T], document: dict[str, Any]) -> T:
     return built
 
 
+def written_before(document: dict[str, Any]) -> Referral:
+    """The referral of a document that `to_document` wrote, which gives that document again for it.
+
+    Raises:
+        DocumentError: as `from_document`.
+    """
+    referral = from_document(Referral, document)
+    _last_referral.keep(referral, document)
+    return referral
+
+
 def field_kinds(cls: type[Any]) -> dict[str, tuple[str, Any]]:
     """Each field of a model class with its shape: plain, object, objects or strings."""
     found = _kinds.get(cls)
@@ -112,29 +123,40 @@ def _writer(cls: type[Any]) -> Function:
             lines += [" if part is not None:", f"  part = write_{name}(part)"]
             lines += ["  if part:", f"   out[{name!r}] = part"]
     write = _compiled("write", [*lines, " return out"], names, cls)
-    _made_writers[cls] = _remembering(write) if cls is Referral else write
+    _made_writers[cls] = _last_referral.remembering(write) if cls is Referral else write
     for name, inner in _nested_classes(cls):  # after it: a class may hold itself
         names[f"write_{name}"] = _writer(inner)
     return _made_writers[cls]
 
 
-def _remembering(write: Function) -> Function:
-    """The same function, which gives the last document again where it is asked for again.
+class _Last:
+    """The last referral that was written, and its document.
 
     One step writes the same referral for the store, for its projection and for each delivery. Who
     gets a document does not alter it.
     """
-    last: tuple[Any, dict[str, Any]] = (None, {})
 
-    def remembering(value: Any) -> dict[str, Any]:
-        nonlocal last
-        known, document = last
-        if known is not value:
-            document = write(value)
-            last = (value, document)
-        return document
+    def __init__(self) -> None:
+        self._kept: tuple[Any, dict[str, Any]] = (None, {})
 
-    return remembering
+    def keep(self, value: Any, document: dict[str, Any]) -> None:
+        """Remember a document instead of the one before."""
+        self._kept = (value, document)
+
+    def remembering(self, write: Function) -> Function:
+        """The same function, which gives the kept document again where it is asked for again."""
+
+        def remembering(value: Any) -> dict[str, Any]:
+            known, document = self._kept
+            if known is not value:
+                document = write(value)
+                self._kept = (value, document)
+            return document
+
+        return remembering
+
+
+_last_referral = _Last()
 
 
 def _reader(cls: type[Any]) -> Function:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from sys import intern
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,7 @@ class Statement:
 
 
 def _taking(names: Sequence[str]) -> Callable[[Mapping[str, Any]], Sequence[Any]]:
+    names = [intern(str(name)) for name in names]  # found at a glance among others' keys
     if not names:
         return lambda _: ()
     if len(names) == 1:

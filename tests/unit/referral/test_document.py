@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from adapter.referral.document import DocumentError, from_document, to_document
+from adapter.referral.document import DocumentError, from_document, to_document, written_before
 from adapter.referral.model import (
     Coding,
     Concept,
@@ -81,3 +82,17 @@ def test_a_refusal_never_repeats_the_value() -> None:
     with pytest.raises(DocumentError) as refused:
         from_document(ReferralEvent, {"kind": "request", "referral": {"needs": "MARKER"}})
     assert "MARKER" not in str(refused.value)
+
+
+def test_what_was_written_before_is_not_made_again_until_it_changes() -> None:
+    stored = orjson.loads(orjson.dumps(to_document(EVENT.referral)))
+    referral = written_before(stored)
+    assert to_document(referral) is stored
+    changed = replace(referral, priority="stat")
+    assert to_document(changed) == {**stored, "priority": "stat"}
+    assert to_document(referral) == stored
+
+
+def test_a_stored_referral_of_another_shape_is_refused() -> None:
+    with pytest.raises(DocumentError, match="priority"):
+        written_before({"priority": 3})
