@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -209,6 +210,8 @@ def _append(store: Store, file: Path) -> str:
     with file.open("ab") as stream:
         for each in store.read_now(checkpoint.checkpoints):
             stream.write(each.to_json() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
     return checkpoint.public_key(store.keys.keyring)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import socket
 import sys
@@ -14,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from adapter.cli.printing import JsonOption, emit, program, say
+from adapter.plugin import durable_files
 
 
 def init(
@@ -60,8 +60,9 @@ def write(folder: Path, *, example: bool, answers_port: int, smtp_port: int) -> 
         "programs.toml": template("programs.toml" if example else "programs-empty.toml"),
     }
     for name, text in texts.items():
-        (folder / name).write_text(text, "utf-8")
+        durable_files.write(folder / name, text.encode())
     write_key(folder / "adapter.key")
+    durable_files.sync_folder(folder.parent)
     return [folder / name for name in (*texts, "adapter.key")]
 
 
@@ -86,12 +87,14 @@ def template(name: str) -> str:
 
 
 def write_key(file: Path) -> None:
-    """A new keyring that only this user can read."""
+    """A new keyring that only this user can read.
+
+    It is on the disk before anything is sealed with it: without it, what was acknowledged would be
+    lost with the first power cut.
+    """
     from adapter.security.keyring import Keyring
 
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(Keyring.generate().to_text())
+    durable_files.write(file, Keyring.generate().to_text().encode("ascii"), mode=0o600)
 
 
 def free_ports(count: int) -> list[int]:

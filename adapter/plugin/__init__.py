@@ -2,7 +2,8 @@
 
 Hooks register, classes work. Start with `System` (what a peer can do), `Context` (what the core
 gives), `hookimpl` (how to register) and the errors. `adapter.plugin.formats` holds `Format`, for
-plugins that bring their own.
+plugins that bring their own; `adapter.plugin.durable_files` writes files, for peers that share a
+folder.
 """
 
 from __future__ import annotations

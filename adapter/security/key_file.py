@@ -1,10 +1,10 @@
-"""Changing a key file without a moment in which there is none: write beside it, sync, rename."""
+"""Changing a key file without a moment in which there is none."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from adapter.plugin import durable_files
 from adapter.security.keyring import Keyring, KeyringError
 
 
@@ -14,20 +14,8 @@ def replace(file: Path, keyring: Keyring) -> None:
     Raises:
         KeyringError: it cannot be written; the old file stays.
     """
-    part = file.with_name(f"{file.name}.new")
     try:
-        part.unlink(missing_ok=True)
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-            stream.write(keyring.to_text())
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        durable_files.write(file, keyring.to_text().encode("ascii"), mode=0o600)
     except OSError as error:
         raise KeyringError(
             "keyring.not-written",

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 import orjson
 import sqlalchemy as sa
 
+from adapter.plugin.durable_files import sync_folder
 from adapter.store import migrations, schema
 from adapter.store.check import check, counts
 from adapter.store.dialect import Dialect, dialect_of
@@ -69,7 +70,7 @@ def backup(store: Store, target: Path, *, progress: Progress = _silent) -> Manif
             file.flush()
             os.fsync(file.fileno())
         part.rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise StoreError(
             "backup.failed",
@@ -240,11 +241,3 @@ def _empty_tables(connection: sa.Connection) -> dict[str, sa.Table]:
                 fix="Restore into a new store, and point the configuration at it.",
             )
     return tables
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,23 +1,22 @@
 """The disk of the store is full, gives errors, or can only be read; and is well again.
 
-As root, real file systems are used: a small tmpfs that a file of ballast fills, and an ext4 on a
-loop device that its own kernel switches to read-only. A write error is a limit on the size of the
-service's files, set from outside while it runs: SQLite sees a write that fails (EFBIG), which it
-reports as an I/O error.
+Where file systems may be mounted, real ones are used: a small tmpfs that a file of ballast fills,
+and an ext4 on a loop device that its own kernel switches to read-only. A write error is a limit on
+the size of the service's files, set from outside while it runs: SQLite sees a write that fails
+(EFBIG), which it reports as an I/O error.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import resource
-import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from tests.faults.outage import outage
+from tests.faults.platter import command, may_mount, mounted
 from tests.faults.stage import Stage, staged
 from tests.faults.tour import Tour
 
@@ -35,8 +34,8 @@ async def run(tour: Tour) -> None:
         async with tour.stage("sqlite") as stage:
             await stage.start()
             await _break(tour, stage, "write errors", limit_files, free_files)
-        if os.geteuid() != 0:
-            tour.say("disk: a full and a read-only file system need root; left out")
+        if not may_mount():
+            tour.say("disk: left out: a full and a read-only one, which this process may not mount")
             continue
         async with _small() as folder, staged(await tour.zygote(), place=folder) as stage:
             await stage.start()
@@ -129,19 +128,3 @@ def _ballast(path: Path) -> None:
 
 def _small() -> AbstractAsyncContextManager[Path]:
     return mounted("-t", "tmpfs", "-o", f"size={_SMALL}", "tmpfs")
-
-
-@asynccontextmanager
-async def mounted(*how: str) -> AsyncIterator[Path]:
-    """A folder with a file system of its own, taken away at the end."""
-    with tempfile.TemporaryDirectory() as place:
-        command("mount", *how, place)
-        try:
-            yield Path(place)
-        finally:
-            command("umount", "-l", place)
-
-
-def command(*words: str) -> str:
-    """Run a program of the system; what it says."""
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout

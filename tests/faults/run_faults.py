@@ -37,6 +37,7 @@ SECONDS = {
     "destination": 60,
     "disk": 110,
     "order": 30,
+    "power": 60,
     "load": 200,
     "kill": 460,
 }

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.canary import MARK, search
+from tests.faults.platter import may_mount
+from tests.faults.power import NOT_ALLOWED
 from tests.faults.results import Results, Row
 from tests.faults.run_faults import KINDS, Run
 from tests.faults.tour import Tour
@@ -37,6 +39,8 @@ def tour(loop: asyncio.Runner) -> Iterator[Tour]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_lost_or_done_twice(loop: asyncio.Runner, tour: Tour, kind: str) -> None:
+    if kind == "power" and not may_mount():
+        pytest.skip(NOT_ALLOWED)
     loop.run(importlib.import_module(f"tests.faults.{kind}").run(tour))
 
     rows = [row for row in tour.results.rows.values() if row.kind == kind]

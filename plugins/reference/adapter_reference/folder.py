@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from adapter.plugin import durable_files
+
 CURSOR_DIGITS = 20
 
 
@@ -39,14 +41,12 @@ def read(incoming: Path, name: str, most: int) -> bytes:
 
 
 def write(outgoing: Path, name: str, body: bytes) -> None:
-    """A file, whole or not at all; the same name again is the same file.
+    """A file, whole and on the disk or not at all; the same name again is the same file.
 
     Raises:
         OSError: it cannot be written.
     """
-    partial = outgoing / f".{name}"
-    partial.write_bytes(body)
-    partial.rename(outgoing / name)
+    durable_files.write(outgoing / name, body)
 
 
 def exists(outgoing: Path, name: str) -> bool:

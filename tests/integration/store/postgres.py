@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -107,6 +107,17 @@ class Cluster:
             raise RuntimeError(f"PostgreSQL does not stop; its log ends: {said}") from error
         self._server = None
 
+    def kill(self) -> None:
+        """End every process of the server at once, as a power cut does: none can write any more."""
+        assert self._server is not None
+        postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        for each in (postmaster, *map(int, children)):  # it first: it would start others instead
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self._server.wait(timeout=30)
+        self._server = None
+
     def url(self, database: str) -> str:
         """The address of a database."""
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -124,9 +135,11 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A started cluster, removed at the end."""
-    root = Path(tempfile.mkdtemp(prefix="adapter-pg-", dir=_IN_MEMORY if _roomy() else None))
+def running_cluster(place: Path | None = None) -> Iterator[Cluster]:
+    """A started cluster in a folder of its own (in `place`), removed at the end."""
+    if place is None and _roomy():
+        place = _IN_MEMORY
+    root = Path(tempfile.mkdtemp(prefix="adapter-pg-", dir=place))
     cluster = Cluster(root)
     try:
         cluster.initialise()
