@@ -36,7 +36,7 @@ async def run(tour: Tour) -> None:
     messages = tour.pick(sample=50, quick=300, full=1_000)
     copies = tour.pick(sample=20, quick=20, full=1_000)
     for store in STORES if tour.scale != "sample" else STORES[:1]:
-        await _flood(tour, store, messages, copies if store == "sqlite" else min(copies, 100))
+        await _flood(tour, store, messages, copies)
 
 
 async def _flood(tour: Tour, store: str, messages: int, copies: int) -> None:

@@ -37,8 +37,8 @@ SECONDS = {
     "destination": 60,
     "disk": 110,
     "order": 30,
-    "power": 60,
-    "load": 200,
+    "power": 100,
+    "load": 400,
     "kill": 460,
 }
 """What each kind takes on two quiet cores, from a run: only the forecast rests on it."""
