@@ -32,6 +32,7 @@ from adapter.referral.model import (
     Referral,
     ReferralEvent,
 )
+from adapter.referral.moment import not_before
 from adapter.referral.room import Case, Decision, Entry, Refused, cancel
 from adapter.store.inbox import InboxRow
 from adapter.store.transaction import Transaction
@@ -272,7 +273,10 @@ class Engine:
         )
         was = to_document(before)
         changed = [name for name, value in to_document(after).items() if was.get(name) != value]
-        fulfilments = tuple(replace(each, last_modified=now) for each in kept.case.fulfilments)
+        fulfilments = tuple(
+            replace(each, last_modified=not_before(each.authored_on, now))
+            for each in kept.case.fulfilments
+        )
         return Decision(
             case=Case(referral=after, fulfilments=fulfilments),
             entries=(Entry(kind="referral.modified", data={"changed": changed}),),

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from adapter.referral.identity import mapped_id
 from adapter.referral.model import Consent, Fulfilment, Identifier, Referral
+from adapter.referral.moment import not_before
 from adapter.referral.programs import Catalogue, Program, named, rank
 from adapter.referral.room import Entry
 
@@ -159,6 +160,7 @@ def first_fulfilment(
 ) -> Fulfilment:
     """The fulfilment that a new referral starts with; `stated` is what its message said of it."""
     said = stated or Fulfilment()
+    authored_on = said.authored_on or referral.authored_on
     reply_by = at + timedelta(days=program.reply_days) if program else None
     return replace(
         said,
@@ -170,7 +172,7 @@ def first_fulfilment(
         program=program.id if program else None,
         status="requested",
         priority=said.priority or referral.priority,
-        authored_on=said.authored_on or referral.authored_on,
-        last_modified=at.isoformat(timespec="milliseconds"),
+        authored_on=authored_on,
+        last_modified=not_before(authored_on, at.isoformat(timespec="milliseconds")),
         reply_by=said.reply_by or (reply_by.isoformat(timespec="seconds") if reply_by else None),
     )

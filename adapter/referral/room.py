@@ -20,6 +20,7 @@ from adapter.referral.model import (
     Referral,
     TaskStatus,
 )
+from adapter.referral.moment import not_before
 from adapter.referral.reasons import reasons
 
 
@@ -140,7 +141,7 @@ def move(case: Case, wanted: Move, table: Lifecycle, now: str) -> Decision:
         reason=completed.reason,
         outcome=merge_outcome(fulfilment.outcome, wanted.outcome),
         notes=_noted(fulfilment.notes, wanted.note),
-        last_modified=now,
+        last_modified=not_before(fulfilment.authored_on, now),
     )
     return _moved(case, fulfilment, changed, wanted, missing)
 
@@ -279,7 +280,7 @@ def _add_only(case: Case, fulfilment: Fulfilment, wanted: Move, now: str) -> Dec
         fulfilment,
         outcome=outcome,
         notes=notes,
-        last_modified=now,
+        last_modified=not_before(fulfilment.authored_on, now),
     )
     other: Actor = "requester" if wanted.actor == "performer" else "performer"
     event = "outcome" if outcome != fulfilment.outcome else "note"

@@ -113,6 +113,7 @@ async def _accepted(line: Line) -> None:
         "CRLF": good.replace("\r", "\r\n").replace("|X|T|", "|CRLF|T|", 1),
         "STRUCT": good.replace("REF^I12^REF_I12", "REF^I12", 1).replace("|X|T|", "|STRUCT|T|", 1),
         "IDTYPE": good.replace("^MR|", "^QQQ|", 1).replace("|X|T|", "|IDTYPE|T|", 1),
+        "AHEAD": good.replace("20260302", "20990302").replace("|X|T|", "|AHEAD|T|", 1),
     }
     for name, message in cases.items():
         (answer,) = await line.send(framed(message))
@@ -154,7 +155,18 @@ async def _visible(loop: Loop) -> None:
             break
         await asyncio.sleep(0.2)
     accepted = {row["key"].rsplit("|", 1)[-1] for row in rows if row["state"] == "accepted"}
-    assert {"LF", "CRLF", "STRUCT", "IDTYPE", "COPY", "CUT", "TWO-1", "TWO-2", "LAST"} <= accepted
+    assert {
+        "LF",
+        "CRLF",
+        "STRUCT",
+        "IDTYPE",
+        "AHEAD",
+        "COPY",
+        "CUT",
+        "TWO-1",
+        "TWO-2",
+        "LAST",
+    } <= accepted
     refused = [row for row in rows if row["state"] == "refused"]
     assert len(refused) >= 5
     assert all(row["error"] and row["fix"] for row in refused)
