@@ -7,6 +7,7 @@ when it is sent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -51,11 +52,11 @@ class Dispatch:
         asked: Envelope,
         said: Acknowledgement,
         *,
-        lane: str,
+        inbox: str,
         test: bool,
         at: datetime,
     ) -> None:
-        """Tell a sender that its message could not be used; `lane` stands for the referral."""
+        """Tell a sender that its message could not be used, in a lane of that message's own."""
         told = Told(event="error-answer", acknowledges=said)
         kind = message_kind(site.capabilities, told.event)
         if kind is None:
@@ -63,7 +64,7 @@ class Dispatch:
         event = ReferralEvent(kind="answer", envelope=reply_envelope(asked, told, at.isoformat()))
         tx.outbox.add(
             organization=self.organization,
-            referral=lane,
+            referral=f"inbox/{inbox}",
             fulfilment=None,
             destination=site.name,
             event=told.event,
@@ -71,6 +72,14 @@ class Dispatch:
             document=to_document(event),
             notice=None,
             test=test,
+        )
+        tx.journal.append(
+            organization=self.organization,
+            inbox=inbox,
+            actor="adapter",
+            site=site.name,
+            kind="delivery.queued",
+            data={"to": site.name, "event": told.event, "kind": kind},
         )
 
     def tell(self, tx: Transaction, kept: Kept, told: Iterable[Told], cause: Cause) -> None:
@@ -130,7 +139,11 @@ class Dispatch:
         notice: Notice | None,
         cause: Cause,
     ) -> None:
-        """One delivery, or one line in the journal that says why there is none."""
+        """One delivery, or one line in the journal that says why there is none.
+
+        Either line is about the destination, as all that follows about the delivery.
+        """
+        cause = replace(cause, site=site.name)
         blocked = self._blocked(kept, site, told)
         kind = message_kind(site.capabilities, told.event)
         if blocked or kind is None:

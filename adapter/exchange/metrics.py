@@ -13,7 +13,13 @@ from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -21,6 +27,8 @@ from adapter.plugin.errors import AdapterError
 from adapter.store.session import Parameters
 from adapter.store.standing import Standing, standing
 from adapter.store.store import Store
+
+disable_created_metrics()  # a gauge beside each counter, of when it was made
 
 FRESH_SECONDS = 5.0
 OTHER = "other"
@@ -68,9 +76,11 @@ class Metrics:
         )
         self._scrapes = threading.Lock()
         self.registry.register(_Waiting(store, self._sites))
-        for site in sorted(self._sites):
-            self._messages.labels(site, "accepted")
-            self._deliveries.labels(site, "delivered")
+        for site in sorted(self._sites):  # all from 0: an increase from nothing is none
+            for outcome in MESSAGES.values():
+                self._messages.labels(site, outcome)
+            for outcome in DELIVERIES.values():
+                self._deliveries.labels(site, outcome)
         store.observe(self.committed)
 
     def committed(self, seconds: float, works: int, told: Sequence[Parameters]) -> None:

@@ -76,7 +76,7 @@ class Quarantine:
             site,
             asked,
             said,
-            lane=f"inbox/{row.id}",
+            inbox=row.id,
             test=site.test,
             at=self.clock.now(),
         )

@@ -94,8 +94,20 @@ def test_the_numbers_tell_what_came_and_what_waits(running: Running) -> None:
             break
         assert time.monotonic() < until, {name: found.get(name) for name in wanted}
         time.sleep(0.3)
+    assert found['adapter_deliveries_total{outcome="queued",site="agency"}'] == 1
+    assert found['adapter_deliveries_total{outcome="queued",site="clinic"}'] == 1  # what is wrong
     assert found["adapter_commit_seconds_count{}"] > 3
     assert any(name.startswith("adapter_site_state{") for name in found)
+
+
+def test_every_count_is_there_from_zero_so_that_an_alert_sees_the_first(running: Running) -> None:
+    found = running.numbers()
+    for site in ("agency", "api", "clinic"):
+        for outcome in ("accepted", "refused", "conflict", "quarantined"):
+            assert found[f'adapter_messages_total{{outcome="{outcome}",site="{site}"}}'] == 0
+        for outcome in ("queued", "delivered", "retry", "dead", "quarantined", "withheld"):
+            assert found[f'adapter_deliveries_total{{outcome="{outcome}",site="{site}"}}'] == 0
+    assert [name for name in found if "_created" in name] == []
 
 
 def test_numbers_and_log_hold_nothing_about_a_person(running: Running) -> None:
