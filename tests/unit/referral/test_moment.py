@@ -1,4 +1,4 @@
-"""A referral whose sender's clock is ahead of ours, or whose date was typed wrong, is a referral."""
+"""A referral whose sender's clock is ahead, or whose date was typed wrong, is a referral."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def test_what_its_message_says_of_the_task_counts_before_what_it_says_of_the_ref
 
 
 @given(
-    made=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 1, 1)),
+    seconds=st.integers(0, 3_000_000_000),
     size=st.sampled_from([4, 7, 10, 25]),
     hours=st.integers(-12, 14),
     apart=st.timedeltas(min_value=timedelta(days=-400), max_value=timedelta(days=400)),
 )
 def test_whichever_clock_is_ahead_the_rule_of_r4_holds(
-    made: datetime, size: int, hours: int, apart: timedelta
+    seconds: int, size: int, hours: int, apart: timedelta
 ) -> None:
-    moment = made.replace(tzinfo=timezone(timedelta(hours=hours)))
+    moment = datetime.fromtimestamp(seconds, timezone(timedelta(hours=hours)))
     said = moment.isoformat(timespec="seconds")[:size]
     now = (moment + apart).astimezone(UTC).isoformat(timespec="milliseconds")
     changed = not_before(said, now)
