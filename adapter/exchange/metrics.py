@@ -28,7 +28,7 @@ from adapter.store.session import Parameters
 from adapter.store.standing import Standing, standing
 from adapter.store.store import Store
 
-disable_created_metrics()  # a gauge beside each counter, of when it was made
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a gauge beside each counter, of when it was made
 
 FRESH_SECONDS = 5.0
 OTHER = "other"
