@@ -19,7 +19,6 @@ from adapter.exchange.book import ProgramBook
 from adapter.exchange.carrier import Carrier
 from adapter.exchange.clock import Clock, SystemClock
 from adapter.exchange.clock_watch import ClockWatch
-from adapter.exchange.comeback import Comeback
 from adapter.exchange.config import Config
 from adapter.exchange.counter import Counter
 from adapter.exchange.delivery import Courier
@@ -47,23 +46,17 @@ from adapter.exchange.store_settings import store_keyring, store_url
 from adapter.exchange.subscription_events import Announcer
 from adapter.exchange.subscriptions import Notifier
 from adapter.exchange.tables import Tables, TableWatch
-from adapter.plugin.errors import AdapterError, DataError, PluginError
+from adapter.exchange.workbench import Workbench
+from adapter.plugin.errors import PluginError
 from adapter.plugin.messages import Receipt
 from adapter.referral.admission import Rule
 from adapter.security.keyring import Keyring
-from adapter.store.errors import RaceError, StoreFault
 from adapter.store.store import Store
 from adapter.store.together import Together
 
 if TYPE_CHECKING:
     from adapter.mapping.packs import Packs
     from adapter.plugin.system import SystemConfig
-    from adapter.store.inbox import InboxRow
-
-BATCH = 32
-SHARED = 8
-"""Messages that share a commit: what else is to be written (an acknowledgement, what became of a
-delivery) waits for all of them, so that a long queue must not make it wait long."""
 
 
 class Service:
@@ -103,6 +96,7 @@ class Service:
             rule=Rule(send=config.routing.send, capacity_days=config.routing.capacity_days),
             clock=clock,
         )
+        self.workbench = Workbench(store, self.engine, worked=self._worked)
         self.fleet = Fleet(
             config=config,
             plugins=self.plugins,
@@ -139,10 +133,7 @@ class Service:
         self.guard = PluginGuard(self.plugins, self.fleet, memory_mib=config.plugins.memory_mib)
         self.metrics = Metrics(store, self.sites)
         self._address = ""
-        self._arrived = asyncio.Event()
-        self._comeback = Comeback(store)
         self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
         self._log = structlog.get_logger("service")
 
     @classmethod
@@ -205,7 +196,11 @@ class Service:
 
     def received(self) -> None:
         """Somebody put a message into the inbox."""
-        self._arrived.set()
+        self.workbench.arrived.set()
+
+    def _worked(self) -> None:
+        """What came was worked on: there may be something to deliver."""
+        self.courier.wake.set()
 
     async def start(self) -> None:
         """Open every site, start engine and courier, then listen.
@@ -221,7 +216,7 @@ class Service:
         await self.directories.load()
         await self.fleet.open()
         self._tasks = [
-            asyncio.create_task(self._run_engine(), name="engine"),
+            asyncio.create_task(self.workbench.run(), name="engine"),
             asyncio.create_task(self.courier.run(), name="courier"),
             asyncio.create_task(self.clock_watch.run(), name="clock"),
             asyncio.create_task(self.table_watch.run(), name="tables"),
@@ -250,10 +245,9 @@ class Service:
 
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""
-        self._stopping = True
-        self._comeback.give_up()
+        self.workbench.begin_stop()
         await self.fleet.stop_listening()
-        self._arrived.set()
+        self.workbench.arrived.set()
         self.notifier.stop()
         await asyncio.gather(
             self.courier.stop(seconds),
@@ -267,102 +261,6 @@ class Service:
         self.guard.stop()
         self.store.close()
 
-    async def _run_engine(self) -> None:
-        """Work through the inbox in the order of arrival; a fault of one message stops no other."""
-        tried = 0
-        while not self._stopping:
-            self._arrived.clear()
-            try:
-                worked = await self._work()
-                tried = 0
-            except AdapterError as error:
-                self._log.error("engine.store-unavailable", code=error.code)
-                worked = 0
-                await self._comeback.wait(tried)
-                tried += 1
-            except Exception as error:  # noqa: BLE001 - whatever it is, the inbox must go on
-                self._log.error("engine.fault", error=type(error).__name__)
-                worked = 0
-                await asyncio.sleep(1.0)
-            if not worked:
-                try:
-                    await asyncio.wait_for(self._arrived.wait(), timeout=1.0)
-                except TimeoutError:
-                    continue
-
-    async def _work(self) -> int:
-        """Work through each site in its own order; the number of messages."""
-        worked = 0
-        for site in await self.store.read(lambda tx: tx.inbox.pending_sites()):
-            rows = await self._pending(site)
-            for start in range(0, len(rows), SHARED):
-                await self._together(rows[start : start + SHARED])
-            worked += len(rows)
-        if worked:
-            self.courier.wake.set()
-        return worked
-
-    async def _together(self, rows: list[InboxRow]) -> None:
-        """Some that may share a commit, in this order; all have ended before this returns.
-
-        Raises:
-            StoreFault, RaceError: the store could not, for one of them at least.
-        """
-        ended = await asyncio.gather(*map(self._one, rows), return_exceptions=True)
-        for fault in ended:
-            if isinstance(fault, BaseException):
-                raise fault
-
-    async def _pending(self, site: str) -> list[InboxRow]:
-        try:
-            return await self.store.read(lambda tx: tx.inbox.next_pending(site, limit=BATCH))
-        except (StoreFault, RaceError):
-            raise
-        except AdapterError:
-            return await self._readable(site)
-
-    async def _readable(self, site: str) -> list[InboxRow]:
-        """A site's messages, where the store cannot open one: that one is set aside."""
-        ids = await self.store.read(lambda tx: tx.inbox.pending_ids(site, limit=BATCH))
-        opened = [await self._opened(id, site) for id in ids]
-        return [row for row in opened if row is not None]
-
-    async def _opened(self, id: str, site: str) -> InboxRow | None:
-        try:
-            return await self.store.read(lambda tx: tx.inbox.get(id))
-        except (StoreFault, RaceError):
-            raise
-        except AdapterError as error:
-            unreadable = error
-        self._log.error("engine.unreadable", id=id, code=unreadable.code)
-        await self.store.write(
-            lambda tx: self.engine.quarantine.set_unreadable_aside(tx, id, site, unreadable)
-        )
-        return None
-
-    async def _one(self, row: InboxRow) -> None:
-        """Work on one message. What fails is undone as a whole, and then set aside."""
-        try:
-            await self.store.write(lambda tx: self.engine.process(tx, row))
-        except (StoreFault, RaceError):
-            raise
-        except AdapterError as error:
-            await self._set_aside(row, error)
-        except Exception as error:  # noqa: BLE001 - it is quarantined with its class, and kept
-            self._log.error("engine.fault", id=row.id, error=type(error).__name__)
-            await self._set_aside(row, _engine_fault(error))
-
-    async def _set_aside(self, row: InboxRow, error: AdapterError) -> None:
-        try:
-            await self.store.write(lambda tx: self.engine.quarantine.set_aside(tx, row, error))
-        except (StoreFault, RaceError):
-            raise
-        except Exception as fault:  # noqa: BLE001 - no reply can be made; set aside all the same
-            self._log.error("engine.no-reply", id=row.id, error=type(fault).__name__)
-            await self.store.write(
-                lambda tx: self.engine.quarantine.set_aside(tx, row, error, tell=False)
-            )
-
 
 def _mailer(config: Config) -> SmtpMailer | None:
     if config.smtp is None:
@@ -371,11 +269,3 @@ def _mailer(config: Config) -> SmtpMailer | None:
         config.secret(config.smtp.password, "smtp.password") if config.smtp.password else None
     )
     return SmtpMailer(config.smtp, password)
-
-
-def _engine_fault(error: Exception) -> DataError:
-    return DataError(
-        "engine.fault",
-        f"the engine failed on it: {type(error).__name__}",
-        fix="Report the fault; replay the message after an update.",
-    )

@@ -3,7 +3,7 @@
 Two kinds, and both are found by themselves. A named place registers when its module is imported. A
 statement is a place as well: while something is armed, every SQL statement that the store is about
 to run passes one, called after the work that it belongs to and its number in it, such as
-``service._one:12:INSERT journal``. So a traced run lists every point of every transaction, and a
+``workbench.one:12:INSERT journal``. So a traced run lists every point of every transaction, and a
 new step needs no line in any list.
 
 In production nothing is armed, and passing a place costs one comparison. Nothing outside the tests

@@ -95,9 +95,12 @@ async def passed(stage: Stage) -> dict[str, int]:
     return found
 
 
+_RECOVERING = ("workbench.", "delivery.", "site_context.add", "adapter_link.smtp.send")
+
+
 def _recovers(place: str) -> bool:
     """True for places that a service passes when it finds a received message at its start."""
-    return place.startswith(("service.", "delivery.", "site_context.add", "adapter_link.smtp.send"))
+    return place.startswith(_RECOVERING)
 
 
 async def _work(tour: Tour, store: str, shares: deque[list[Case]], done: Counter[str]) -> None:

@@ -54,7 +54,7 @@ async def received(service: Service, number: str) -> str:
             test=True,
         )
     )
-    assert await service._work() == 1
+    assert await service.workbench.work() == 1
     return service.store.read_now(lambda tx: tx.cases.list())[-1].id
 
 

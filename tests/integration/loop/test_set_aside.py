@@ -41,7 +41,7 @@ def received(service: Service, key: str = "1") -> InboxRow:
 def worked_on(service: Service, row: InboxRow) -> None:
     async def work() -> None:
         try:
-            await service._one(row)
+            await service.workbench.one(row)
         finally:
             await service.stop(1.0)
 
@@ -91,10 +91,10 @@ def test_what_was_written_before_the_failure_is_undone_and_the_sender_told(
 
 def test_news_about_an_erased_person_is_set_aside(service: Service) -> None:
     async def work() -> None:
-        await service._one(received(service))
+        await service.workbench.one(received(service))
         (case,) = service.store.read_now(lambda tx: tx.cases.list())
         operations.erase_person(service.store, [case.id], "asked for")
-        await service._one(received(service, "2"))
+        await service.workbench.one(received(service, "2"))
         await service.stop(1.0)
 
     asyncio.run(work())
@@ -156,7 +156,7 @@ def test_a_message_whose_bytes_were_changed_is_set_aside_and_delays_no_other(
 
     async def work() -> None:
         try:
-            assert await service._work() == 1
+            assert await service.workbench.work() == 1
         finally:
             await service.stop(1.0)
 
