@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from adapter.mapping.cases import WRITTEN, Case, Written, read_cases, read_documents
-from adapter.mapping.check import written_places
 from adapter.mapping.compare import difference
 from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs
 from adapter.mapping.run import Map
+from adapter.mapping.writers import written_places
 from adapter.plugin.formats import Settings
 
 SETTINGS = Settings(site="laws", timezone="America/Toronto")
