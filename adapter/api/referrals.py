@@ -12,31 +12,24 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from adapter.api.caller import SITE, Caller
 from adapter.api.faults import Refused, refused
-from adapter.api.links import gathered, local
+from adapter.api.links import local
 from adapter.api.sharing import check_claim, share_answer, share_request
+from adapter.api.stated import FIXED, added, check_fixed, read_event, stated
 from adapter.api.task_kinds import is_patients, table_of
 from adapter.exchange.kept import Kept
 from adapter.exchange.news import Told
-from adapter.fhir.outcome import ERROR, Issue
 from adapter.fhir.writer import dump
-from adapter.plugin.errors import DataError
-from adapter.plugin.formats import Settings
 from adapter.referral import room
 from adapter.referral.admission import choose, completed, first_fulfilment
-from adapter.referral.document import DocumentError, from_document
 from adapter.referral.facts import with_facts
-from adapter.referral.identity import assign_ids
 from adapter.referral.lifecycle import ACTORS, Actor
 from adapter.referral.model import Fulfilment, Reason, Referral, ReferralEvent
 from adapter.referral.room import Case, Decision, Entry, Move
 from adapter.store.ids import new_id
 
 Json = dict[str, Any]
-FIXED = ("focus", "for", "requester", "owner", "intent")
 STAYS = (*FIXED, "basedOn", "partOf", "groupIdentifier", "input", "restriction", "output")
 """What a new version of a referral Task that leaves it out does not take away."""
 OUTPUT_NOT_KEPT = "an output of this kind is not kept here, or only once"
@@ -154,13 +147,13 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
         raise refused(403, text, "Task", rule="not-a-party")
     after = {**{name: before[name] for name in STAYS if name in before}, **after}
     check_claim(caller, before, after, roles)
-    _check_fixed(before, after)
-    added = _added(before, after)
-    news = {**after, "output": added["output"], "note": added["note"]}
+    check_fixed(before, after)
+    new = added(before, after)
+    news = {**after, "output": new["output"], "note": new["note"]}
     if _reason_is_old(caller, before, after):
         del news["statusReason"]
-    said = _stated(caller, {name: value for name, value in news.items() if value != []})
-    outputs = bool(before.get("output") or added["output"])
+    said = stated(caller, {name: value for name, value in news.items() if value != []})
+    outputs = bool(before.get("output") or new["output"])
     decision = _decide(caller, kept.case, held, said, roles, outputs)
     cause = caller.cause(_remembered(caller, after, kept.id))
     if decision.refused:
@@ -170,7 +163,7 @@ def change_task(caller: Caller, before: Json, after: Json) -> Refused | None:
     whole = caller.compartment.written(before, after)
     told = [Told(event=n.event, to=n.to, fulfilment=n.fulfilment) for n in decision.news]
     caller.service.ledger.write(tx, kept, decision, cause, told, received={own: whole})
-    _check_kept(caller, own, len(before.get("output", ())) + len(added["output"]))
+    _check_kept(caller, own, len(before.get("output", ())) + len(new["output"]))
     share_answer(caller, kept.id, after)
     return None
 
@@ -302,75 +295,6 @@ def change_request(caller: Caller, after: Json) -> Refused | None:
         text = f"{decision.refused.message}. {decision.refused.fix}".strip()
         return refused(409, text, "ServiceRequest.status", rule=decision.refused.code)
     return None
-
-
-def read_event(caller: Caller, resources: list[Json]) -> tuple[ReferralEvent, list[str]]:
-    """What resources state, through the FHIR tables; and which of their places no table reads.
-
-    Raises:
-        Refused: 422, a value is outside what the tables can carry.
-    """
-    bundle = gathered(caller.tx, resources)
-    try:
-        table = caller.service.packs.find("fhir", "Bundle", "referral")
-        mapped = table.to_right(bundle, Settings(site=SITE))
-        assign_ids(mapped.document, SITE)
-        return from_document(ReferralEvent, mapped.document), [w.path for w in mapped.warnings]
-    except DataError as error:
-        raise refused(422, f"{error.message} {error.fix}".strip(), _type(resources)) from error
-    except DocumentError as error:
-        raise refused(422, error.message, _type(resources)) from error
-
-
-def _type(resources: list[Json]) -> str:
-    return str(resources[-1]["resourceType"])
-
-
-def _stated(caller: Caller, task: Json) -> Fulfilment:
-    event, _ = read_event(caller, [task])
-    if not event.fulfilments:
-        raise refused(422, "the Task could not be read", "Task")
-    return event.fulfilments[0]
-
-
-def _check_fixed(before: Json, after: Json) -> None:
-    """What identifies a referral Task stays; who has it, has it (409, as for any late claim)."""
-    if "owner" in before and _same(after["owner"]) != _same(before["owner"]):
-        text = "the Task has an owner already, and keeps it; send another Task to another owner"
-        raise refused(409, text, "Task.owner", rule="claimed")
-    changed = [
-        Issue(ERROR, "business-rule", f"Task.{name}", "cannot be changed by an update", "fixed")
-        for name in FIXED
-        if name in after and name in before and _same(before[name]) != _same(after[name])
-    ]
-    if changed:
-        raise Refused(422, changed)
-
-
-def _same(value: Any) -> Any:
-    """What two versions of an element are compared by: a reference's target, not its words."""
-    if isinstance(value, dict) and "reference" in value:
-        return value["reference"]
-    return value
-
-
-def _added(before: Json, after: Json) -> dict[str, list[Json]]:
-    """The outputs and notes that are new; outputs are appended, never taken away."""
-    found: dict[str, list[Json]] = {}
-    for name in ("output", "note"):
-        held = [_plain(each) for each in before.get(name, ())]
-        given = after.get(name)
-        if given is not None and name == "output":
-            left = [_plain(each) for each in given]
-            if any(each not in left for each in held):
-                text = "outputs are added, never changed or taken away"
-                raise refused(422, text, "Task.output", code="business-rule", rule="append-only")
-        found[name] = [each for each in given or () if _plain(each) not in held]
-    return found
-
-
-def _plain(value: Json) -> bytes:
-    return orjson.dumps(orjson.loads(dump(value)), option=orjson.OPT_SORT_KEYS)
 
 
 def _remembered(caller: Caller, resource: Json, referral: str) -> str:
