@@ -17,7 +17,7 @@ from adapter.exchange.service import Service
 from adapter.plugin.formats import Settings
 from adapter.portal.pages import Pages
 from adapter.referral.identity import assign_ids
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 
 MESSAGE = "ref-i12-20-segments.hl7"
 SITE = "clinic"

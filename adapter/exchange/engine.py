@@ -34,7 +34,7 @@ from adapter.referral.model import (
 )
 from adapter.referral.moment import not_before
 from adapter.referral.room import Case, Decision, Entry, Refused, cancel
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.transaction import Transaction
 
 

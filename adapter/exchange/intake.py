@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapter.plugin.messages import Inbound, Receipt, Refusal
-from adapter.store.inbox import Known, Offer
+from adapter.store.inbox_row import Known, Offer
 from adapter.store.transaction import Transaction
 
 Arrived = tuple[str, Inbound]

@@ -11,7 +11,7 @@ from adapter.exchange.audit_event import audit_event, read_by_operator
 from adapter.plugin.errors import DataError
 from adapter.store.cases import CaseRow
 from adapter.store.erasure import erase
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction

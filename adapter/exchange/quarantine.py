@@ -13,7 +13,7 @@ from adapter.exchange.mapper import Mapper
 from adapter.exchange.sites import SiteFacts
 from adapter.plugin.errors import AdapterError
 from adapter.referral.model import Acknowledgement, Envelope
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.transaction import Transaction
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.store.cases import CaseRow
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.journal import JournalEntry
 from adapter.store.outbox_row import OutboxRow
 from adapter.store.transaction import Transaction

@@ -15,7 +15,7 @@ from adapter.exchange.comeback import Comeback
 from adapter.exchange.engine import Engine
 from adapter.plugin.errors import AdapterError, DataError
 from adapter.store.errors import RaceError, StoreFault
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.store import Store
 
 BATCH = 32

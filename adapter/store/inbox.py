@@ -3,72 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal, NoReturn
 
 from adapter.store import inbox_statements as statements
 from adapter.store.errors import RaceError, missing
 from adapter.store.ids import new_id
-from adapter.store.session import Row, Session
-from adapter.store.times import from_micros, maybe_time, to_micros
-
-State = Literal["accepted", "refused", "quarantined", "discarded"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
-    """One message as it arrived. `raw` and `answer` are empty in lists.
-
-    Attributes:
-        key: the sender's own id of the message, or None where a refused message had none.
-        state: as people see it; a message that was worked on stays ``accepted``.
-        processed: False while an accepted message waits for the engine.
-    """
-
-    sequence: int
-    id: str
-    organization: str
-    site: str
-    key: str | None
-    format: str
-    kind: str | None
-    dialect: str | None
-    test: bool
-    state: State
-    processed: bool
-    code: str | None
-    error: str | None
-    fix: str | None
-    referral: str | None
-    received_at: datetime
-    done_at: datetime | None
-    raw: bytes = field(default=b"", repr=False)
-    answer: bytes = field(default=b"", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A message that came to a site, to be accepted once under its key."""
-
-    site: str
-    key: str
-    format: str
-    kind: str | None
-    dialect: str | None
-    test: bool
-    raw: bytes = field(repr=False)
-    answer: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is known of a key at a site: compare `content_hash` with `Inbox.content_hash`."""
-
-    id: str
-    content_hash: bytes = field(repr=False)
-    answer: bytes = field(repr=False)
-    state: State
+from adapter.store.inbox_row import InboxRow, Known, Offer, State, listed, opened
+from adapter.store.session import Session
+from adapter.store.times import to_micros
 
 
 class Inbox:
@@ -238,7 +180,7 @@ class Inbox:
     def next_pending(self, site: str, limit: int) -> list[InboxRow]:
         """Accepted messages of a site that nothing was done with, in the order of arrival."""
         rows = self._session.rows(statements.NEXT, {"of_site": site, "most": limit})
-        return [self._full(row) for row in rows]
+        return [opened(self._session, row) for row in rows]
 
     def pending_ids(self, site: str, limit: int) -> list[str]:
         """The ids of the same messages, whose bytes are not opened."""
@@ -302,7 +244,7 @@ class Inbox:
     def get(self, id: str) -> InboxRow | None:
         """One message with its bytes, or None."""
         row = self._session.row(statements.GET, {"row": id})
-        return None if row is None else self._full(row)
+        return None if row is None else opened(self._session, row)
 
     def hold(self, id: str) -> InboxRow | None:
         """As `get`; the message stays as it is until this transaction ends.
@@ -322,7 +264,7 @@ class Inbox:
             rows = self._session.rows(statements.LIST, wanted)
         else:
             rows = self._session.rows(statements.LIST_STATE, wanted | {"of_state": state})
-        return [self._listed(row) for row in rows]
+        return [listed(self._session, row) for row in rows]
 
     def _known(self, site: str, key_hash: bytes) -> Known | None:
         row = self._session.row(statements.FIND, {"of_site": site, "of_key": key_hash})
@@ -349,21 +291,6 @@ class Inbox:
 
     def _key_hash(self, site: str, key: str) -> bytes:
         return self._session.keyring.lookup_hash("inbox key", f"{site}\x1f{key}")
-
-    def _full(self, row: Row) -> InboxRow:
-        raw = self._session.open(f"inbox|raw|{row[1]}", row[-2])
-        answer = self._session.open(f"inbox|answer|{row[1]}", row[-1])
-        return self._listed(row[:-2], raw, answer)
-
-    def _listed(self, row: Row, raw: bytes = b"", answer: bytes = b"") -> InboxRow:
-        sealed = row[4]
-        key = None if sealed is None else self._session.open(f"inbox|key|{row[1]}", sealed).decode()
-        return InboxRow(
-            sequence=row[0], id=row[1], organization=row[2], site=row[3], key=key, format=row[5],
-            kind=row[6], dialect=row[7], test=bool(row[8]), state=row[9],
-            processed=row[10] is None, code=row[11], error=row[12], fix=row[13], referral=row[14],
-            received_at=from_micros(row[15]), done_at=maybe_time(row[16]), raw=raw, answer=answer,
-        )  # fmt: skip
 
 
 def _nobody() -> NoReturn:

@@ -15,7 +15,7 @@ from adapter.plugin.errors import PluginError
 from adapter.portal.pages import Pages
 from adapter.security.keyring import Keyring
 from adapter.store.errors import ErasedError, StoreFault
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.transaction import Transaction
 from tests.integration.loop.harness import CONFIG, PROGRAMS, referral
 

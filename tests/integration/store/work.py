@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from adapter.store.ids import new_id
-from adapter.store.inbox import InboxRow
+from adapter.store.inbox_row import InboxRow
 from adapter.store.transaction import Transaction
 
 ORGANIZATION = "maple-clinic"
