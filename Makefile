@@ -1,6 +1,6 @@
 # Every target makes what it needs, on a fresh machine too. `make` alone explains them.
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check interop scaffolds faults mutations bench screenshots docs pins clean chromium postgresql sftp
+.PHONY: help env demo test check interop scaffolds faults mutations bench screenshots docs pins clean chromium postgresql sftp ext4
 SHELL := /bin/sh
 PY := .venv/bin/python
 # Many short processes start here; without compiled modules each would spend seconds on reading ours.
@@ -23,7 +23,7 @@ env: ## make .venv/ with pinned packages, the tools and our distributions (other
 demo: env ## run the whole loop: EMR, adapter, e-mail, agency, and the answer back
 	@.venv/bin/adapter demo $(ARGS)
 
-test: env chromium postgresql sftp ## run every test
+test: env chromium postgresql sftp ext4 ## run every test
 	@$(PY) -m pytest -q -n auto --dist loadfile $(ARGS)
 
 check: env ## formatting, lint, types and import direction
@@ -38,7 +38,7 @@ scaffolds: env ## make a plugin with each choice that `adapter plugins new` has,
 interop: env ## check our messages and resources with other makers' software
 	@$(PY) tests/interop/run_interop.py $(ARGS)
 
-faults: env postgresql ## break what can break (kills, disks, peers, clocks) and count; ARGS=--quick: 2 minutes
+faults: env postgresql ext4 ## break what can break (kills, disks, peers, clocks) and count; ARGS=--quick: 2 minutes
 	@$(PY) tests/faults/run_faults.py $(ARGS)
 
 mutations: env ## bend every row of the mapping packs, one at a time; each must be noticed
@@ -70,3 +70,7 @@ postgresql: env
 
 sftp: env
 	@$(PY) scripts/system_package.py openssh-client "the tests of exchange by SFTP" sftp
+
+ext4: env
+	@$(PY) scripts/system_package.py e2fsprogs "the tests that cut a disk's power" \
+	    '/usr/sbin/mkfs.ext4' '/sbin/mkfs.ext4'
