@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from adapter.cli.many import act_on_each, several, tell_all
 from adapter.cli.printing import JsonOption, emit, facts, say, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
+
+if TYPE_CHECKING:
+    from adapter.store.transaction import Transaction
+
+State = Literal["due", "sending", "delivered", "waiting", "dead", "quarantined", "discarded"]
 
 app = typer.Typer(
     help="What goes out, and what is stuck.",
@@ -22,19 +28,26 @@ def list_deliveries(
     open_only: Annotated[
         bool, typer.Option("--open", help="Leave out what was delivered or discarded.")
     ] = False,
+    state: Annotated[State | None, typer.Option(help="Only deliveries in this state.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only those to this site.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List every delivery, the oldest first, with its state and what to do about it.
 
-    Example:
+    Examples:
 
       adapter deliveries list --open
+
+      adapter deliveries list --site agency --state dead
     """
     from adapter.exchange import queries
 
     rows = ask(read(config), queries.deliveries)
     if open_only:
         rows = [row for row in rows if row["state"] not in ("delivered", "discarded")]
+    rows = [
+        row for row in rows if state in (None, row["state"]) and site in (None, row["destination"])
+    ]
     if as_json:
         emit(rows)
         return
@@ -81,24 +94,43 @@ def show(
 
 @app.command()
 def retry(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
+    identities: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="The ids that the list shows.")
+    ] = None,
+    site: Annotated[
+        str | None,
+        typer.Option(help="In place of ids: every dead or quarantined delivery to this site."),
+    ] = None,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
-    """Try a delivery that failed again, at once.
+    """Try deliveries that failed again, at once.
 
-    Do it when what stood in its way is mended: the deliveries behind it in its lane wait for it.
+    Do it when what stood in the way is mended: the deliveries behind each in its lane wait for it.
+    The times of its next tries begin anew. What still waits for its next try at a site, and was not
+    given up, is tried by `adapter sites resume`.
 
-    Example:
+    With --json and one id, the delivery; else a list of them.
+
+    Examples:
 
       adapter deliveries retry 01a22443-964a-714f-bbd1-cc557d63aa76
+
+      adapter deliveries retry --site agency
     """
     from datetime import UTC, datetime
 
     from adapter.exchange import operations, queries
 
-    row = act(read(config), lambda tx: operations.retry(tx, identity, datetime.now(UTC)))
-    _done(queries.delivery(row) | {"state": "due"}, "It is tried again now.", as_json)
+    settings = read(config)
+
+    def again(tx: Transaction, identity: str) -> dict[str, Any]:
+        row = operations.retry(tx, identity, datetime.now(UTC))
+        return queries.delivery(row) | {"state": "due"}
+
+    chosen = several(settings, identities, site, operations.failed_deliveries)
+    done = act_on_each(settings, chosen, again, skip="delivery." if site else None)
+    tell_all(done, "It is tried again now.", "{} deliveries are tried again now.", site, as_json)
 
 
 @app.command()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from adapter.cli.many import act_on_each, several, tell_all
 from adapter.cli.printing import JsonOption, emit, facts, table
 from adapter.cli.reading import act, ask
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
@@ -28,6 +29,7 @@ def list_messages(
         Literal["accepted", "refused", "quarantined", "discarded"] | None,
         typer.Option(help="Only messages in this state."),
     ] = None,
+    site: Annotated[str | None, typer.Option(help="Only those of this site.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List every message that arrived, the oldest first, without its content.
@@ -38,7 +40,11 @@ def list_messages(
     """
     from adapter.exchange import queries
 
-    rows = [row for row in ask(read(config), queries.inbox) if state in (None, row["state"])]
+    rows = [
+        row
+        for row in ask(read(config), queries.inbox)
+        if state in (None, row["state"]) and site in (None, row["site"])
+    ]
     if as_json:
         emit(rows)
         return
@@ -83,24 +89,37 @@ def show(
 
 @app.command()
 def replay(
-    identity: MessageId, config: ConfigOption = DEFAULT, as_json: JsonOption = False
+    identities: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="The ids that the list shows.")
+    ] = None,
+    site: Annotated[
+        str | None, typer.Option(help="In place of ids: every quarantined message of this site.")
+    ] = None,
+    config: ConfigOption = DEFAULT,
+    as_json: JsonOption = False,
 ) -> None:
-    """Let the service work on a quarantined message again, after its cause was mended.
+    """Let the service work on quarantined messages again, after their cause was mended.
 
-    Example:
+    With --json and one id, the message; else a list of them.
+
+    Examples:
 
       adapter inbox replay 01a22443-9410-7191-a3a3-dbdc70cc44c1
+
+      adapter inbox replay --site clinic
     """
     from adapter.exchange import operations
 
     settings = read(config)
 
-    def again(tx: Transaction) -> dict[str, Any]:
+    def again(tx: Transaction, identity: str) -> dict[str, Any]:
         operations.replay(tx, identity, settings.sites.keys())
         return operations.message(tx, identity)
 
-    row = act(settings, again)
-    _tell(row, "will be worked on again", as_json=as_json)
+    chosen = several(settings, identities, site, operations.quarantined_messages)
+    done = act_on_each(settings, chosen, again, skip="inbox." if site else None)
+    one = f"The message {done[0]['id']} will be worked on again." if done else ""
+    tell_all(done, one, "{} messages will be worked on again.", site, as_json)
 
 
 @app.command()

@@ -67,7 +67,10 @@ def rotate(
         bool, typer.Option("--dry-run", help="Only say what would be done; change nothing.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before a key is forgotten.")
+        bool,
+        typer.Option(
+            "--yes", "-y", help="Do not ask before a key is forgotten; a script needs it."
+        ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -75,7 +78,7 @@ def rotate(
 
     If it is interrupted, run it again: it goes on where it was. Running processes learn the new key
     from the file. A key that is forgotten makes older backups unreadable: keep a copy of the old
-    key file with them for as long as you keep them.
+    key file with them for as long as you keep them. Somebody must say yes to that, or --yes.
 
     Examples:
 
@@ -91,18 +94,32 @@ def rotate(
     with opened(settings) as store:
         used = store.read_now(uses)
     waiting = sum(number for name, number in used.items() if name != keyring.active)
-    plan = "put a new key before" if not waiting and not forget else "finish the rotation to"
     if dry_run:
-        _tell(_rows(keyring, used), f"It would {plan} {keyring.active}.", as_json)
+        _tell(_rows(keyring, used), _plan(keyring, waiting, forget), as_json)
         return
     if not waiting and not forget:
         keyring = _with_new_key(settings, keyring)
     with opened(settings) as store:
         changed = _rewrap(store)
         used = store.read_now(uses)
+    said = f"{changed} data keys were wrapped with {keyring.active}."
     if forget:
-        keyring = _forgotten(settings, keyring, used, yes=yes or as_json)
-    _tell(_rows(keyring, used), f"{changed} data keys were wrapped with {keyring.active}.", as_json)
+        before = keyring.ids
+        keyring = _forgotten(settings, keyring, used, yes=yes)
+        gone = [each for each in before if each not in keyring.ids]
+        said = f"{said} Forgotten: {', '.join(gone) or 'none'}."
+    else:
+        said = f"{said} Copy the key file now: backups from now on need it."
+    _tell(_rows(keyring, used), said, as_json)
+
+
+def _plan(keyring: Keyring, waiting: int, forget: bool) -> str:
+    """What a run would do, in words."""
+    if not waiting and not forget:
+        return f"It would put a new key before {keyring.active}."
+    said = f"It would wrap {waiting} data keys with {keyring.active}"
+    others = ", ".join(each for each in keyring.ids if each != keyring.active)
+    return f"{said}, then ask whether to forget {others}." if forget and others else f"{said}."
 
 
 def _with_new_key(config: Config, keyring: Keyring) -> Keyring:

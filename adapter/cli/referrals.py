@@ -100,7 +100,9 @@ def erase(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say which referrals it would be.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; a script needs it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Erase a person: destroy the keys of their referrals, so that nobody can read them again.
@@ -120,7 +122,7 @@ def erase(
     with opened(read(config)) as store:
         chosen = store.read_now(lambda tx: operations.of_person(tx, identities, same_person))
         if not dry_run:
-            if not (yes or as_json):
+            if not yes:
                 question = f"Erase {len(chosen)} referrals for good: {', '.join(chosen)}?"
                 typer.confirm(question, abort=True, err=True)
             operations.erase_person(store, chosen, reason)

@@ -186,7 +186,12 @@ class Carrier:
     def _mark(self, tx: Transaction, row: OutboxRow, error: AdapterError, verdict: Verdict) -> None:
         if verdict.action == "retry" and verdict.next_at is not None:
             tx.outbox.retry(
-                row.id, verdict.next_at, code=error.code, error=error.message, fix=error.fix
+                row.id,
+                verdict.next_at,
+                code=error.code,
+                error=error.message,
+                fix=error.fix,
+                tries=row.attempts if verdict.counted else max(1, row.attempts - 1),
             )
         else:
             tx.outbox.fail(

@@ -70,6 +70,7 @@ def discard_message(tx: Transaction, identity: str, reason: str) -> InboxRow:
 def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:
     """Try a delivery that failed again at once: dead, quarantined, or waiting for its next try.
 
+    From then on its times begin anew, as if it had failed once.
     One that is due is about to be tried, and is left as it is.
 
     Raises:
@@ -82,13 +83,23 @@ def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:
     if row.state == "waiting" and row.attempts:
         # It failed before, so that it heads its lane and may go first.
         tx.outbox.fail(row.id, "quarantined", code="delivery.retried", error="", fix="")
+    elif row.state == "waiting":
+        before = delivery_in_its_lane(tx, identity)["waits_for"]
+        raise DataError(
+            "delivery.not-tried",
+            "the delivery was not tried yet"
+            + (": it stands behind another one of its referral" if before else ""),
+            fix=f"Retry that one: adapter deliveries retry {before}"
+            if before
+            else f"See how its destination stands: adapter sites show {row.destination}",
+        )
     elif row.state not in ("dead", "quarantined"):
         raise DataError(
             "delivery.not-failed",
             f"the delivery is {row.state}; only one that failed can be tried again",
             fix="See the states with: adapter deliveries list",
         )
-    tx.outbox.retry(row.id, now)
+    tx.outbox.retry(row.id, now, tries=min(row.attempts, 1))
     _journal(
         tx,
         row.organization,
@@ -98,6 +109,19 @@ def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:
         data={"delivery": row.id},
     )
     return row
+
+
+def failed_deliveries(tx: Transaction, site: str) -> list[str]:
+    """The ids of what was given up for a site, dead or quarantined, the oldest first."""
+    rows = tx.outbox.list()
+    return [
+        row.id for row in rows if row.destination == site and row.state in ("dead", "quarantined")
+    ]
+
+
+def quarantined_messages(tx: Transaction, site: str) -> list[str]:
+    """The ids of a site's messages that were set aside, the oldest first."""
+    return [row.id for row in tx.inbox.list() if row.site == site and row.state == "quarantined"]
 
 
 def discard_delivery(tx: Transaction, identity: str, reason: str) -> OutboxRow:

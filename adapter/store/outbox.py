@@ -122,8 +122,12 @@ class Outbox(Claims):
         code: str | None = None,
         error: str | None = None,
         fix: str | None = None,
+        tries: int | None = None,
     ) -> None:
         """Try again at a time: after an attempt, or because a person asks for it.
+
+        `tries` is how many attempts count from now on; without it, as many as there were. It is
+        not 0 for what was tried: a peer that can be asked is asked before it is sent again.
 
         Raises:
             StoreError: the row is neither being sent nor dead nor quarantined.
@@ -131,6 +135,7 @@ class Outbox(Claims):
         parameters = {
             "row": id,
             "at": to_micros(next_at),
+            "tries": tries,
             "new_code": code,
             "new_error": error,
             "new_fix": fix,
@@ -175,7 +180,10 @@ class Outbox(Claims):
         )
 
     def hasten(self, destination: str, now: datetime) -> int:
-        """Make every lane of a destination that waits for a later time due now; how many."""
+        """Make every lane of a destination that waits for a later time due now; how many.
+
+        What failed there before counts as one attempt: the times of the next ones begin anew.
+        """
         parameters = {"of_destination": destination, "now": to_micros(now)}
         return self._session.run(statements.HASTEN, parameters)
 

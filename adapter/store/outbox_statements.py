@@ -127,6 +127,7 @@ RETRY = Statement(
         state="due",
         next_at=sa.bindparam("at"),
         due_at=sa.bindparam("at"),
+        attempts=sa.func.coalesce(sa.bindparam("tries", type_=sa.Integer), _t.c.attempts),
         code=sa.bindparam("new_code"),
         error=sa.bindparam("new_error"),
         fix=sa.bindparam("new_fix"),
@@ -177,7 +178,11 @@ UNCLAIM = Statement(
 HASTEN = Statement(
     sa.update(_t)
     .where(_t.c.destination == sa.bindparam("of_destination"), _t.c.due_at > sa.bindparam("now"))
-    .values(next_at=sa.bindparam("now"), due_at=sa.bindparam("now"))
+    .values(
+        next_at=sa.bindparam("now"),
+        due_at=sa.bindparam("now"),
+        attempts=sa.case((_t.c.attempts > 1, 1), else_=_t.c.attempts),
+    )
 )
 RECALL = Statement(
     sa.update(_t)

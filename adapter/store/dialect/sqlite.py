@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Sqlite(Dialect):
 
     def connect(self, *, writer: bool) -> sqlite3.Connection:
         """A connection in WAL mode with ``synchronous=FULL``, both asserted."""
+        self._make()
         try:
             connection = sqlite3.connect(
                 self.path,
@@ -66,6 +68,12 @@ class Sqlite(Dialect):
             connection.close()
             raise
         return connection
+
+    def _make(self) -> None:
+        """A new file is its owner's alone; SQLite gives the files beside it the same rights."""
+        if not self.path.exists():
+            with suppress(OSError):  # SQLite says what is wrong
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
 
     def _prepare(self, connection: sqlite3.Connection, *, writer: bool) -> None:
         mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]

@@ -65,7 +65,7 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
             main([*words, "--config", str(folder / "adapter.toml"), *extra])
         printed = capsys.readouterr()
         assert ended.value.code == expect, printed.err
-        if expect not in (0, 1) or text or not printed.out:
+        if expect not in (0, 1) or text or not printed.out.strip():
             return printed.out + printed.err
         return json.loads(printed.out)
 
@@ -115,7 +115,11 @@ def test_rotation_wraps_every_data_key_anew_and_forgets_the_old_one_later(
     assert "keys.too-early" in run("keys", "rotate", "--forget", expect=3)
     long_ago = time.time() - 600
     os.utime(key, (long_ago, long_ago))
-    (left,) = run("keys", "rotate", "--forget")
+    run("keys", "rotate", "--forget", expect=1)  # nobody said yes
+    assert len(run("keys", "list")) == 2
+    planned = run("keys", "rotate", "--forget", "--dry-run", text=True)
+    assert f"forget {old['id']}" in planned
+    (left,) = run("keys", "rotate", "--forget", "--yes")
     assert left["id"] == new["id"]
     assert len(run("referrals", "list")) == 10
 
@@ -188,19 +192,20 @@ def test_erasing_a_person_takes_the_referrals_that_share_a_number(run: Run, fold
     planned = run(*words, "--dry-run")
     assert len(planned["referrals"]) == 2
     assert planned["erased"] is False
-    assert run(*words)["referrals"] == planned["referrals"]
+    assert run(*words, "--yes")["referrals"] == planned["referrals"]
     with _open(folder) as store:
         gone = [store.read_now(lambda tx, r=r: tx.cases.get(r)) for r in planned["referrals"]]
         assert all(row is not None and row.erased_at and row.document == {} for row in gone)
         (event,) = store.read_now(lambda tx: tx.audit.of(first))
         assert event.event["action"] == "D"
     assert {row["state"] for row in run("db", "check")} == {"ok"}
-    assert "referral.unknown" in run(*words, expect=1)
+    assert "referral.unknown" in run(*words, "--yes", expect=1)
 
 
 def test_without_yes_nothing_is_erased_unless_somebody_says_so(run: Run) -> None:
     first = run("referrals", "list")[0]["id"]
     run("referrals", "erase", first, "--reason", "asked for", text=True, expect=1)
+    run("referrals", "erase", first, "--reason", "asked for", expect=1)
     assert run("referrals", "show", first)["id"] == first
 
 

@@ -13,7 +13,8 @@ import pytest
 from adapter.exchange import operations
 from adapter.exchange.carrier import Carrier
 from adapter.exchange.delivery import Courier
-from adapter.plugin.errors import AdapterError, AuthError, GoneError
+from adapter.exchange.retry import SCHEDULE
+from adapter.plugin.errors import AdapterError, AuthError, GoneError, TransientError
 from adapter.plugin.messages import Delivered, Outbound
 from adapter.security.keyring import Keyring
 from adapter.store.ids import new_id
@@ -120,6 +121,34 @@ def test_a_site_that_refuses_us_is_held_told_once_and_goes_on_when_resumed(
     kinds = [entry.kind for entry in store.read_now(lambda tx: tx.journal.after(0, 999))]
     assert kinds.count("site.auth-required") == 1
     assert states(store) == {"delivered"}
+
+
+@pytest.mark.parametrize("asked", ["resume", "retry"])
+def test_who_asks_often_during_an_outage_uses_up_no_tries(
+    held_store: Store, clock: Clock, asked: str
+) -> None:
+    store, peer = held_store, Peer(TransientError("peer.down", "down"))
+
+    def again() -> int:
+        (row,) = store.read_now(lambda tx: tx.outbox.list())
+        if asked == "retry":
+            store.write_now(lambda tx: operations.retry(tx, row.id, clock.now()))
+        else:
+            store.write_now(lambda tx: operations.resume(tx, "agency", ORGANIZATION, clock.now()))
+        return len(peer.tried)
+
+    async def work() -> None:
+        store.write_now(lambda tx: add(tx, new_id(), 0))
+        for _ in range(len(SCHEDULE) + 3):
+            await until(lambda: states(store) == {"waiting"} and peer.tried)
+            before = again()
+            await until(lambda n=before: len(peer.tried) > n)
+        await until(lambda: states(store) == {"waiting"})
+        peer.fault = None
+        again()
+        await until(lambda: states(store) == {"delivered"})
+
+    asyncio.run(running(courier(store, peer, clock), work))
 
 
 def test_a_held_site_is_tried_with_one_delivery_after_an_hour_and_then_with_all(

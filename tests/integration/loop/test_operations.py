@@ -83,6 +83,33 @@ def test_a_quarantined_message_is_replayed_or_discarded(tmp_path: Path) -> None:
     _with(work, tmp_path)
 
 
+def test_all_that_is_stuck_at_a_site_is_dealt_with_at_once(tmp_path: Path) -> None:
+    async def work(loop: Loop) -> None:
+        bad = [referral(f"R-{n}").replace("19500101", "not-a-date") for n in range(3)]
+        await exchange(loop.mllp, *bad)
+        listed = ("inbox", "list", "--state", "quarantined", "--site", "clinic")
+        rows = await until(loop, listed, lambda rows: len(rows) == 3)
+        assert await command(loop, "inbox", "list", "--site", "agency") == []
+
+        both = [row["id"] for row in rows[:2]]
+        said = await command(loop, "inbox", "replay", *both, "nonsense", expect=1)
+        assert "inbox.unknown" in said
+        assert len(await command(loop, *listed)) == 3  # all of them, or none
+        again = await command(loop, "inbox", "replay", *both)
+        assert [row["id"] for row in again] == both
+        await until(loop, listed, lambda rows: len(rows) == 3)
+        again = await command(loop, "inbox", "replay", "--site", "clinic")
+        assert [row["id"] for row in again] == [row["id"] for row in rows]
+        await command(loop, "inbox", "replay", expect=2)
+        await command(loop, "inbox", "replay", *both, "--site", "clinic", expect=2)
+        said = await command(loop, "deliveries", "retry", "--site", "nobody", expect=3)
+        assert "site.unknown" in said
+        assert await command(loop, "deliveries", "retry", "--site", "clinic") == []
+        assert await command(loop, "deliveries", "list", "--state", "dead") == []
+
+    _with(work, tmp_path)
+
+
 def _with(work: Any, folder: Path) -> None:
     async def run() -> None:
         loop = Loop(folder)

@@ -170,3 +170,12 @@ def test_another_keyring_does_not_open_the_store(
     assert caught.value.code == "keyring.unknown-key"
     assert caught.value.fix
     Store.open(address, keyring.rotated()).close()
+
+
+def test_a_new_store_can_be_read_by_its_owner_alone(tmp_path: Path, keyring: Keyring) -> None:
+    opened = Store.open(f"sqlite:///{tmp_path}/store.db", keyring)
+    opened.write_now(lambda tx: receive(tx, "one"))
+    modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.glob("store.db*")}
+    opened.close()
+    assert {"store.db", "store.db-wal", "store.db-shm"} <= set(modes)
+    assert set(modes.values()) == {0o600}

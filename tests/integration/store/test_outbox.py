@@ -95,6 +95,36 @@ def test_a_dead_delivery_can_be_tried_again(store: Store, clock: Clock) -> None:
     assert [row.id for row in claim(store, clock)] == [made]
 
 
+def test_a_retry_says_how_many_attempts_count_from_now_on(store: Store, clock: Clock) -> None:
+    referral = store.write_now(open_case)
+    made = store.write_now(lambda tx: queue(tx, referral))
+    for wanted in (None, None, 1, None):
+        (row,) = claim(store, clock)
+        store.write_now(lambda tx, n=wanted: tx.outbox.retry(made, clock(), tries=n))
+    (row,) = claim(store, clock)
+    assert row.attempts == 3
+
+
+def test_who_is_hastened_counts_as_tried_once_and_who_was_not_tried_as_never(
+    store: Store, clock: Clock
+) -> None:
+    later = clock() + timedelta(hours=1)
+    tried = store.write_now(lambda tx: queue(tx, open_case(tx)))
+    for _ in range(5):
+        claim(store, clock)
+        store.write_now(lambda tx: tx.outbox.retry(tried, clock()))
+    claim(store, clock)
+    store.write_now(lambda tx: tx.outbox.retry(tried, later))
+    fresh = store.write_now(
+        lambda tx: tx.outbox.add(
+            organization="o", referral=open_case(tx), destination="agency", event="request",
+            kind="", document={}, not_before=later,
+        )
+    )  # fmt: skip
+    assert store.write_now(lambda tx: tx.outbox.hasten("agency", clock())) == 2
+    assert {row.id: row.attempts for row in claim(store, clock)} == {tried: 2, fresh: 1}
+
+
 def test_a_delivery_is_not_due_before_its_time(store: Store, clock: Clock) -> None:
     referral = store.write_now(open_case)
     at = clock() + timedelta(minutes=1)

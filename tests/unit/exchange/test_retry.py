@@ -42,6 +42,15 @@ def test_after_the_last_try_it_is_dead() -> None:
 
 
 @pytest.mark.parametrize(
+    ("error", "counted"),
+    [(AuthError("auth.refused", "no"), False), (ConfigError("config.wrong", "no"), False),
+     (PluginError("plugin.raised", "oh"), True), (BUSY, True)],
+)  # fmt: skip
+def test_a_try_at_a_door_that_is_closed_to_us_is_none_of_the_ten(error, counted) -> None:
+    assert judge(error, attempt=7, now=NOW, chance=0.5).counted is counted
+
+
+@pytest.mark.parametrize(
     ("error", "action", "state"),
     [
         (DataError("data.bad", "bad"), "quarantined", None),
