@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -158,18 +157,17 @@ def _chains(tx: Any) -> list[dict[str, Any]]:
 
 def _kept(store: Store, file: Path) -> list[Checkpoint]:
     from adapter.plugin.errors import ConfigError
-    from adapter.store import checkpoint
+    from adapter.store import checkpoint_file
+    from adapter.store.checkpoint import public_key
 
-    key = checkpoint.public_key(store.keys.keyring)
     try:
-        lines = file.read_bytes().splitlines()
+        return checkpoint_file.kept(file, public_key(store.keys.keyring))
     except OSError as error:
         raise ConfigError(
             "checkpoint.unreadable",
             f"{file} cannot be read ({error.strerror})",
             fix="Give the file that `adapter audit export --checkpoint` appended to.",
         ) from error
-    return [checkpoint.read(line, key) for line in lines if line.strip()]
 
 
 def _entries(store: Store, referral: str | None) -> Iterator[AuditEntry]:
@@ -205,23 +203,27 @@ def _audited(store: Store, referral: str | None) -> None:
 
 
 def _append(store: Store, file: Path) -> str:
-    from adapter.store import checkpoint
+    from adapter.store import checkpoint, checkpoint_file
 
-    with file.open("ab") as stream:
-        for each in store.read_now(checkpoint.checkpoints):
-            stream.write(each.to_json() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    return checkpoint.public_key(store.keys.keyring)
+    key = checkpoint.public_key(store.keys.keyring)
+    checkpoint_file.append(file, store.read_now(checkpoint.checkpoints), key)
+    return key
 
 
 @contextmanager
 def _sink(output: Path | None) -> Iterator[BinaryIO]:
+    """Where the events go; a file stands under its name when it is whole, and on the disk."""
+    from adapter.plugin import durable_files
+
     if output is None:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    with output.open("wb") as stream:
+    if output.exists() and not output.is_file():  # a pipe, a device
+        with output.open("wb") as stream:
+            yield stream
+        return
+    with durable_files.writing(output.resolve()) as stream:
         yield stream
 
 

@@ -36,7 +36,7 @@ def init(
         raise typer.BadParameter(
             f"{folder} is not an empty folder; nothing was written", param_hint="DIR"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    durable_files.make_folder(folder)
     ports = free_ports(2)
     files = write(folder, example=example == "loop", answers_port=ports[0], smtp_port=ports[1])
     make_store(folder / "adapter.toml")
@@ -62,7 +62,6 @@ def write(folder: Path, *, example: bool, answers_port: int, smtp_port: int) -> 
     for name, text in texts.items():
         durable_files.write(folder / name, text.encode())
     write_key(folder / "adapter.key")
-    durable_files.sync_folder(folder.parent)
     return [folder / name for name in (*texts, "adapter.key")]
 
 

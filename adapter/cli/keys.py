@@ -76,9 +76,11 @@ def rotate(
 ) -> None:
     """Put a new key first into the key file, and rewrap every data key while the service runs.
 
-    If it is interrupted, run it again: it goes on where it was. Running processes learn the new key
-    from the file. A key that is forgotten makes older backups unreadable: keep a copy of the old
-    key file with them for as long as you keep them. Somebody must say yes to that, or --yes.
+    If it is interrupted, run it again: it goes on where it was. If somebody else changes the key
+    file at the same time, one of the two is told so and changes nothing. Running processes learn
+    the new key from the file. A key that is forgotten makes older backups unreadable: keep a copy
+    of the old key file with them for as long as you keep them. Somebody must say yes to that, or
+    --yes.
 
     Examples:
 
@@ -134,8 +136,7 @@ def _with_new_key(config: Config, keyring: Keyring) -> Keyring:
             fix="Put a new key (32 random bytes as base64) before the others in the variable, "
             "start every process with it, then run this command again.",
         )
-    new = keyring.rotated()
-    replace(_file(config), new)
+    replace(_file(config), keyring.rotated(), known=keyring)
     return store_keyring(config)
 
 
@@ -148,6 +149,7 @@ def _rewrap(store: Store) -> int:
 
 def _forgotten(config: Config, keyring: Keyring, used: Mapping[str, int], *, yes: bool) -> Keyring:
     from adapter.security.key_file import replace
+    from adapter.store.rotation import uses
 
     idle = [each for each in keyring.ids if each != keyring.active and not used.get(each)]
     if not idle or not config.store.key.startswith("file:"):
@@ -160,10 +162,14 @@ def _forgotten(config: Config, keyring: Keyring, used: Mapping[str, int], *, yes
             abort=True,
             err=True,
         )
+    with opened(config) as store:
+        used = store.read_now(uses)  # whoever was asked may have thought about it for long
+    left = keyring
     for each in idle:
-        keyring = keyring.without(each)
-    replace(_file(config), keyring)
-    return keyring
+        if not used.get(each):
+            left = left.without(each)
+    replace(_file(config), left, known=keyring)
+    return left
 
 
 def _prove_settled(file: Path) -> None:

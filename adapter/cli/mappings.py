@@ -188,6 +188,7 @@ def export(
       adapter mappings export hl7v2_ref --out build/maps
     """
     from adapter.mapping.export import exported
+    from adapter.plugin import durable_files
 
     packs = _packs(installed_formats(), pack)
     rows: list[dict[str, str]] = []
@@ -199,8 +200,8 @@ def export(
                     print(content)
                 continue
             target = out / name / file
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(content, encoding="utf-8")
+            durable_files.make_folder(target.parent)
+            durable_files.write(target, content.encode())
             rows.append({"pack": name, "file": str(target)})
     if as_json:
         emit(rows)

@@ -11,6 +11,7 @@ from adapter.mapping.explain import trace
 from adapter.mapping.packs import Pack, Packs
 from adapter.mapping.run import Map
 from adapter.mapping.writers import written_places
+from adapter.plugin import durable_files
 from adapter.plugin.formats import Settings
 
 SETTINGS = Settings(site="laws", timezone="America/Toronto")
@@ -111,5 +112,5 @@ def accept(packs: Packs, name: str) -> int:
 def _write(pack: Pack, files: dict[str, bytes]) -> None:
     for file, content in files.items():
         target = Path(str(pack.file("cases", "expected", file)))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        durable_files.make_folder(target.parent)
+        durable_files.write(target, content)

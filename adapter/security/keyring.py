@@ -45,7 +45,7 @@ class KeyringError(ConfigError):
 class Keyring:
     """Encryption keys by id, the active one first, and the root of everything derived."""
 
-    __slots__ = ("_ciphers", "_derive", "_file", "_hashers", "_keys", "_root", "active")
+    __slots__ = ("_ciphers", "_derive", "_file", "_hashers", "_keys", "_root", "_seen", "active")
 
     def __init__(
         self, keys: Mapping[str, bytes], root: bytes | None = None, *, file: Path | None = None
@@ -60,6 +60,7 @@ class Keyring:
             if len(key) != KEY_BYTES:
                 raise _malformed("a key is not 32 bytes long")
         self._file = file
+        self._seen: tuple[int, int, int] | None = None
         self._keys = dict(keys)
         self._root = root if root is not None else list(keys.values())[-1]
         if len(self._root) != KEY_BYTES:
@@ -200,14 +201,19 @@ class Keyring:
         """Learn what was put into the key file since it was read; nothing is forgotten here.
 
         A file that is being written or was moved changes nothing: who needs a key that is not here
-        is told which.
+        is told which. One that was not changed is not read again.
         """
         if self._file is None:
             return
         try:
+            found = self._file.stat()
+            stands = (found.st_ino, found.st_mtime_ns, found.st_size)
+            if stands == self._seen:
+                return
             newer = Keyring.parse(self._file.read_text("ascii"))
         except (OSError, UnicodeDecodeError, KeyringError):
             return
+        self._seen = stands
         if newer._root == self._root:
             self._ciphers = {**self._ciphers, **newer._ciphers}
             self._keys = {**newer._keys, **self._keys}

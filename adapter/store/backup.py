@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import os
+import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -62,9 +63,10 @@ def backup(store: Store, target: Path, *, progress: Progress = _silent) -> Manif
             f"{target} is there already.",
             fix="Give another name, or move it away.",
         )
-    part = target.with_name(target.name + ".part")
+    # Of its own: two that make the same backup at once must not write into one file.
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             digest = _digest(store.keys.keyring)
             manifest = store.read_now(lambda tx: _write(tx, file, digest, progress))
             file.flush()
@@ -119,14 +121,17 @@ def verify(source: Path, keyring: Keyring) -> Manifest:
 def restore(source: Path, url: str, keyring: Keyring, *, progress: Progress = _silent) -> Manifest:
     """Make a new store from a backup, and check it before it counts as done.
 
+    Until every row is in it, which is one commit, nothing else opens the store, and the same
+    backup can be restored into it again.
+
     Raises:
         StoreError: the file is not a whole and genuine backup of this keyring; the target is not
             empty; or what was restored is not sound.
     """
     manifest = verify(source, keyring)
     dialect = dialect_of(url)
-    migrations.upgrade(dialect, manifest.revision)
-    _fill(dialect, source, progress)
+    migrations.prepare(dialect, manifest.revision)
+    _fill(dialect, source, manifest.revision, progress)
     store = Store.open(url, keyring)
     try:
         found = store.read_now(counts)
@@ -199,13 +204,14 @@ def _lines(source: Path) -> Iterator[bytes]:
         ) from None
 
 
-def _fill(dialect: Dialect, source: Path, progress: Progress) -> None:
+def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> None:
     """Every row of the backup into an empty store, in one transaction."""
     engine = dialect.engine()
     try:
         with engine.begin() as connection:
-            tables = _empty_tables(connection)
+            tables = _empty_tables(connection, revision)
             connection.execute(sa.delete(tables[schema.chains.name]))
+            connection.execute(sa.delete(tables[schema.facts.name]))  # no longer being restored
             done: Counter[str] = Counter()
             for line in _lines(source):
                 batch = orjson.loads(line)
@@ -226,18 +232,33 @@ def _fill(dialect: Dialect, source: Path, progress: Progress) -> None:
         engine.dispose()
 
 
-def _empty_tables(connection: sa.Connection) -> dict[str, sa.Table]:
-    """The tables as they are in the target, which may be of an older revision than ours."""
+def _empty_tables(connection: sa.Connection, revision: str) -> dict[str, sa.Table]:
+    """The tables as they are in the target, which may be of an older revision than ours.
+
+    Raises:
+        StoreError: there is something in them, or they are not of the backup's revision.
+    """
     metadata = sa.MetaData()
     metadata.reflect(connection)
     tables = {name: t for name, t in metadata.tables.items() if name in schema.metadata.tables}
     for name, table in tables.items():
         if name == schema.chains.name:
             continue
-        if connection.execute(sa.select(table).limit(1)).first() is not None:
+        found = sa.select(table)
+        if name == schema.facts.name:
+            found = found.where(table.c.name != migrations.RESTORING)
+        if connection.execute(found.limit(1)).first() is not None:
             raise StoreError(
                 "backup.not-empty",
                 "There is something in the store that the backup should go into.",
                 fix="Restore into a new store, and point the configuration at it.",
             )
+    stands = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+    if stands != revision:
+        raise StoreError(
+            "backup.other-tables",
+            f"The store is empty, but has the tables of revision {stands}; the backup was made"
+            f" with those of {revision}.",
+            fix="Restore into a store that is not there yet.",
+        )
     return tables

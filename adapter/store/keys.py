@@ -34,5 +34,5 @@ class Keyring(Protocol):
         ...
 
     def refresh(self) -> None:
-        """Learn of keys that were added since; asked now and then."""
+        """Learn of keys that were added since; asked often, and quick when there is none."""
         ...

@@ -68,6 +68,7 @@ def uses(tx: Transaction) -> dict[str, int]:
 
 def _batch(tx: Transaction, after: bytes) -> tuple[int, bytes | None]:
     session, keyring = tx.session, tx.keyring
+    keyring.refresh()  # another rotation may have begun
     rows = session.rows(_OLD, {"after": after, "active": keyring.active})
     if not rows:
         return 0, None

@@ -184,6 +184,7 @@ class Sealer:
         key_id = bytes.fromhex(new_id().replace("-", ""))
         key = AESGCM.generate_key(256)
         keyring = self._keys.keyring
+        keyring.refresh()  # a process that stood still for long may have missed a rotation
         session.run(
             _ADD,
             {

@@ -173,7 +173,8 @@ class Session:
         return self.run(_ADD_FACT, {"name": "keyring", "value": sealed}) == 1
 
     def renew_proof(self) -> None:
-        """Seal the proof of the keyring with its active key."""
+        """Seal the proof of the keyring with the key that is active now."""
+        self.keyring.refresh()
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
         self.run(_RENEW_FACT, {"of_name": "keyring", "new_value": sealed})
 

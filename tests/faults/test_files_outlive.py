@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from adapter.cli import audit, init
+from adapter.cli.scaffold import scaffold
 from adapter.exchange.config import load_config
 from adapter.exchange.store_settings import store_keyring
 from adapter.plugin import durable_files
@@ -54,12 +55,13 @@ def test_a_new_configuration_and_its_key() -> None:
 
 @mounts
 def test_a_key_that_was_rotated() -> None:
-    keyring = Keyring.generate()
+    old = Keyring.generate()
+    keyring = old.rotated()
 
     def make(folder: Path) -> None:
-        (folder / "adapter.key").write_text("the old one")
+        (folder / "adapter.key").write_text(old.to_text())
         command("sync")
-        key_file.replace(folder / "adapter.key", keyring)
+        key_file.replace(folder / "adapter.key", keyring, known=old)
 
     def look(folder: Path) -> None:
         assert (folder / "adapter.key").read_text() == keyring.to_text()
@@ -93,13 +95,58 @@ def test_a_delivery_into_a_shared_folder() -> None:
     after_a_cut(lambda folder: shared_folder.write(folder, "1.json", b"{}"), look)
 
 
+@mounts
+def test_a_delivery_whose_writer_died_before_it_was_sure() -> None:
+    """It is found there, and therefore not written again."""
+
+    def find(folder: Path) -> None:
+        (folder / ".part").write_bytes(b"{}")
+        command("sync")
+        (folder / ".part").rename(folder / "1.json")
+        assert shared_folder.exists(folder, "1.json")
+
+    def look(folder: Path) -> None:
+        assert [each.name for each in folder.iterdir() if each.is_file()] == ["1.json"]
+
+    after_a_cut(find, look)
+
+
+@mounts
+def test_an_export_of_the_audit_and_what_is_made_from_templates() -> None:
+    def make(folder: Path) -> None:
+        with audit._sink(folder / "events") as sink:
+            sink.write(b"{}\n")
+        scaffold.write(
+            scaffold.Choice(name="acme-emr", transport="rest", auth="none", level=1),
+            folder / "far" / "away",
+        )
+
+    def look(folder: Path) -> None:
+        assert (folder / "events").read_bytes() == b"{}\n"
+        assert (folder / "far" / "away" / "acme-emr" / "pyproject.toml").read_bytes()
+
+    after_a_cut(make, look)
+
+
+def test_two_who_write_the_same_file_do_not_meet(tmp_path: Path) -> None:
+    file = tmp_path / "same"
+    with durable_files.writing(file) as slow:
+        slow.write(b"slo")
+        durable_files.write(file, b"quick")
+        assert file.read_bytes() == b"quick"
+        slow.write(b"w")
+    assert file.read_bytes() == b"slow"
+
+
 def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     file = tmp_path / "kept"
     durable_files.write(file, b"before")
-    (tmp_path / ".kept").mkdir()  # in the way
-    with pytest.raises(OSError, match="kept"):
-        durable_files.write(file, b"after")
+    with pytest.raises(OSError, match="kept'"), durable_files.writing(tmp_path / "no" / "kept"):
+        pass
+    with pytest.raises(TypeError):
+        durable_files.write(file, "no bytes")  # type: ignore[arg-type]
     assert file.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_permissions_are_those_that_were_asked_for(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from adapter.cli.scaffold.auth import (
     toml_of,
 )
 from adapter.cli.scaffold.transports import TRANSPORTS, Transport
+from adapter.plugin import durable_files
 from adapter.plugin.hookspecs import ENTRY_POINTS
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,28}[a-z0-9]")
@@ -131,11 +132,11 @@ def write(choice: Choice, folder: Path) -> list[Path]:
     words, written = choice.words, []
     for place, template in _plan(choice):
         file = target / place
-        file.parent.mkdir(parents=True, exist_ok=True)
+        durable_files.make_folder(file.parent)
         text = _filled(_template(template), words)
         if place.endswith(".hl7"):
             text = text.replace("\n", "\r")  # segments end so (HL7 v2.9, 2.5.1)
-        file.write_text(text, "utf-8", newline="")
+        durable_files.write(file, text.encode())
         written.append(file)
     return sorted(written)
 

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,18 @@ class Sqlite(Dialect):
         return Path(self.url.database or "")
 
     def exists(self) -> bool:
-        """True if the file holds something."""
-        return self.path.is_file() and self.path.stat().st_size > 0
+        """True if the file holds a table: whoever was killed while they were made left none.
+
+        A file that cannot be looked into is there as well; opening it says what is wrong.
+        """
+        if not self.path.is_file() or not self.path.stat().st_size:
+            return False
+        try:
+            with closing(self.connect(writer=False)) as connection:
+                found = connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+        except (StoreFault, sqlite3.Error):
+            return True
+        return found is not None
 
     def connect(self, *, writer: bool) -> sqlite3.Connection:
         """A connection in WAL mode with ``synchronous=FULL``, both asserted."""

@@ -6,26 +6,75 @@ leaves what was there before. Two processes that start together wait for each ot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from adapter.store.dialect import Dialect
 from adapter.store.errors import StoreError
 from adapter.store.schema import HEAD
+
+RESTORING = "restoring"
+"""The name of the fact that stands in a store while a backup is restored into it."""
+
+Then = Callable[[sa.Connection], None]
+"""What is done in the transaction of a migration, after it."""
 
 
 def upgrade(dialect: Dialect, revision: str = HEAD) -> None:
     """Make or upgrade every table, up to a revision.
 
     Raises:
-        StoreError: the store was written by a later version of the adapter, or cannot be opened.
+        StoreError: the store was written by a later version of the adapter, a restore into it is
+            not at its end, or it cannot be opened.
     """
     connection = dialect.connect(writer=True)
     try:
-        if version_of(dialect, connection) != revision:
+        stands = version_of(dialect, connection)
+        if stands is not None:
+            _refuse_half_restored(dialect, connection)
+        if stands != revision:
             _migrate(dialect, connection, revision)
     finally:
         connection.close()
+
+
+def prepare(dialect: Dialect, revision: str) -> None:
+    """Make the tables for a restore where there are none; the same transaction marks the store, so
+    that nothing else opens it until `RESTORING` is taken away.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    connection = dialect.connect(writer=True)
+    try:
+        if version_of(dialect, connection) is None:
+            _migrate(dialect, connection, revision, _mark)
+    finally:
+        connection.close()
+
+
+def _mark(connection: sa.Connection) -> None:
+    facts = sa.table("facts", sa.column("name"), sa.column("value", sa.LargeBinary))
+    if connection.execute(sa.select(facts.c.name)).first() is None:
+        connection.execute(sa.insert(facts).values(name=RESTORING, value=b""))
+
+
+def _refuse_half_restored(dialect: Dialect, connection: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"SELECT 1 FROM facts WHERE name = '{RESTORING}'")  # noqa: S608 - our own name
+        found = cursor.fetchone()
+    except dialect.errors as error:
+        raise dialect.fault(error) from None
+    if found is not None:
+        raise StoreError(
+            "store.half-restored",
+            "A backup is being restored into this store, or that was broken off; nothing is in it.",
+            fix="Wait for its end. If it was broken off, run `adapter db restore` with it again.",
+        )
 
 
 def version_of(dialect: Dialect, connection: Any) -> str | None:
@@ -41,7 +90,7 @@ def version_of(dialect: Dialect, connection: Any) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _migrate(dialect: Dialect, connection: Any, revision: str) -> None:
+def _migrate(dialect: Dialect, connection: Any, revision: str, then: Then | None = None) -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -50,6 +99,7 @@ def _migrate(dialect: Dialect, connection: Any, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["dialect"] = dialect
+    config.attributes["then"] = then
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     stands = version_of(dialect, connection)
     if (stands is not None and stands not in known) or revision not in known:

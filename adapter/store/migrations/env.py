@@ -15,6 +15,8 @@ def run() -> None:
         with engine.begin() as connection:
             context.configure(connection=connection, target_metadata=schema.metadata)
             context.run_migrations()
+            if (then := context.config.attributes.get("then")) is not None:
+                then(connection)
     finally:
         engine.dispose()
 

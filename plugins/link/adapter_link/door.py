@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -118,9 +119,11 @@ class Door:
         draft = await self.context.state.get(f"draft|{link.hash}")
         if draft is None:
             return await self._show(request, "referral", link)
-        await self.context.state.delete(f"draft|{link.hash}")
         visit = self._visit(request, "referral", link, problem="session-expired")
-        return await self._act(visit, json.loads(draft))
+        answer = await self._act(visit, json.loads(draft))
+        # Not before the page has it: whoever dies in between would take an hour of typing along.
+        answer.background = BackgroundTask(self.context.state.delete, f"draft|{link.hash}")
+        return answer
 
     async def _submit(self, request: Request) -> Response:
         link = await self._open(request)

@@ -340,6 +340,29 @@ def test_what_was_typed_survives_the_end_of_the_session(run, context):
     run(scene)
 
 
+def test_what_was_typed_survives_a_core_that_cannot_show_it(run, context, monkeypatch):
+    async def scene(visitor):
+        path = await visitor.inside()
+        await visitor.client.get(path + "/referral")
+        csrf = visitor.csrf()
+        context.later(hours=3)
+        form = {"csrf": csrf, "do": "decline", "words": "typed for an hour"}
+        await visitor.client.post(path + "/referral", data=form)
+        await visitor.client.post(path)
+        await visitor.client.post(path + "/code", data={"code": visitor.code()})
+
+        async def full(_):
+            raise TransientError("store.full", "the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(context, "act", full)
+            assert (await visitor.client.get(path + "/referral")).status_code == 503
+        await visitor.client.get(path + "/referral")
+        assert context.forms == [{"do": ["decline"], "words": ["typed for an hour"]}]
+
+    run(scene)
+
+
 def test_a_draft_of_somebody_without_a_session_is_not_kept(run, context):
     async def scene(visitor):
         path = await visitor.invited()

@@ -6,6 +6,7 @@ a file is found whatever its name is.
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def listed(incoming: Path) -> list[tuple[str, str]]:
     return sorted(found)
 
 
+def present() -> str:
+    """Now, as the clock says that files get their times from, and as a cursor says it."""
+    return f"{time.time_ns():0{CURSOR_DIGITS}d}"
+
+
 def read(incoming: Path, name: str, most: int) -> bytes:
     """A file; of one that is too large, as much as shows that it is.
 
@@ -50,12 +56,15 @@ def write(outgoing: Path, name: str, body: bytes) -> None:
 
 
 def exists(outgoing: Path, name: str) -> bool:
-    """Whether a file is there.
+    """Whether a file is there, and stays there: whoever wrote it may have died before it was sure.
 
     Raises:
         OSError: the folder is not there.
     """
-    return name in {each.name for each in outgoing.iterdir()}
+    found = name in {each.name for each in outgoing.iterdir()}
+    if found:
+        durable_files.sync_folder(outgoing)
+    return found
 
 
 def missing(*folders: Path) -> list[str]:

@@ -104,8 +104,14 @@ class ReferenceFiles(System):
             raise unreachable(error) from error
 
     async def _came(self, cursor: str) -> list[tuple[str, str]]:
-        """What is behind the cursor; what may still get a file of the same moment waits."""
+        """What is behind the cursor; what may still get a file of the same moment waits.
+
+        A cursor that is later than the time was made before the clock was set back. What came since
+        may stand before it, so everything is read again; what was taken is known by its key.
+        """
         now = await self.context.offload(folder.listed, self._incoming)
+        if cursor > folder.present():
+            cursor = ""
         if not now or now[-1][0] <= cursor:
             return []
         await self.context.sleep(SETTLE)

@@ -98,6 +98,20 @@ def test_a_file_that_came_later_is_found_whatever_its_name_is(tmp_path: Path) ->
     assert [key for key, _ in asyncio.run(polled(cursor))] == ["file-a.json"]
 
 
+def test_a_clock_that_was_set_back_hides_no_file(tmp_path: Path) -> None:
+    """A cursor of the time before would stand behind whatever comes until then."""
+    made = folders(tmp_path)
+
+    async def polled(cursor: str | None) -> list[tuple[str, str]]:
+        return [(message.key, after) async for message, after in made.poll(cursor)]
+
+    (tmp_path / "in" / "a.json").write_bytes(b"no message")
+    [(_, cursor)] = asyncio.run(polled(None))
+    assert asyncio.run(polled(cursor)) == []
+    ahead = f"{int(cursor.partition(' ')[0]) + 3600 * 10**9:020d} from-the-future.json"
+    assert [key for key, _ in asyncio.run(polled(ahead))] == ["file-a.json"]
+
+
 @pytest.mark.parametrize("place", ["../x", "/etc", "a b", "", "x?y", "http://other/"])
 @pytest.mark.parametrize("kind", [ApiQuirks, FolderQuirks])
 def test_a_quirk_leads_nowhere_else(kind: Any, place: str) -> None:

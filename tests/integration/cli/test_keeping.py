@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from adapter.cli import init
+from adapter.cli import audit, init
 from adapter.cli.main import main
 from adapter.exchange.config import load_config
 from adapter.exchange.store_settings import store_url
+from adapter.security import key_file
 from adapter.security.keyring import Keyring
+from adapter.store.rotation import rewrap
 from adapter.store.store import Store
 from tests.integration.store.work import ORGANIZATION, open_case, queue, receive
 
@@ -127,13 +130,72 @@ def test_rotation_wraps_every_data_key_anew_and_forgets_the_old_one_later(
 def test_a_rotation_that_was_interrupted_goes_on_without_another_key(
     run: Run, folder: Path
 ) -> None:
-    from adapter.security.key_file import replace
-
     keyring = Keyring.load("file:adapter.key", base=folder)
-    replace(folder / "adapter.key", keyring.rotated())
+    key_file.replace(folder / "adapter.key", keyring.rotated(), known=keyring)
     rows = run("keys", "rotate")
     assert len(rows) == 2
     assert [bool(row["data_keys"]) for row in rows] == [True, False]
+
+
+def test_a_key_that_somebody_else_made_meanwhile_is_not_lost(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is asked whether to forget a key may think about it for an hour."""
+    run("keys", "rotate")
+    key = folder / "adapter.key"
+    long_ago = time.time() - 600
+    os.utime(key, (long_ago, long_ago))
+
+    def rotated_meanwhile(*_: object, **__: object) -> bool:
+        rotated = Keyring.load("file:adapter.key", base=folder)
+        key_file.replace(key, rotated.rotated(), known=rotated)
+        with _open(folder) as store:
+            rewrap(store)
+        return True
+
+    monkeypatch.setattr("typer.confirm", rotated_meanwhile)
+    said = run("keys", "rotate", "--forget", text=True, expect=3)
+    assert "keys.changed" in said or "keyring.changed" in said
+    assert len(run("referrals", "list")) == 10
+    assert {row["state"] for row in run("db", "check")} == {"ok"}
+
+
+def test_a_process_that_stood_still_seals_with_no_key_that_was_forgotten(
+    run: Run, folder: Path
+) -> None:
+    with _open(folder) as running:
+        assert running.read_now(lambda tx: len(tx.cases.list())) == 10
+        run("keys", "rotate")
+        long_ago = time.time() - 600
+        os.utime(folder / "adapter.key", (long_ago, long_ago))
+        (left,) = run("keys", "rotate", "--forget", "--yes")
+        referral = running.write_now(open_case)
+    with _open(folder) as again:
+        assert again.read_now(lambda tx: tx.cases.get(referral)) is not None
+    assert [row["data_keys"] for row in run("keys", "list")] == [left["data_keys"] + 1]
+
+
+def test_who_could_read_the_key_can_read_the_new_one(run: Run, folder: Path) -> None:
+    """A service may read it as a member of its group, or by a link to another folder."""
+    elsewhere = folder / "secrets"
+    elsewhere.mkdir()
+    key = folder / "adapter.key"
+    kept = key.rename(elsewhere / "real.key")
+    key.symlink_to(kept)
+    kept.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(kept, 1234, 5678)
+    before = kept.stat()
+    left = elsewhere / ".real.key.0123abcd.part"
+    left.write_text("what a killed rotation left")
+    run("keys", "rotate")
+    after = kept.stat()
+    assert key.is_symlink()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (
+        before.st_mode, before.st_uid, before.st_gid,
+    )  # fmt: skip
+    assert after.st_ino != before.st_ino
+    assert list(elsewhere.iterdir()) == [kept]
 
 
 def test_a_running_process_learns_a_new_key_from_the_file(run: Run, folder: Path) -> None:
@@ -184,6 +246,44 @@ def test_the_export_gives_every_event_and_audits_itself(run: Run, tmp_path: Path
     assert {line["resourceType"] for line in lines} == {"AuditEvent"}
     assert lines[-1]["entity"][0]["description"] == "the audit, exported"
     assert run("audit", "verify")["problems"] == []
+
+
+def test_an_export_that_is_broken_off_leaves_the_one_before(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    out = folder / "events.ndjson"
+    run("audit", "export", "--output", str(out))
+    before = out.read_bytes()
+    run("audit", "export", "--output", "/dev/null")
+    assert not Path("/dev/null").is_file()
+
+    def full(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("adapter.cli.audit._line", full)
+    with pytest.raises(OSError, match="space"):
+        audit.export(config=folder.parent / "made" / "adapter.toml", output=out)
+    assert out.read_bytes() == before
+    assert list(folder.iterdir()) == [out]
+
+
+def test_a_checkpoint_that_was_broken_off_is_not_one(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    out = ("--output", str(tmp_path / "events"), "--checkpoint", str(kept))
+    run("audit", "export", *out)
+    whole = kept.read_bytes()
+    kept.write_bytes(whole + whole[:50])  # its writer died
+    assert run("audit", "verify", "--checkpoints", str(kept))["checkpoints"] == 2
+    run("audit", "export", *out)
+    assert kept.read_bytes().startswith(whole)
+    kept.write_bytes(kept.read_bytes().removesuffix(b"\n"))  # an editor's doing
+    assert run("audit", "verify", "--checkpoints", str(kept))["checkpoints"] == 4
+    run("audit", "export", *out)
+    assert run("audit", "verify", "--checkpoints", str(kept))["checkpoints"] == 6
+    kept.write_bytes(whole[:50] + b"\n" + whole)  # a whole line is nobody's accident
+    assert "checkpoint.not-genuine" in run("audit", "verify", "--checkpoints", str(kept), expect=4)
 
 
 def test_erasing_a_person_takes_the_referrals_that_share_a_number(run: Run, folder: Path) -> None:

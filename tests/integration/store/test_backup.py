@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 
 from adapter.security.keyring import Keyring
+from adapter.store import migrations
 from adapter.store.backup import backup, restore, verify
 from adapter.store.check import check, counts, open_lanes
+from adapter.store.dialect import dialect_of
 from adapter.store.errors import StoreError
 from adapter.store.store import Store
 from tests.integration.store.conftest import Clock
 from tests.integration.store.postgres import Cluster
 from tests.integration.store.test_canary import hits, plant
+from tests.integration.store.test_migrations import Killed
 from tests.integration.store.work import open_case, queue, receive
 
 
@@ -138,3 +141,55 @@ def test_a_backup_is_not_written_over_anything(kept: Path, keyring: Keyring) -> 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, keyring: Keyring) -> None:
     with pytest.raises(StoreError, match="unreadable"):
         verify(tmp_path / "absent", keyring)
+
+
+def test_a_restore_that_was_broken_off_is_known_and_can_be_made_again(
+    kept: Path, other_address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("adapter.store.backup._fill", killed)
+        with pytest.raises(Killed):
+            restore(kept, other_address, keyring)
+    for create in (True, False):
+        with pytest.raises(StoreError, match="half-restored"):
+            Store.open(other_address, keyring, create=create)
+    assert restore(kept, other_address, keyring).counts["inbox"] == 7
+    Store.open(other_address, keyring).close()
+
+
+def test_a_store_in_use_is_not_taken_for_half_restored(kept: Path, keyring: Keyring) -> None:
+    address = f"sqlite:///{kept.parent}/store.db"
+    with pytest.raises(StoreError, match="not-empty"):
+        restore(kept, address, keyring)
+    Store.open(address, keyring).close()
+
+
+def test_tables_of_another_revision_take_no_backup(
+    kept: Path, other_address: str, keyring: Keyring
+) -> None:
+    migrations.upgrade(dialect_of(other_address), "0001")
+    with pytest.raises(StoreError, match="other-tables"):
+        restore(kept, other_address, keyring)
+
+
+def test_two_who_make_the_same_backup_do_not_write_into_one_file(
+    kept: Path, keyring: Keyring
+) -> None:
+    store = Store.open(f"sqlite:///{kept.parent}/store.db", keyring)
+    target = kept.parent / "same"
+    inner: list[str] = []
+
+    def other(name: str, _: int) -> None:
+        if not inner:
+            inner.append(name)
+            backup(store, target)
+
+    try:
+        backup(store, target, progress=other)
+        assert verify(target, keyring).counts["inbox"] == 7
+        assert list(kept.parent.glob("*.part")) == []
+    finally:
+        store.close()
