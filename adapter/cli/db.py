@@ -36,7 +36,8 @@ def upgrade(
     Referrals of a version without API clients become visible to the clients of their organizations,
     as the sites of the configuration say. `adapter serve` does the same when it starts. The tables
     change in one transaction: if it is interrupted, the store is as it was before, and the command
-    can be run again. Make a backup first.
+    can be run again. Make a backup first, with the version that you have: other commands of this
+    one do nothing with an older store.
 
     Example:
 
@@ -52,7 +53,7 @@ def upgrade(
     dialect = dialect_of(store_url(settings))
     before = migrations.standing(dialect)
     if not dry_run:
-        with opened(settings) as store:  # opening proves the key, and upgrades
+        with opened(settings, upgrade=True) as store:  # opening proves the key, and upgrades
             before = before or "none"
             organizations = {name: each.organization for name, each in settings.sites.items()}
             share_earlier(store, settings.organization, organizations)

@@ -193,7 +193,7 @@ def _store(config: Config) -> Findings:
             name="store version",
             state="warn",
             detail=f"the tables stand at {stands}, this version wants {HEAD}",
-            fix="Make a backup, then run: adapter db upgrade",
+            fix="Make a backup with the version that the store is of, then run: adapter db upgrade",
         )
         return
     with opened(config) as store:

@@ -35,8 +35,11 @@ def act(config: Config, work: Callable[[Transaction], T]) -> T:
 
 
 @contextmanager
-def opened(config: Config) -> Iterator[Store]:
+def opened(config: Config, *, upgrade: bool = False) -> Iterator[Store]:
     """The store of a configuration, for a command that does more than one thing with it.
+
+    It must be of this version: a command that only looks changes no table under a service of the
+    version before. With `upgrade` it is brought to it.
 
     Raises:
         ConfigError, StoreError: as `ask`.
@@ -45,7 +48,7 @@ def opened(config: Config) -> Iterator[Store]:
     from adapter.store.store import Store
 
     keyring = store_keyring(config)
-    store = Store.open(store_url(config), keyring, create=False)
+    store = Store.open(store_url(config), keyring, create=False, upgrade=upgrade)
     try:
         yield store
     finally:

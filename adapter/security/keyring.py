@@ -36,6 +36,10 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,32}\Z")
 _GENERATE = (
     "python -c 'import secrets,base64;print(base64.b64encode(secrets.token_bytes(32)).decode())'"
 )
+_FIRST_OR_COPY = (
+    "If anything is stored already, put your copy of the key back: no new one reads it. A first key"
+    f" is 32 random bytes as base64, for example from: {_GENERATE}"
+)
 
 
 class KeyringError(ConfigError):
@@ -51,9 +55,7 @@ class Keyring:
         self, keys: Mapping[str, bytes], root: bytes | None = None, *, file: Path | None = None
     ) -> None:
         if not keys:
-            raise KeyringError(
-                "keyring.missing", "The keyring holds no key.", fix=f"Make one: {_GENERATE}"
-            )
+            raise KeyringError("keyring.missing", "The keyring holds no key.", fix=_FIRST_OR_COPY)
         for name, key in keys.items():
             if not _ID.match(name) or name == "root":
                 raise _malformed("a key id is 1 to 32 letters, digits, dots, dashes or underscores")
@@ -183,7 +185,7 @@ class Keyring:
             raise KeyringError(
                 "keyring.unknown-key",
                 f"A value was encrypted with key {name}, which is not in the keyring.",
-                fix=f"Put key {name} back into the keyring, after the active key.",
+                fix=f"Put key {name} back from your copy of the key file, after the active key.",
             )
         body = start + NONCE_BYTES
         try:
@@ -301,5 +303,5 @@ def _malformed(what: str) -> KeyringError:
     return KeyringError(
         "keyring.malformed",
         f"The keyring cannot be read: {what}.",
-        fix=f"Give 32 random bytes as base64, for example from: {_GENERATE}",
+        fix=_FIRST_OR_COPY,
     )

@@ -209,9 +209,7 @@ def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> 
     engine = dialect.engine()
     try:
         with engine.begin() as connection:
-            tables = _empty_tables(connection, revision)
-            connection.execute(sa.delete(tables[schema.chains.name]))
-            connection.execute(sa.delete(tables[schema.facts.name]))  # no longer being restored
+            tables = _unused_tables(connection, revision)
             done: Counter[str] = Counter()
             for line in _lines(source):
                 batch = orjson.loads(line)
@@ -232,27 +230,40 @@ def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> 
         engine.dispose()
 
 
-def _empty_tables(connection: sa.Connection, revision: str) -> dict[str, sa.Table]:
-    """The tables as they are in the target, which may be of an older revision than ours.
+_OF_A_START = frozenset(
+    each.name
+    for each in (
+        schema.facts, schema.chains, schema.sites, schema.polls, schema.directories,
+        schema.listed_programs,
+    )
+)  # fmt: skip
+"""What a service writes by starting, and asking directories: all of it comes back by itself. That
+the store is being restored is one of the facts."""
+
+
+def _unused_tables(connection: sa.Connection, revision: str) -> dict[str, sa.Table]:
+    """The tables as they are in the target, which may be of an older revision than ours; emptied.
+
+    A store in which nothing ever happened may have been opened, or its service started, once.
 
     Raises:
-        StoreError: there is something in them, or they are not of the backup's revision.
+        StoreError: something is there that a start alone does not leave, or the tables are not of
+            the backup's revision.
     """
     metadata = sa.MetaData()
     metadata.reflect(connection)
     tables = {name: t for name, t in metadata.tables.items() if name in schema.metadata.tables}
-    for name, table in tables.items():
-        if name == schema.chains.name:
-            continue
-        found = sa.select(table)
-        if name == schema.facts.name:
-            found = found.where(table.c.name != migrations.RESTORING)
-        if connection.execute(found.limit(1)).first() is not None:
-            raise StoreError(
-                "backup.not-empty",
-                "There is something in the store that the backup should go into.",
-                fix="Restore into a new store, and point the configuration at it.",
-            )
+    used = {
+        name
+        for name, table in tables.items()
+        if connection.execute(sa.select(table).limit(1)).first() is not None
+    }
+    if used - _OF_A_START:
+        raise StoreError(
+            "backup.not-empty",
+            "There is something in the store that the backup should go into.",
+            fix="Restore into a new store, and point the configuration at it.",
+        )
     stands = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
     if stands != revision:
         raise StoreError(
@@ -261,4 +272,6 @@ def _empty_tables(connection: sa.Connection, revision: str) -> dict[str, sa.Tabl
             f" with those of {revision}.",
             fix="Restore into a store that is not there yet.",
         )
+    for name in sorted(used):
+        connection.execute(sa.delete(tables[name]))
     return tables

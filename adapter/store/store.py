@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from adapter.store import audit, failpoints, journal, migrations
 from adapter.store.dialect import Dialect, dialect_of
-from adapter.store.errors import StoreError, StoreFault
+from adapter.store.errors import StoreFault
 from adapter.store.ids import new_id
 from adapter.store.keys import Keyring
 from adapter.store.sealing import DataKeys
@@ -48,26 +48,25 @@ class Store:
         keyring: Keyring,
         *,
         create: bool = True,
+        upgrade: bool = True,
         clock: Clock = utc_now,
         worker: str | None = None,
     ) -> Store:
         """Open a store, bring its tables up to date, and prove that it is durable and ours.
 
-        `url` is ``sqlite:///path`` or ``postgresql://…``. Without `create` it must exist. `worker`
-        names this process in claims; without it the process gets a name of its own.
+        `url` is ``sqlite:///path`` or ``postgresql://…``. Without `create` it must exist; without
+        `upgrade` it must be of this version, and stays as it is. `worker` names this process in
+        claims; without it the process gets a name of its own.
 
         Raises:
             StoreError: the store cannot be opened, would not be durable, or is of a later version.
             ConfigError: the keyring is not the one that it was made with.
         """
         dialect = dialect_of(url)
-        if not create and not dialect.exists():
-            raise StoreError(
-                "store.absent",
-                "There is no store at this address.",
-                fix="Run `adapter init`, or check the address in the configuration.",
-            )
-        migrations.upgrade(dialect)
+        if not create:
+            migrations.prove(dialect, any_version=upgrade)
+        if upgrade:
+            migrations.upgrade(dialect)
         store = cls(dialect, keyring, clock=clock, worker=worker or new_id())
         try:
             store._prove_key()

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from adapter.store.dialect import Dialect
 from adapter.store.errors import StoreError
 from adapter.store.schema import HEAD
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 RESTORING = "restoring"
 """The name of the fact that stands in a store while a backup is restored into it."""
@@ -90,24 +94,39 @@ def version_of(dialect: Dialect, connection: Any) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _migrate(dialect: Dialect, connection: Any, revision: str, then: Then | None = None) -> None:
-    from alembic import command
+def _config() -> Config:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
-    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_config())
+
+
+def _newer() -> StoreError:
+    return StoreError(
+        "store.newer",
+        "The store was written by a later version of the adapter.",
+        fix="Install that version again, or restore a backup of this version.",
+    )
+
+
+def _migrate(dialect: Dialect, connection: Any, revision: str, then: Then | None = None) -> None:
+    from alembic import command
+    from alembic.util import CommandError
+
+    config = _config()
     config.attributes["dialect"] = dialect
     config.attributes["then"] = then
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     stands = version_of(dialect, connection)
     if (stands is not None and stands not in known) or revision not in known:
-        raise StoreError(
-            "store.newer",
-            "The store was written by a later version of the adapter.",
-            fix="Install that version again, or restore a backup of this version.",
-        )
+        raise _newer()
     try:
         command.upgrade(config, revision)
     except dialect.errors as error:
@@ -116,6 +135,39 @@ def _migrate(dialect: Dialect, connection: Any, revision: str, then: Then | None
         raise StoreError(
             "store.migration", "The tables could not be brought up to date.", detail=str(error)
         ) from None
+
+
+def prove(dialect: Dialect, *, any_version: bool) -> None:
+    """That there is a whole store, and of this version unless `any_version`; changes nothing.
+
+    Raises:
+        StoreError: there is none, it is of another version, a restore into it is not at its end, or
+            it cannot be opened.
+    """
+    stands = standing(dialect)
+    if stands is None:
+        raise StoreError(
+            "store.absent",
+            "There is no store at this address.",
+            fix="Check the address in the configuration. `adapter serve` makes a new store there,"
+            " `adapter db restore` one from a backup.",
+        )
+    if any_version:
+        return
+    if stands == HEAD:
+        connection = dialect.connect(writer=False)
+        try:
+            _refuse_half_restored(dialect, connection)
+        finally:
+            connection.close()
+        return
+    if stands not in {each.revision for each in _scripts().walk_revisions()}:
+        raise _newer()
+    raise StoreError(
+        "store.older",
+        f"The tables of the store stand at {stands}, and this version of the adapter wants {HEAD}.",
+        fix="Make a backup with the version that the store is of, then run: adapter db upgrade",
+    )
 
 
 def standing(dialect: Dialect) -> str | None:

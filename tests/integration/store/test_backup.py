@@ -193,3 +193,31 @@ def test_two_who_make_the_same_backup_do_not_write_into_one_file(
         assert list(kept.parent.glob("*.part")) == []
     finally:
         store.close()
+
+
+def test_a_store_that_was_opened_and_never_used_takes_a_backup(
+    store: Store, other_address: str, keyring: Keyring, clock: Clock, tmp_path: Path
+) -> None:
+    fill(store, clock)
+    made = backup(store, tmp_path / "backup")
+    started = Store.open(other_address, keyring)
+    started.write_now(lambda tx: tx.sites.set("agency", "ready", organization="o"))
+    started.close()
+    assert restore(tmp_path / "backup", other_address, keyring) == made
+
+
+def test_a_store_in_which_anything_happened_takes_none(
+    store: Store, other_address: str, keyring: Keyring, tmp_path: Path
+) -> None:
+    backup(store, tmp_path / "backup")
+    used = Store.open(other_address, keyring)
+    used.write_now(
+        lambda tx: tx.journal.append(organization="o", actor="a", kind="site.paused", data={})
+    )
+    used.close()
+    with pytest.raises(StoreError) as caught:
+        restore(tmp_path / "backup", other_address, keyring)
+    assert caught.value.code == "backup.not-empty"
+    again = Store.open(other_address, keyring)
+    assert len(again.read_now(lambda tx: tx.journal.after(0, 9))) == 1
+    again.close()

@@ -132,6 +132,25 @@ def test_a_store_opens_again_with_what_it_held(address: str, keyring: Keyring) -
     again.close()
 
 
+def test_who_only_looks_makes_no_store_and_upgrades_none(
+    empty_address: str, keyring: Keyring
+) -> None:
+    dialect = dialect_of(empty_address)
+    with pytest.raises(StoreError) as caught:
+        Store.open(empty_address, keyring, create=False, upgrade=False)
+    assert caught.value.code == "store.absent"
+    assert migrations.standing(dialect) is None
+
+    migrations.upgrade(dialect, "0001")
+    with pytest.raises(StoreError) as caught:
+        Store.open(empty_address, keyring, create=False, upgrade=False)
+    assert caught.value.code == "store.older"
+    assert "0001" in caught.value.message
+    assert migrations.standing(dialect) == "0001"
+    Store.open(empty_address, keyring, create=False).close()
+    Store.open(empty_address, keyring, create=False, upgrade=False).close()
+
+
 KEYS = (b"first", b"second")
 
 

@@ -150,3 +150,10 @@ def test_no_key_is_ever_shown_or_pickled() -> None:
     assert not any(secret in repr(keyring) + str(keyring) for secret in secrets)
     with pytest.raises(TypeError):
         pickle.dumps(keyring)
+
+
+@pytest.mark.parametrize("text", ["", "not base64!"])
+def test_who_lost_the_key_of_a_store_is_not_told_to_make_another(text: str) -> None:
+    with pytest.raises(KeyringError) as caught:
+        Keyring.parse(text)
+    assert caught.value.fix.startswith("If anything is stored already, put your copy")
