@@ -126,12 +126,16 @@ def restore(source: Path, url: str, keyring: Keyring, *, progress: Progress = _s
 
     Raises:
         StoreError: the file is not a whole and genuine backup of this keyring; the target is not
-            empty; or what was restored is not sound.
+            empty, or a service uses it; or what was restored is not sound.
     """
     manifest = verify(source, keyring)
     dialect = dialect_of(url)
-    migrations.prepare(dialect, manifest.revision)
-    _fill(dialect, source, manifest.revision, progress)
+    let_go = dialect.hold()
+    try:
+        migrations.prepare(dialect, manifest.revision)
+        _fill(dialect, source, manifest.revision, progress)
+    finally:
+        let_go()
     store = Store.open(url, keyring)
     try:
         found = store.read_now(counts)

@@ -35,7 +35,7 @@ class Store:
         self._clock = clock
         self.worker = worker
         self.keys = DataKeys(keyring)
-        self._writer = Writer(dialect, self._write_session)
+        self._writer = Writer(dialect, self._write_session, connected=self.keys.forget)
         self._idle: deque[Any] = deque()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
         self._closing = threading.Event()
@@ -132,11 +132,16 @@ class Store:
             self._give_back(cursor)
 
     def scrub(self) -> None:
-        """Leave no trace of what was destroyed in the files of the database."""
+        """Leave no trace of what was destroyed in the files of the database.
+
+        Raises:
+            StoreFault: somebody's long reading keeps it there.
+        """
         connection = self._dialect.connect(writer=True)
         try:
             for statement in self._dialect.scrub:
-                connection.execute(statement)
+                said = connection.execute(statement)
+                self._dialect.scrubbed(said.fetchone() if said.description else None)
         except self._dialect.errors as error:
             raise self._dialect.fault(error) from None
         finally:

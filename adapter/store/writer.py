@@ -71,9 +71,16 @@ class Job:
 class Writer:
     """Owns the write connection. Batches run in its thread; `run_now` in the caller's."""
 
-    def __init__(self, dialect: Dialect, make_session: Callable[[Any], Session]) -> None:
+    def __init__(
+        self,
+        dialect: Dialect,
+        make_session: Callable[[Any], Session],
+        *,
+        connected: Callable[[], None],
+    ) -> None:
         self._dialect = dialect
         self._make_session = make_session
+        self._connected = connected
         self._gate = threading.Lock()  # nothing is queued after the end of the queue
         self._lock = threading.Lock()  # who holds it uses the connection
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
@@ -228,6 +235,7 @@ class Writer:
             self._execute(cursor, "ROLLBACK")
             return again
         told = self._link(done)
+        self._dialect.in_place()
         _BEFORE_COMMIT()
         started = time.perf_counter()
         self._execute(cursor, "COMMIT")
@@ -248,6 +256,7 @@ class Writer:
     def _begin(self) -> Any:
         if self._connection is None:
             self._connection = self._dialect.connect(writer=True)
+            self._connected()  # it may be an older state of the database, without our newest keys
             self._cursor = self._connection.cursor()
         self._execute(self._cursor, self._dialect.begin_write)
         return self._cursor

@@ -52,6 +52,13 @@ class Dialect(ABC):
             StoreFault: the database cannot be reached, or would not keep what it acknowledges.
         """
 
+    def in_place(self) -> None:  # noqa: B027 - a server sees to that itself
+        """Prove that what is written now goes where the next start will look for it.
+
+        Raises:
+            StoreFault: the database was taken away or replaced under its connections.
+        """
+
     @abstractmethod
     def exists(self) -> bool:
         """True if there is something to open; a server is taken to be there."""
@@ -71,6 +78,13 @@ class Dialect(ABC):
     @abstractmethod
     def integrity(self, cursor: Any) -> Check:
         """What the database itself can say about its soundness."""
+
+    def scrubbed(self, said: Any) -> None:  # noqa: B027 - a server says nothing
+        """Look at what the last statement of `scrub` answered.
+
+        Raises:
+            StoreFault: it could not be done.
+        """
 
     def after_load(self, table: Table) -> Sequence[str]:
         """What is to be run after rows were loaded with the numbers that they had elsewhere."""

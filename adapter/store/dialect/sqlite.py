@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import URL, Table
 from sqlalchemy.dialects import sqlite
 
 from adapter.plugin.messages import Check
@@ -32,6 +32,10 @@ class Sqlite(Dialect):
     shared = False
     errors = sqlite3.Error
     compiler = sqlite.dialect(paramstyle="qmark")
+
+    def __init__(self, url: URL) -> None:
+        super().__init__(url)
+        self._file: tuple[int, int] | None = None  # device and inode of the file that is open
 
     def insert(self, table: Table) -> Any:
         """SQLite's insert."""
@@ -58,6 +62,7 @@ class Sqlite(Dialect):
 
     def connect(self, *, writer: bool) -> sqlite3.Connection:
         """A connection in WAL mode with ``synchronous=FULL``, both asserted."""
+        self.in_place()
         self._make()
         try:
             connection = sqlite3.connect(
@@ -77,7 +82,39 @@ class Sqlite(Dialect):
         except StoreFault:
             connection.close()
             raise
+        self._file = self._file or self._found()
         return connection
+
+    def in_place(self) -> None:
+        """By the file's inode: SQLite goes on writing into a file that has no name any more.
+
+        What is put in its place is another store, of which this process knows nothing: it is not
+        used before the next start.
+        """
+        if self._file is not None and self._found() != self._file:
+            raise StoreFault(
+                "store.replaced",
+                "The database file was taken away or replaced while it was in use; nothing more is"
+                " written.",
+                fix="Put it back, or start the service again to use the file that is there now.",
+            )
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def scrubbed(self, said: Any) -> None:
+        """The checkpoint says whether somebody's old snapshot kept it from its end."""
+        if said is not None and said[0]:
+            raise StoreFault(
+                "store.not-scrubbed",
+                "It is done, but the files of the database still hold what was destroyed: somebody"
+                " has been reading in it for long, for example a backup.",
+                fix="When that has ended, stop the service and start it again: that clears them.",
+            )
 
     def _make(self) -> None:
         """A new file is its owner's alone; SQLite gives the files beside it the same rights."""

@@ -9,12 +9,15 @@ import pytest
 
 from adapter.plugin.errors import ConfigError
 from adapter.security.keyring import Keyring
+from adapter.store.backup import backup, restore
 from adapter.store.dialect import dialect_of
 from adapter.store.dialect import sqlite as dialects
+from adapter.store.erasure import erase
 from adapter.store.errors import StoreError, StoreFault
 from adapter.store.store import Store
+from adapter.store.transaction import Transaction
 from tests.integration.store.postgres import Cluster, running_cluster
-from tests.integration.store.work import receive
+from tests.integration.store.work import ORGANIZATION, open_case, receive
 
 
 @pytest.fixture
@@ -179,3 +182,81 @@ def test_a_new_store_can_be_read_by_its_owner_alone(tmp_path: Path, keyring: Key
     opened.close()
     assert {"store.db", "store.db-wal", "store.db-shm"} <= set(modes)
     assert set(modes.values()) == {0o600}
+
+
+def test_nothing_is_acknowledged_into_a_file_that_was_taken_away(
+    on_disk: Store, tmp_path: Path
+) -> None:
+    """SQLite goes on writing into it, and whoever restores a backup takes it away first."""
+    on_disk.write_now(lambda tx: receive(tx, "before"))
+    away = tmp_path / "away"
+    away.mkdir()
+    for file in tmp_path.glob("store.db*"):
+        file.rename(away / file.name)
+    for _ in range(2):
+        with pytest.raises(StoreFault, match="replaced"):
+            on_disk.write_now(lambda tx: receive(tx, "lost"))
+    assert list(tmp_path.glob("store.db*")) == []
+    for file in away.iterdir():
+        file.rename(tmp_path / file.name)
+    on_disk.write_now(lambda tx: receive(tx, "after"))
+    assert [row.key for row in on_disk.read_now(lambda tx: tx.inbox.list())] == ["before", "after"]
+    assert on_disk.read_now(lambda tx: tx.journal.verify()) == []
+
+
+def test_what_is_put_in_its_place_is_not_used_before_the_next_start(
+    on_disk: Store, tmp_path: Path, keyring: Keyring
+) -> None:
+    on_disk.write_now(lambda tx: receive(tx, "1"))
+    backup(on_disk, tmp_path / "kept")
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    restore(tmp_path / "kept", f"sqlite:///{tmp_path}/store.db", keyring)
+    with pytest.raises(StoreFault, match="replaced"):
+        on_disk.write_now(lambda tx: receive(tx, "2"))
+    again = Store.open(f"sqlite:///{tmp_path}/store.db", keyring)
+    assert [row.key for row in again.read_now(lambda tx: tx.inbox.list())] == ["1"]
+    again.close()
+
+
+def test_a_backup_is_not_restored_under_a_service(
+    on_disk: Store, tmp_path: Path, keyring: Keyring
+) -> None:
+    backup(on_disk, tmp_path / "kept")
+    on_disk.hold()
+    with pytest.raises(StoreError, match="in-use"):
+        restore(tmp_path / "kept", f"sqlite:///{tmp_path}/store.db", keyring)
+
+
+def test_a_database_that_came_back_older_is_sealed_with_keys_that_it_has(on_disk: Store) -> None:
+    """As after a change to a standby that had not everything yet."""
+    referral = on_disk.write_now(open_case)
+
+    def seal(tx: Transaction) -> bytes:
+        return tx.session.seal(ORGANIZATION, referral, "a|b|c", b"news")
+
+    on_disk.write_now(seal)
+    connection = on_disk.dialect.connect(writer=True)
+    connection.execute("DELETE FROM data_keys WHERE owner = ?", (referral,))
+    connection.close()
+    on_disk._writer._drop()  # the server was away meanwhile
+    sealed = on_disk.write_now(seal)
+    on_disk.keys.forget()
+    assert on_disk.read_now(lambda tx: tx.session.open("a|b|c", sealed)) == b"news"
+
+
+def test_an_erasure_beside_a_long_reader_says_what_is_still_there(
+    on_disk: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialects, "BUSY_SECONDS", 0.05)
+    referral = on_disk.write_now(open_case)
+    reader = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM cases").fetchone()
+    try:
+        with pytest.raises(StoreFault, match="not-scrubbed"):
+            erase(on_disk, [referral], actor="a", reason="r")
+    finally:
+        reader.close()
+    on_disk.close()
+    assert [file.name for file in tmp_path.glob("store.db*")] == ["store.db"]

@@ -82,6 +82,7 @@ def test_a_migration_killed_at_any_statement_leaves_nothing_and_can_be_run_again
     with killed_at(0) as every:
         migrations.upgrade(dialect_of(empty_address))
     reset(dialect)
+    dialect = dialect_of(empty_address)
     step = 1 if dialect.name == "sqlite" else 5
     for statement in range(2, len(every) + 1, step):
         with killed_at(statement), pytest.raises(Killed):
