@@ -14,6 +14,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -132,7 +133,6 @@ def restore(source: Path, url: str, keyring: Keyring, *, progress: Progress = _s
     dialect = dialect_of(url)
     let_go = dialect.hold()
     try:
-        migrations.prepare(dialect, manifest.revision)
         _fill(dialect, source, manifest.revision, progress)
     finally:
         let_go()
@@ -208,30 +208,55 @@ def _lines(source: Path) -> Iterator[bytes]:
         ) from None
 
 
-def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> None:
-    """Every row of the backup into an empty store, in one transaction."""
+@contextmanager
+def _transaction(dialect: Dialect) -> Iterator[sa.Connection]:
     engine = dialect.engine()
     try:
         with engine.begin() as connection:
-            tables = _unused_tables(connection, revision)
-            done: Counter[str] = Counter()
-            for line in _lines(source):
-                batch = orjson.loads(line)
-                if batch.get("rows"):
-                    names = batch["columns"]
-                    rows = [dict(zip(names, map(_value, r), strict=True)) for r in batch["rows"]]
-                    connection.execute(sa.insert(tables[batch["table"]]), rows)
-                    done[batch["table"]] += len(rows)
-                    progress(batch["table"], done[batch["table"]])
-            for table in tables.values():
-                for statement in dialect.after_load(table):
-                    connection.exec_driver_sql(statement)
+            yield connection
     except sa.exc.DBAPIError as error:
         if isinstance(error.orig, Exception):
             raise dialect.fault(error.orig) from None
         raise
     finally:
         engine.dispose()
+
+
+def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> None:
+    """Every row of the backup into an unused store, in one transaction.
+
+    It is marked before, so that nothing opens it meanwhile, and not if this is broken off.
+    """
+    migrations.prepare(dialect, revision)
+    with _transaction(dialect) as connection:
+        _unused_tables(connection, revision)
+        migrations.mark(connection)
+    try:
+        with _transaction(dialect) as connection:
+            _pour(connection, dialect, source, revision, progress)
+    except StoreError as error:
+        if error.code == "backup.not-empty":  # a service that ran on it already wrote meanwhile
+            with _transaction(dialect) as connection:
+                migrations.unmark(connection)
+        raise
+
+
+def _pour(
+    connection: sa.Connection, dialect: Dialect, source: Path, revision: str, progress: Progress
+) -> None:
+    tables = _unused_tables(connection, revision)
+    done: Counter[str] = Counter()
+    for line in _lines(source):
+        batch = orjson.loads(line)
+        if batch.get("rows"):
+            names = batch["columns"]
+            rows = [dict(zip(names, map(_value, r), strict=True)) for r in batch["rows"]]
+            connection.execute(sa.insert(tables[batch["table"]]), rows)
+            done[batch["table"]] += len(rows)
+            progress(batch["table"], done[batch["table"]])
+    for table in tables.values():
+        for statement in dialect.after_load(table):
+            connection.exec_driver_sql(statement)
 
 
 _OF_A_START = frozenset(

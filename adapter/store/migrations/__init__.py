@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 RESTORING = "restoring"
 """The name of the fact that stands in a store while a backup is restored into it."""
 
+_FACTS = sa.table("facts", sa.column("name"), sa.column("value", sa.LargeBinary))
+
 Then = Callable[[sa.Connection], None]
 """What is done in the transaction of a migration, after it."""
 
@@ -55,15 +57,20 @@ def prepare(dialect: Dialect, revision: str) -> None:
     connection = dialect.connect(writer=True)
     try:
         if version_of(dialect, connection) is None:
-            _migrate(dialect, connection, revision, _mark)
+            _migrate(dialect, connection, revision, mark)
     finally:
         connection.close()
 
 
-def _mark(connection: sa.Connection) -> None:
-    facts = sa.table("facts", sa.column("name"), sa.column("value", sa.LargeBinary))
-    if connection.execute(sa.select(facts.c.name)).first() is None:
-        connection.execute(sa.insert(facts).values(name=RESTORING, value=b""))
+def mark(connection: sa.Connection) -> None:
+    """Let nothing open this store, which nobody used yet, until the mark is taken away."""
+    if connection.execute(sa.select(_FACTS.c.name)).first() is None:
+        connection.execute(sa.insert(_FACTS).values(name=RESTORING, value=b""))
+
+
+def unmark(connection: sa.Connection) -> None:
+    """Take the mark away."""
+    connection.execute(sa.delete(_FACTS).where(_FACTS.c.name == RESTORING))
 
 
 def _refuse_half_restored(dialect: Dialect, connection: Any) -> None:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapter.security.keyring import Keyring
+from adapter.store import backup as backup_module
 from adapter.store import migrations
 from adapter.store.backup import backup, restore, verify
 from adapter.store.check import check, counts, open_lanes
@@ -143,20 +145,46 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, keyring: Keyring) -> 
         verify(tmp_path / "absent", keyring)
 
 
+@pytest.mark.parametrize("used", [False, True])
 def test_a_restore_that_was_broken_off_is_known_and_can_be_made_again(
-    kept: Path, other_address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+    kept: Path, other_address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch, used: bool
 ) -> None:
+    """Also where the store was opened once, as `init` and a first start do."""
+
     def killed(*_: object) -> None:
         raise Killed
 
+    if used:
+        Store.open(other_address, keyring).close()
     with monkeypatch.context() as patch:
-        patch.setattr("adapter.store.backup._fill", killed)
+        patch.setattr("adapter.store.backup._pour", killed)
         with pytest.raises(Killed):
             restore(kept, other_address, keyring)
     for create in (True, False):
         with pytest.raises(StoreError, match="half-restored"):
             Store.open(other_address, keyring, create=create)
     assert restore(kept, other_address, keyring).counts["inbox"] == 7
+    Store.open(other_address, keyring).close()
+
+
+def test_who_writes_while_a_backup_is_restored_keeps_the_store(
+    kept: Path, other_address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a service on PostgreSQL that ran before may do."""
+    running = Store.open(other_address, keyring)
+    unused = backup_module._unused_tables
+    times: list[int] = []
+
+    def looked(*words: Any) -> Any:
+        if times:
+            raise StoreError("backup.not-empty", "written meanwhile")
+        times.append(1)
+        return unused(*words)
+
+    monkeypatch.setattr("adapter.store.backup._unused_tables", looked)
+    with pytest.raises(StoreError, match="not-empty"):
+        restore(kept, other_address, keyring)
+    running.close()
     Store.open(other_address, keyring).close()
 
 
