@@ -1,6 +1,7 @@
 """The power is cut: what a machine finds afterwards is what was synced, and no more.
 
-On SQLite the machine of the service goes: service and disk end at the same moment. On PostgreSQL
+On SQLite the machine of the service goes: service and disk end at the same moment, also the moment
+after each door has said yes over HTTP. On PostgreSQL
 the machine of the database goes, while the service lives on. Whatever was acknowledged until then
 must be on the platter, and its letter go out once.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.faults.doors import PEER, cut_after_each
 from tests.faults.outage import outage
 from tests.faults.platter import Platter, command, may_mount, platter
 from tests.faults.stage import Stage, staged
@@ -26,6 +28,7 @@ async def run(tour: Tour) -> None:
         tour.say(f"power: left out: {NOT_ALLOWED}")
         return
     await _service(tour, tour.pick(sample=1, quick=3, full=20))
+    await _doors(tour)
     if tour.scale != "sample":
         await _database(tour, tour.pick(sample=1, quick=2, full=10))
 
@@ -50,6 +53,12 @@ async def _service(tour: Tour, times: int) -> None:
                 tour, stage, fault="the service's machine", kind=KIND, store="sqlite", fail=fail,
                 heal=heal, seconds=0, refuses=False,
             )  # fmt: skip
+
+
+async def _doors(tour: Tour) -> None:
+    zygote = await tour.zygote()
+    async with platter("64M") as disk, staged(zygote, place=disk.folder, more=PEER) as stage:
+        await cut_after_each(tour, stage, disk, KIND)
 
 
 async def _database(tour: Tour, times: int) -> None:
