@@ -8,7 +8,7 @@ import typer
 
 from adapter.cli.many import act_on_each, several, tell_all
 from adapter.cli.printing import JsonOption, emit, facts, table
-from adapter.cli.reading import act, ask
+from adapter.cli.reading import act, ask, opened
 from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
 
 if TYPE_CHECKING:
@@ -146,6 +146,51 @@ def discard(
 
     row = act(read(config), aside)
     _tell(row, "is set aside", as_json=as_json)
+
+
+@app.command()
+def erase(
+    identities: Annotated[
+        list[str], typer.Argument(metavar="ID", help="The ids that the list shows.")
+    ],
+    reason: Annotated[
+        str,
+        typer.Option(
+            callback=given_reason,
+            help="Why; it is kept in the journal. Write nothing about a person.",
+        ),
+    ],
+    config: ConfigOption = DEFAULT,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask; a script needs it.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase messages about a person that became no referral: quarantined, discarded or refused.
+
+    This cannot be undone: their bytes are gone, and a quarantined one is discarded. What became a
+    referral is erased by `adapter referrals erase`. Backups that were made before still hold them.
+
+    Example:
+
+      adapter inbox erase 01a22443-9410-7191-a3a3-dbdc70cc44c1
+      --reason "asked in writing"
+    """
+    from adapter.exchange import operations, queries
+
+    with opened(read(config)) as store:
+        rows = store.read_now(lambda tx: operations.erasable_messages(tx, identities))
+        if not yes:
+            question = f"Erase {len(rows)} messages for good: {', '.join(r.id for r in rows)}?"
+            typer.confirm(question, abort=True, err=True)
+        operations.erase_messages(store, identities, reason)
+        left = store.read_now(
+            lambda tx: [queries.inbox_row(row) for each in rows if (row := tx.inbox.get(each.id))]
+        )
+    if as_json:
+        emit(left)
+    else:
+        typer.echo(f"{len(left)} messages are erased.")
 
 
 def _tell(row: dict[str, Any], what: str, *, as_json: bool) -> None:

@@ -34,7 +34,14 @@ def list_referrals(config: ConfigOption = DEFAULT, as_json: JsonOption = False) 
         return
     table(
         ("id", "received_at", "site", "status", "fulfilments"),
-        [{**row, "fulfilments": [_in_words(each) for each in row["fulfilments"]]} for row in rows],
+        [
+            {
+                **row,
+                "status": "erased" if row["erased_at"] else row["status"],
+                "fulfilments": [_in_words(each) for each in row["fulfilments"]],
+            }
+            for row in rows
+        ],
         empty="There is no referral yet.",
     )
 
@@ -67,6 +74,8 @@ def show(
         emit(found)
         return
     typer.echo(f"Referral {found['id']}: {found['status']}{' (test)' if found['test'] else ''}")
+    if found["erased_at"]:
+        typer.echo(f"  The person was erased at {found['erased_at']}.")
     for each in found["fulfilments"]:
         typer.echo(f"  {each['program'] or 'no program'}: {_in_words(each)}")
     for warning in found["warnings"]:

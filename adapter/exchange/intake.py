@@ -61,9 +61,13 @@ def _accepted(tx: Transaction, id: str, site: str, message: Inbound, organizatio
 def _known(
     tx: Transaction, found: Known, site: str, message: Inbound, organization: str
 ) -> Receipt:
-    """The answer to a message whose key was used before."""
+    """The answer to a message whose key was used before.
+
+    Who was erased has no first answer any more. Without one the sender would send it for ever, and
+    nothing behind it: so it has the answer that it would have if it came for the first time.
+    """
     if found.content_hash == tx.inbox.content_hash(message.raw):
-        return Receipt(id=found.id, state="duplicate", answer=found.answer)
+        return Receipt(id=found.id, state="duplicate", answer=found.answer or message.answer)
     tx.inbox.add_refused(
         organization=organization,
         site=site,

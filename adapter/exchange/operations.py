@@ -10,7 +10,7 @@ from adapter.exchange import queries
 from adapter.exchange.audit_event import audit_event, read_by_operator
 from adapter.plugin.errors import DataError
 from adapter.store.cases import CaseRow
-from adapter.store.erasure import erase
+from adapter.store.erasure import blank_message, erase
 from adapter.store.inbox_row import InboxRow
 from adapter.store.outbox_row import OutboxRow
 from adapter.store.store import Store
@@ -65,6 +65,56 @@ def discard_message(tx: Transaction, identity: str, reason: str) -> InboxRow:
         tx, row.organization, row.site, "message.discarded", inbox=row.id, data={"why": reason}
     )
     return row
+
+
+def erasable_messages(tx: Transaction, identities: Sequence[str]) -> list[InboxRow]:
+    """These messages, each of which became no referral and waits for nothing.
+
+    Raises:
+        DataError: there is no such message, it is a referral's, or it is to be worked on.
+    """
+    see = tx.inbox.hold if tx.session.writes else tx.inbox.get
+    rows = [_received(see(each)) for each in sorted(set(identities))]
+    for row in rows:
+        if row.referral is not None:
+            raise DataError(
+                "inbox.of-referral",
+                "the message belongs to a referral",
+                fix=f"Erase its person: adapter referrals erase {row.referral}",
+            )
+        if row.state == "accepted":
+            raise DataError(
+                "inbox.not-erasable",
+                "the message was accepted, and is not set aside",
+                fix="Look again when the service has worked on it: adapter inbox list",
+            )
+    return rows
+
+
+def erase_messages(store: Store, identities: Sequence[str], reason: str) -> list[InboxRow]:
+    """Erase messages that became no referral, such as those in quarantine: for all, or for none.
+
+    One in quarantine is discarded by it. Each is journaled and audited.
+
+    Raises:
+        DataError: as `erasable_messages`.
+    """
+
+    def work(tx: Transaction) -> list[InboxRow]:
+        rows = erasable_messages(tx, identities)
+        for row in rows:
+            blank_message(tx.session, row.id)
+            if row.state == "quarantined":
+                tx.inbox.mark(row.id, "discarded", code="inbox.erased", error=row.error, fix=reason)
+            data = {"why": reason}
+            _journal(tx, row.organization, row.site, "message.erased", inbox=row.id, data=data)
+            event = audit_event("D", f"Binary/{row.id}", actor=OPERATOR, site=OPERATOR, at=tx.now())
+            tx.audit.append(event, organization=row.organization)
+        return rows
+
+    erased = store.write_now(work)
+    store.scrub()
+    return erased
 
 
 def retry(tx: Transaction, identity: str, now: datetime) -> OutboxRow:

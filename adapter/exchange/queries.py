@@ -63,6 +63,7 @@ def referral(tx: Transaction, row: CaseRow) -> Shape:
         ],
         "received_at": _time(row.received_at),
         "site": row.site,
+        "erased_at": _time(row.erased_at),
     }
 
 

@@ -135,6 +135,29 @@ def _erase(
             tx.audit.append(event(referral, tx.now()), organization=organization, referral=referral)
 
 
+_message = sa.bindparam("of_message", type_=sa.Text)
+_MESSAGE_STEPS = (
+    Statement(
+        sa.update(schema.inbox_bodies)
+        .where(
+            schema.inbox_bodies.c.sequence.in_(sa.select(_i.c.sequence).where(_i.c.id == _message))
+        )
+        .values(raw_sealed=None, answer_sealed=None)
+    ),
+    Statement(sa.update(_i).where(_i.c.id == _message).values(key_sealed=None)),
+)
+
+
+def blank_message(session: Session, identity: str) -> None:
+    """Blank a message that belongs to no referral: its bytes, its answer, its sender's id of it.
+
+    It has no data key of its own. A backup that was made before holds it, as long as the key is
+    there that the backup was made under. What calls this scrubs the store after the commit.
+    """
+    for step in _MESSAGE_STEPS:
+        session.run(step, {"of_message": identity})
+
+
 _ORGANIZATION = Statement(sa.select(_c.c.organization).where(_c.c.id == _of))
 
 

@@ -300,6 +300,43 @@ def test_erasing_a_person_takes_the_referrals_that_share_a_number(run: Run, fold
         assert event.event["action"] == "D"
     assert {row["state"] for row in run("db", "check")} == {"ok"}
     assert "referral.unknown" in run(*words, "--yes", expect=1)
+    listed = {row["id"]: row["erased_at"] for row in run("referrals", "list")}
+    assert {each for each, at in listed.items() if at} == set(planned["referrals"])
+    assert "erased" in run("referrals", "list", text=True)
+    assert "was erased at" in run("referrals", "show", first, text=True)
+
+
+def test_a_message_that_became_no_referral_is_erased_for_good(run: Run, folder: Path) -> None:
+    words = b"CANARY-" * 9
+    with _open(folder) as store:
+        aside = store.write_now(lambda tx: receive(tx, "aside", words)).id
+        store.write_now(lambda tx: tx.inbox.mark(aside, "quarantined", code="c", error="e"))
+    reason = ("--reason", "asked for")
+    run("inbox", "erase", aside, *reason, expect=1)  # nobody said yes
+    assert "inbox.unknown" in run("inbox", "erase", aside, "nonsense", *reason, "--yes", expect=1)
+    assert "CANARY" in run("inbox", "show", aside, "--content")["content"]
+
+    (row,) = run("inbox", "erase", aside, *reason, "--yes")
+    assert (row["state"], row["key"], row["code"]) == ("discarded", None, "inbox.erased")
+    assert run("inbox", "show", aside, "--content")["content"] == ""
+    assert "inbox.not-quarantined" in run("inbox", "replay", aside, expect=1)
+    with _open(folder) as store:
+        assert store.read_now(lambda tx: tx.journal.newest()) is not None
+        events = [each.event["action"] for each in store.read_now(lambda tx: tx.audit.list())]
+        assert "D" in events
+    assert run("audit", "verify")["problems"] == []
+    assert {row["state"] for row in run("db", "check")} == {"ok"}
+
+
+def test_a_message_of_a_referral_is_erased_with_its_person(run: Run, folder: Path) -> None:
+    first = run("referrals", "list")[0]["id"]
+    with _open(folder) as store:
+        waiting = store.write_now(lambda tx: receive(tx, "waiting")).id
+        used = store.write_now(lambda tx: receive(tx, "used")).id
+        store.write_now(lambda tx: tx.inbox.mark(used, "processed", referral=first))
+    words = ("--reason", "asked for", "--yes")
+    assert "inbox.not-erasable" in run("inbox", "erase", waiting, *words, expect=1)
+    assert first in run("inbox", "erase", used, *words, expect=1)
 
 
 def test_without_yes_nothing_is_erased_unless_somebody_says_so(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapter.exchange.intake import take_all
 from adapter.plugin.messages import Inbound, Receipt
+from adapter.store.erasure import blank_message
 from adapter.store.store import Store
 from tests.integration.store.work import ORGANIZATION
 
@@ -60,3 +61,10 @@ def test_a_copy_writes_nothing(store: Store) -> None:
     before = store.read_now(lambda tx: (tx.inbox.list(), tx.journal.after(0, 9)))
     assert {each.state for each in take(store, message("b"), message("a"))} == {"duplicate"}
     assert store.read_now(lambda tx: (tx.inbox.list(), tx.journal.after(0, 9))) == before
+
+
+def test_a_copy_of_what_was_erased_has_an_answer_all_the_same(store: Store) -> None:
+    (first,) = take(store, message("a"))
+    store.write_now(lambda tx: blank_message(tx.session, first.id))
+    (again,) = take(store, message("a", answer=b"as if new"))
+    assert again == Receipt(id=first.id, state="duplicate", answer=b"as if new")
