@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from adapter import __version__
 from adapter.exchange.book import ProgramBook
 from adapter.exchange.carrier import Carrier
 from adapter.exchange.clock import Clock, SystemClock
@@ -225,6 +226,7 @@ class Service:
         self.pollers.start()
         self.directories.start()
         await self.fleet.listen()
+        self._log.info("service.started", version=__version__, listeners=dict(self.fleet.addresses))
 
     async def start_delivering(self) -> None:
         """Open every site and deliver; take nothing in, and leave the inbox to others."""
@@ -236,6 +238,7 @@ class Service:
             asyncio.create_task(self.clock_watch.run(), name="clock"),
             asyncio.create_task(self.table_watch.run(), name="tables"),
         ]
+        self._log.info("service.started", version=__version__, listeners={})
 
     def _tell_failed_plugins(self) -> None:
         for each in self.plugins.loaded:
@@ -245,6 +248,9 @@ class Service:
 
     async def stop(self, seconds: float = 8.0) -> None:
         """Stop taking, finish what is in flight, let go. What is queued stays queued."""
+        ran = bool(self._tasks)
+        if ran:
+            self._log.info("service.stopping")
         self.workbench.begin_stop()
         await self.fleet.stop_listening()
         self.workbench.arrived.set()
@@ -260,6 +266,8 @@ class Service:
         await self.fleet.close()
         self.guard.stop()
         self.store.close()
+        if ran:
+            self._log.info("service.stopped")
 
 
 def _mailer(config: Config) -> SmtpMailer | None:

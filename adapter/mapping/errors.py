@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePath
 
 from adapter.plugin.errors import ConfigError, DataError
 
@@ -28,7 +29,8 @@ class MappingError(DataError):
         line: int = 0,
         fix: str = "",
     ) -> None:
-        place = f"{file}:{line}: " if file else ""
+        # A sender is told this too, and need not know where on our disk the pack is.
+        place = f"{'/'.join(PurePath(file).parts[-2:])}:{line}: " if file else ""
         super().__init__(
             "mapping.value",
             f"{place}{path + ': ' if path else ''}{why}",

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from adapter import __version__
 from adapter.cli import init
 from tests.integration.loop.harness import exchange, referral
 
@@ -212,6 +213,12 @@ def test_a_stop_under_load_ends_within_ten_seconds_and_keeps_what_was_acknowledg
 
     assert asyncio.run(load()) < 10
     assert running.process.returncode == 0
+    said = [json.loads(line) for line in running.log.read_text().splitlines()]
+    events = [line["event"] for line in said]
+    assert events[-1] == "service.stopped"
+    assert events.count("service.stopping") == 1
+    (started,) = [line for line in said if line["event"] == "service.started"]
+    assert (started["version"], started["listeners"]) == (__version__, running.ready["listeners"])
     assert len(acknowledged) > 5
     done = subprocess.run(
         [
