@@ -13,7 +13,7 @@ import hmac
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from adapter.plugin.durable_files import sync_folder
 from adapter.store import migrations, schema
-from adapter.store.check import check, counts
+from adapter.store.check import check
 from adapter.store.dialect import Dialect, dialect_of
 from adapter.store.errors import StoreError
 from adapter.store.keys import Keyring
@@ -133,23 +133,25 @@ def restore(source: Path, url: str, keyring: Keyring, *, progress: Progress = _s
     dialect = dialect_of(url)
     let_go = dialect.hold()
     try:
-        _fill(dialect, source, manifest.revision, progress)
+        _fill(dialect, source, manifest, progress)
+        store = Store.open(url, keyring)
+        try:
+            failed = [each.name for each in check(store) if each.state == "fail"]
+        finally:
+            store.close()
     finally:
         let_go()
-    store = Store.open(url, keyring)
-    try:
-        found = store.read_now(counts)
-        failed = [each.name for each in check(store) if each.state == "fail"]
-    finally:
-        store.close()
-    failed += [name for name, number in manifest.counts.items() if found.get(name) != number]
     if failed:
-        raise StoreError(
-            "backup.not-sound",
-            f"What was restored is not sound: {', '.join(failed)}.",
-            fix="Use an older backup: the store was damaged before this one was made.",
-        )
+        raise _not_sound(failed)
     return manifest
+
+
+def _not_sound(failed: Sequence[str]) -> StoreError:
+    return StoreError(
+        "backup.not-sound",
+        f"What was restored is not sound: {', '.join(failed)}.",
+        fix="Use an older backup: the store was damaged before this one was made.",
+    )
 
 
 def _digest(keyring: Keyring) -> hmac.HMAC:
@@ -222,18 +224,18 @@ def _transaction(dialect: Dialect) -> Iterator[sa.Connection]:
         engine.dispose()
 
 
-def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> None:
+def _fill(dialect: Dialect, source: Path, manifest: Manifest, progress: Progress) -> None:
     """Every row of the backup into an unused store, in one transaction.
 
     It is marked before, so that nothing opens it meanwhile, and not if this is broken off.
     """
-    migrations.prepare(dialect, revision)
+    migrations.prepare(dialect, manifest.revision)
     with _transaction(dialect) as connection:
-        _unused_tables(connection, revision)
+        _unused_tables(connection, manifest.revision)
         migrations.mark(connection)
     try:
         with _transaction(dialect) as connection:
-            _pour(connection, dialect, source, revision, progress)
+            _pour(connection, dialect, source, manifest, progress)
     except StoreError as error:
         if error.code == "backup.not-empty":  # a service that ran on it already wrote meanwhile
             with _transaction(dialect) as connection:
@@ -242,9 +244,13 @@ def _fill(dialect: Dialect, source: Path, revision: str, progress: Progress) -> 
 
 
 def _pour(
-    connection: sa.Connection, dialect: Dialect, source: Path, revision: str, progress: Progress
+    connection: sa.Connection,
+    dialect: Dialect,
+    source: Path,
+    manifest: Manifest,
+    progress: Progress,
 ) -> None:
-    tables = _unused_tables(connection, revision)
+    tables = _unused_tables(connection, manifest.revision)
     done: Counter[str] = Counter()
     for line in _lines(source):
         batch = orjson.loads(line)
@@ -257,6 +263,10 @@ def _pour(
     for table in tables.values():
         for statement in dialect.after_load(table):
             connection.exec_driver_sql(statement)
+    # Before the commit: whoever starts with the store changes the numbers.
+    wrong = [name for name, number in manifest.counts.items() if done[name] != number]
+    if wrong:
+        raise _not_sound(wrong)
 
 
 _OF_A_START = frozenset(

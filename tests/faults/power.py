@@ -1,9 +1,9 @@
 """The power is cut: what a machine finds afterwards is what was synced, and no more.
 
 On SQLite the machine of the service goes: service and disk end at the same moment, also the moment
-after each door has said yes over HTTP. On PostgreSQL
-the machine of the database goes, while the service lives on. Whatever was acknowledged until then
-must be on the platter, and its letter go out once.
+after each door has said yes over HTTP. On PostgreSQL the machine of the database goes, while the
+service lives on. Whatever was acknowledged until then must be on the platter, and its letter go out
+once.
 """
 
 from __future__ import annotations
