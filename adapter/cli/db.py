@@ -121,8 +121,8 @@ def restore(
       adapter db restore evening.backup --dry-run
     """
     from adapter.exchange.store_settings import store_keyring, store_url
-    from adapter.store.backup import restore as make
     from adapter.store.backup import verify
+    from adapter.store.restore import restore as make
 
     settings = read(config)
     keyring = store_keyring(settings)

@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 
 from adapter.exchange import operations
 from adapter.store import audit, journal
-from adapter.store.backup import backup, restore
+from adapter.store.backup import backup
 from adapter.store.chain import Head
 from adapter.store.check import check, counts, open_lanes
+from adapter.store.restore import restore
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.faults.destination import Scene, send

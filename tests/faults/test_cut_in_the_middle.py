@@ -18,9 +18,10 @@ from adapter.plugin.errors import AdapterError
 from adapter.security import key_file
 from adapter.security.keyring import Keyring
 from adapter.store import migrations
-from adapter.store.backup import backup, restore, verify
+from adapter.store.backup import backup, verify
 from adapter.store.check import check, counts
 from adapter.store.dialect import dialect_of
+from adapter.store.restore import restore
 from adapter.store.rotation import rewrap, uses
 from adapter.store.store import Store
 from tests.faults.dying import dies_at, steps

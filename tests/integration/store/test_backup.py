@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapter.security.keyring import Keyring
-from adapter.store import backup as backup_module
 from adapter.store import migrations
-from adapter.store.backup import backup, restore, verify
+from adapter.store import restore as restore_module
+from adapter.store.backup import backup, verify
 from adapter.store.check import check, counts, open_lanes
 from adapter.store.dialect import dialect_of
 from adapter.store.errors import StoreError
+from adapter.store.restore import restore
 from adapter.store.store import Store
 from tests.integration.store.conftest import Clock
 from tests.integration.store.postgres import Cluster
@@ -157,7 +159,7 @@ def test_a_restore_that_was_broken_off_is_known_and_can_be_made_again(
     if used:
         Store.open(other_address, keyring).close()
     with monkeypatch.context() as patch:
-        patch.setattr("adapter.store.backup._pour", killed)
+        patch.setattr("adapter.store.restore._pour", killed)
         with pytest.raises(Killed):
             restore(kept, other_address, keyring)
     for create in (True, False):
@@ -172,7 +174,7 @@ def test_who_writes_while_a_backup_is_restored_keeps_the_store(
 ) -> None:
     """As a service on PostgreSQL that ran before may do."""
     running = Store.open(other_address, keyring)
-    unused = backup_module._unused_tables
+    unused = restore_module._unused_tables
     times: list[int] = []
 
     def looked(*words: Any) -> Any:
@@ -181,7 +183,7 @@ def test_who_writes_while_a_backup_is_restored_keeps_the_store(
         times.append(1)
         return unused(*words)
 
-    monkeypatch.setattr("adapter.store.backup._unused_tables", looked)
+    monkeypatch.setattr("adapter.store.restore._unused_tables", looked)
     with pytest.raises(StoreError, match="not-empty"):
         restore(kept, other_address, keyring)
     running.close()
@@ -249,3 +251,30 @@ def test_a_store_in_which_anything_happened_takes_none(
     again = Store.open(other_address, keyring)
     assert len(again.read_now(lambda tx: tx.journal.after(0, 9))) == 1
     again.close()
+
+
+def test_what_was_damaged_before_the_backup_is_named(kept: Path, keyring: Keyring) -> None:
+    store = Store.open(f"sqlite:///{kept.parent}/store.db", keyring)
+    connection = store.dialect.connect(writer=True)
+    connection.execute("DROP TRIGGER journal_no_update")
+    connection.execute("UPDATE journal SET kind = 'another' WHERE sequence = 2")
+    connection.close()
+    backup(store, kept.parent / "damaged")
+    store.close()
+    with pytest.raises(StoreError, match="not-sound") as caught:
+        restore(kept.parent / "damaged", f"sqlite:///{kept.parent}/new.db", keyring)
+    assert "journal" in caught.value.message
+
+
+def test_a_count_that_differs_leaves_nothing(
+    kept: Path, other_address: str, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = verify(kept, keyring)
+    more = replace(told, counts={**told.counts, "inbox": told.counts["inbox"] + 1})
+    with monkeypatch.context() as patch:
+        patch.setattr(restore_module, "verify", lambda *_: more)
+        with pytest.raises(StoreError, match="not-sound"):
+            restore(kept, other_address, keyring)
+    with pytest.raises(StoreError, match="half-restored"):
+        Store.open(other_address, keyring)
+    assert restore(kept, other_address, keyring) == told

@@ -9,11 +9,12 @@ import pytest
 
 from adapter.plugin.errors import ConfigError
 from adapter.security.keyring import Keyring
-from adapter.store.backup import backup, restore
+from adapter.store.backup import backup
 from adapter.store.dialect import dialect_of
 from adapter.store.dialect import sqlite as dialects
 from adapter.store.erasure import erase
 from adapter.store.errors import StoreError, StoreFault
+from adapter.store.restore import restore
 from adapter.store.store import Store
 from adapter.store.transaction import Transaction
 from tests.integration.store.postgres import Cluster, running_cluster
