@@ -52,17 +52,18 @@ def init(
 
 
 def write(folder: Path, *, example: bool, answers_port: int, smtp_port: int) -> list[Path]:
-    """Write the files of a configuration; what was written, the configuration first."""
-    texts = {
-        "adapter.toml": Template(template("loop.toml" if example else "empty.toml")).substitute(
-            answers_port=answers_port, smtp_port=smtp_port
-        ),
-        "programs.toml": template("programs.toml" if example else "programs-empty.toml"),
-    }
-    for name, text in texts.items():
-        durable_files.write(folder / name, text.encode())
+    """Write the files of a configuration; what was written, the configuration first.
+
+    It is written last: where there is one, all that it names is there.
+    """
+    programs = template("programs.toml" if example else "programs-empty.toml")
+    text = Template(template("loop.toml" if example else "empty.toml")).substitute(
+        answers_port=answers_port, smtp_port=smtp_port
+    )
     write_key(folder / "adapter.key")
-    return [folder / name for name in (*texts, "adapter.key")]
+    durable_files.write(folder / "programs.toml", programs.encode())
+    durable_files.write(folder / "adapter.toml", text.encode())
+    return [folder / name for name in ("adapter.toml", "programs.toml", "adapter.key")]
 
 
 def make_store(config: Path) -> None:

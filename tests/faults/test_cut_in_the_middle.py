@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from adapter.cli import init
+from adapter.exchange.config import load_config
+from adapter.exchange.store_settings import store_keyring, store_url
 from adapter.plugin.errors import AdapterError
 from adapter.security import key_file
 from adapter.security.keyring import Keyring
@@ -176,3 +179,18 @@ def test_an_upgrade_of_the_tables() -> None:
             assert [each.name for each in check(store) if each.state == "fail"] == []
 
     through(prepare, lambda folder: migrations.upgrade(dialect_of(address(folder))), look)
+
+
+def test_a_new_configuration() -> None:
+    def work(folder: Path) -> None:
+        init.write(folder, example=True, answers_port=9, smtp_port=9)
+        init.make_store(folder / "adapter.toml")
+
+    def look(folder: Path, done: bool) -> None:
+        if not done and not (folder / "adapter.toml").exists():
+            return  # nothing starts without it
+        config = load_config(folder / "adapter.toml")
+        with closing(Store.open(store_url(config), store_keyring(config))) as store:
+            assert [each.name for each in check(store) if each.state == "fail"] == []
+
+    through(lambda folder: folder.mkdir(), work, look)
