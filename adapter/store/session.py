@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
@@ -32,6 +33,8 @@ _RENEW_FACT = Statement(
     .values(value=sa.bindparam("new_value"))
 )
 _PROOF_PLACE = b"facts|value|keyring"
+_SIGN_OF_LIFE = 1 << 16
+"""Bytes: about the pages that the receipt of a referral and what follows from it write."""
 
 Row = tuple[Any, ...]
 Parameters = dict[str, Any]
@@ -179,8 +182,11 @@ class Session:
         self.run(_RENEW_FACT, {"of_name": "keyring", "new_value": sealed})
 
     def leave_sign_of_life(self) -> None:
-        """Write something, so that it shows whether the store can be written."""
-        value = str(self.now()).encode()
+        """Write as much as a message takes, so that it shows whether one could be kept.
+
+        A full disk has room for a line long after it has none for a message.
+        """
+        value = os.urandom(_SIGN_OF_LIFE)  # what is the same as before is not written
         if self.run(_RENEW_FACT, {"of_name": "alive", "new_value": value}) == 0:
             self.run(_ADD_FACT, {"name": "alive", "value": value})
 

@@ -59,6 +59,18 @@ def test_a_full_disk_refuses_and_heals_by_itself(
     assert on_disk.read_now(lambda tx: tx.journal.verify()) == []
 
 
+def test_a_sign_of_life_needs_as_much_room_on_the_disk_as_a_message(
+    on_disk: Store, tmp_path: Path
+) -> None:
+    journal = tmp_path / "store.db-wal"
+    sizes = []
+    for _ in range(3):
+        on_disk.write_now(lambda tx: tx.session.leave_sign_of_life())
+        sizes.append(journal.stat().st_size)
+    assert sizes[1] - sizes[0] >= 1 << 16
+    assert sizes[2] - sizes[1] >= 1 << 16
+
+
 def test_a_store_held_by_another_program_is_locked(
     tmp_path: Path, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
