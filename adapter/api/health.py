@@ -7,6 +7,7 @@ import hmac
 import time
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -14,6 +15,9 @@ from starlette.routing import BaseRoute, Route
 from adapter.exchange.config import is_loopback
 from adapter.exchange.service import Service
 from adapter.plugin.errors import AdapterError
+from adapter.store.transaction import Transaction
+
+_log = structlog.get_logger("health")
 
 PROOF_SECONDS = 1.0
 PATIENCE = 3.0
@@ -38,7 +42,8 @@ async def live(_: Request) -> Response:
 
 
 class Ready:
-    """200 while the store can be written: then, and only then, can a message be acknowledged.
+    """200 while the store can be written, and its key is in the key file: then, and only then, is
+    what is acknowledged safe.
 
     The proof is a real write, at most one a second however many ask.
     """
@@ -54,7 +59,9 @@ class Ready:
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
             if time.monotonic() >= self._until:
-                self._code = await _fault(service)
+                before, self._code = self._code, await _fault(service)
+                if self._code not in (None, before):
+                    _log.error("service.not-ready", code=self._code)
                 self._until = time.monotonic() + PROOF_SECONDS
         await _readiness(self._code)(scope, receive, send)
 
@@ -66,10 +73,15 @@ def _readiness(code: str | None) -> Response:
 
 
 async def _fault(service: Service) -> str | None:
-    """Why the store cannot be written; None if it can."""
+    """Why nothing should be sent here now; None if all is well."""
+
+    def work(tx: Transaction) -> None:
+        tx.session.prove_key_is_kept()
+        tx.session.leave_sign_of_life()
+
     try:
         async with asyncio.timeout(PATIENCE):
-            await service.store.write(lambda tx: tx.session.leave_sign_of_life())
+            await service.store.write(work)
     except AdapterError as error:
         return error.code
     except TimeoutError:

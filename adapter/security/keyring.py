@@ -221,6 +221,31 @@ class Keyring:
             self._keys = {**newer._keys, **self._keys}
             self.active = newer.active
 
+    def prove_kept(self, sealed: bytes) -> None:
+        """Prove that the key file still has the key that a value was sealed with.
+
+        This process has it in memory, the next start would not. A file that cannot be read now may
+        be meant so.
+
+        Raises:
+            KeyringError: it has not, for example because an older copy was put in its place.
+        """
+        if self._file is None:
+            return
+        name = _key_name(sealed)[0]
+        try:
+            kept = Keyring.parse(self._file.read_text("ascii"))
+        except (OSError, UnicodeDecodeError):
+            return
+        if name not in kept.ids or kept._root != self._root:
+            raise KeyringError(
+                "keyring.not-kept",
+                f"The key file {self._file} no longer has key {name}, without which nothing that is"
+                " stored can be read after the next start.",
+                fix="Put back the key file as it was after the last rotation, before the service"
+                " ends.",
+            )
+
     def key_of(self, sealed: bytes) -> str:
         """The id of the key that a value was sealed with."""
         return _key_name(sealed)[0]

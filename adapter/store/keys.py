@@ -21,6 +21,10 @@ class Keyring(Protocol):
         """Decrypt, or raise an `AdapterError` that says which key is wanted."""
         ...
 
+    def prove_kept(self, sealed: bytes, /) -> None:
+        """Raise an `AdapterError` if the next start would not have the key of this value."""
+        ...
+
     def key_of(self, sealed: bytes, /) -> str:
         """The id of the key that sealed this."""
         ...

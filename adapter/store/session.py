@@ -170,6 +170,16 @@ class Session:
             self.keyring.open(bytes(row[0]), _PROOF_PLACE)
         return row is not None
 
+    def prove_key_is_kept(self) -> None:
+        """Prove that this store could be opened with the key file as it is now.
+
+        Raises:
+            ConfigError: it could not.
+        """
+        row = self.row(_PROOF, {"of_name": "keyring"})
+        if row is not None:
+            self.keyring.prove_kept(bytes(row[0]))
+
     def leave_proof(self) -> bool:
         """Write what a later start proves its keyring with; False if somebody did already."""
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)

@@ -17,6 +17,7 @@ from adapter.cli import audit, init
 from adapter.cli.main import main
 from adapter.exchange.config import load_config
 from adapter.exchange.store_settings import store_url
+from adapter.plugin.errors import ConfigError
 from adapter.security import key_file
 from adapter.security.keyring import Keyring
 from adapter.store.rotation import rewrap
@@ -173,6 +174,25 @@ def test_a_process_that_stood_still_seals_with_no_key_that_was_forgotten(
     with _open(folder) as again:
         assert again.read_now(lambda tx: tx.cases.get(referral)) is not None
     assert [row["data_keys"] for row in run("keys", "list")] == [left["data_keys"] + 1]
+
+
+def test_an_older_key_file_that_was_put_back_is_told_while_it_can_be_mended(
+    run: Run, folder: Path
+) -> None:
+    """As a tool that keeps configurations does; the running service has the new key in memory."""
+    key = folder / "adapter.key"
+    old = key.read_text()
+    with _open(folder) as running:
+        run("keys", "rotate")
+        new = key.read_text()
+        running.read_now(lambda tx: tx.session.prove_key_is_kept())
+        key.write_text(old)
+        with pytest.raises(ConfigError, match="not-kept"):
+            running.read_now(lambda tx: tx.session.prove_key_is_kept())
+        key.unlink()  # perhaps it is only shown at a start
+        running.read_now(lambda tx: tx.session.prove_key_is_kept())
+        key.write_text(new)
+        running.read_now(lambda tx: tx.session.prove_key_is_kept())
 
 
 def test_who_could_read_the_key_can_read_the_new_one(run: Run, folder: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from adapter import __version__
 from adapter.cli import init
+from adapter.security.keyring import Keyring
 from tests.integration.loop.harness import exchange, referral
 
 pytestmark = pytest.mark.network
@@ -180,6 +181,15 @@ def test_it_is_not_ready_while_the_store_cannot_be_written_and_heals_by_itself(
     while running.get("/health/ready").status_code != 200:
         assert time.monotonic() < until
         time.sleep(0.5)
+    key = running.folder / "adapter.key"
+    kept = key.read_text()
+    key.write_text(Keyring.generate().to_text())  # the next start could read nothing
+    time.sleep(1.1)
+    answer = running.get("/health/ready")
+    assert (answer.status_code, answer.json()["code"]) == (503, "keyring.not-kept")
+    key.write_text(kept)
+    time.sleep(1.1)
+    assert running.get("/health/ready").status_code == 200
 
 
 def test_a_stop_under_load_ends_within_ten_seconds_and_keeps_what_was_acknowledged(
