@@ -16,7 +16,7 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from tests.faults.outage import outage
-from tests.faults.platter import command, may_mount, mounted
+from tests.faults.platter import command, may_mount, mounted, sync
 from tests.faults.stage import Stage, staged
 from tests.faults.tour import Tour
 
@@ -78,7 +78,7 @@ async def _read_only(tour: Tour) -> None:
                 return
             async with staged(await tour.zygote(), place=folder) as stage:
                 await stage.start()
-                command("sync")  # key and configuration; what comes later is the store's to sync
+                sync(folder)  # key and configuration; what comes later is the store's to sync
                 await _break(tour, stage, "read-only file system", fail, heal)
 
 

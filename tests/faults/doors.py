@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from adapter.store.transaction import Transaction
-from tests.faults.platter import Platter, command
+from tests.faults.platter import Platter, sync
 from tests.faults.stage import Configuration, Stage
 from tests.faults.tour import Tour
 from tests.integration.api.test_smart_serve import subscription
@@ -71,7 +71,7 @@ DOORS = (_created, _updated, _transacted, _subscribed, _received)
 async def cut_after_each(tour: Tour, stage: Stage, disk: Platter, kind: str) -> None:
     """Once through every door."""
     await stage.start()
-    command("sync")
+    sync(disk.folder)
     for door in DOORS:
         async with httpx.AsyncClient(timeout=20) as http:
             there = await door(stage, http)

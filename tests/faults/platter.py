@@ -80,6 +80,12 @@ async def mounted(*how: str) -> AsyncIterator[Path]:
             command("umount", "-l", place)
 
 
+def sync(folder: Path) -> None:
+    """Put what was written so far on the disk that a folder is on, and on no other: tests that run
+    beside this one forget theirs."""
+    command("sync", "-f", str(folder))
+
+
 def command(*words: str) -> str:
     """Run a program of the system; what it says."""
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout

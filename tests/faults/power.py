@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.faults.doors import PEER, cut_after_each
 from tests.faults.outage import outage
-from tests.faults.platter import Platter, command, may_mount, platter
+from tests.faults.platter import Platter, may_mount, platter, sync
 from tests.faults.stage import Stage, staged
 from tests.faults.tour import Tour
 from tests.integration.store.postgres import Cluster, running_cluster
@@ -36,7 +36,7 @@ async def run(tour: Tour) -> None:
 async def _service(tour: Tour, times: int) -> None:
     async with platter("64M") as disk, staged(await tour.zygote(), place=disk.folder) as stage:
         await stage.start()
-        command("sync")  # key and configuration; what comes later is the store's to sync
+        sync(disk.folder)  # key and configuration; what comes later is the store's to sync
 
         async def fail(_: Stage) -> None:
             await asyncio.sleep(tour.chance.random())

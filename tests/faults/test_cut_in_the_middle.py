@@ -28,7 +28,7 @@ from adapter.store.restore import restore
 from adapter.store.rotation import rewrap, uses
 from adapter.store.store import Store
 from tests.faults.dying import dies_at, steps
-from tests.faults.platter import command, may_mount, platter
+from tests.faults.platter import may_mount, platter, sync
 from tests.faults.power import NOT_ALLOWED
 from tests.integration.store.work import open_case, queue, receive
 
@@ -85,14 +85,14 @@ def through(
     async def run() -> None:
         async with platter("32M") as disk:
             await asyncio.to_thread(prepare, disk.folder / "before")
-            command("sync")
+            sync(disk.folder)
             shutil.copytree(disk.folder / "before", disk.folder / "counted")
             every = steps(lambda: work(disk.folder / "counted"))
             assert every > 1
             for at in sorted({every * n // (CUTS - 1) for n in range(CUTS)}):
                 shutil.rmtree(disk.folder / "now", ignore_errors=True)
                 shutil.copytree(disk.folder / "before", disk.folder / "now")
-                command("sync")
+                sync(disk.folder)
                 died = dies_at(lambda: work(disk.folder / "now"), at)
                 assert died == (at < every)
                 await disk.cut()

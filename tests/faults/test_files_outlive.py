@@ -18,7 +18,7 @@ from adapter.security import key_file
 from adapter.security.keyring import Keyring
 from adapter.store.store import Store
 from adapter_reference import folder as shared_folder
-from tests.faults.platter import command, may_mount, platter
+from tests.faults.platter import may_mount, platter, sync
 from tests.faults.power import NOT_ALLOWED
 
 mounts = pytest.mark.skipif(not may_mount(), reason=NOT_ALLOWED)
@@ -60,7 +60,7 @@ def test_a_key_that_was_rotated() -> None:
 
     def make(folder: Path) -> None:
         (folder / "adapter.key").write_text(old.to_text())
-        command("sync")
+        sync(folder)
         key_file.replace(folder / "adapter.key", keyring, known=old)
 
     def look(folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_checkpoints_of_the_chains() -> None:
     def make(folder: Path) -> None:
         with closing(Store.open(f"sqlite:///{folder}/store", Keyring.generate())) as store:
             store.write_now(lambda tx: tx.audit.append({}, organization="clinic"))
-            command("sync")
+            sync(folder)
             audit._append(store, folder / "checkpoints")
             assert (folder / "checkpoints").read_bytes()
             lines.append((folder / "checkpoints").read_bytes())
@@ -101,7 +101,7 @@ def test_a_delivery_whose_writer_died_before_it_was_sure() -> None:
 
     def find(folder: Path) -> None:
         (folder / ".part").write_bytes(b"{}")
-        command("sync")
+        sync(folder)
         (folder / ".part").rename(folder / "1.json")
         assert shared_folder.exists(folder, "1.json")
 

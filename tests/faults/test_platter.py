@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.platter import command, may_mount, platter
+from tests.faults.platter import command, may_mount, platter, sync
 from tests.faults.power import NOT_ALLOWED
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason=NOT_ALLOWED)
@@ -53,7 +53,7 @@ def test_only_commits_that_are_synced_outlive_it(synchronous: str, kept: bool) -
             with closing(sqlite3.connect(file)) as store:
                 store.execute("PRAGMA journal_mode = WAL")
                 store.execute("CREATE TABLE numbers (number INTEGER)")
-            command("sync")
+            sync(disk.folder)
             await asyncio.to_thread(commit, file, synchronous)
             await disk.cut()
             await disk.restore()
