@@ -59,11 +59,15 @@ def serve(
 
 async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
     """Start, say that it is ready, wait for the signal, stop."""
+    import structlog
     import uvicorn
 
     from adapter.api.app import build_app
     from adapter.exchange.service import Service
+    from adapter.exchange.store_settings import store_url
     from adapter.portal.pages import Pages
+    from adapter.store import migrations
+    from adapter.store.dialect import dialect_of
 
     class Server(uvicorn.Server):
         """uvicorn without its own signal handling: the service stops in its own order."""
@@ -75,7 +79,11 @@ async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
     stop = stop_on_signals()
     listening = bind(config)
     try:
+        absent = migrations.standing(dialect_of(store_url(config))) is None
         service = Service.open(config, pages=Pages())
+        if absent:  # as it should be at the first start; else the address of the store is wrong
+            log = structlog.get_logger("store")
+            log.warning("store.made", store=without_password(store_url(config)))
         service.bound(address(listening))
         server = Server(
             uvicorn.Config(

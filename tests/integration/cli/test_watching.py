@@ -137,6 +137,14 @@ def test_every_line_of_the_log_is_json(running: Running) -> None:
     assert all({"event", "level", "timestamp"} <= set(json.loads(line)) for line in lines)
 
 
+def test_a_start_says_whether_it_had_to_make_a_store(folder: Path) -> None:
+    for made in (True, False):
+        running = Running(folder)
+        running.process.terminate()
+        running.process.communicate()
+        assert ("store.made" in running.log.read_text()) is made
+
+
 def test_metrics_are_for_this_machine_unless_there_is_a_token(folder: Path) -> None:
     (folder / "metrics.token").write_text("synthetic-token\n")
     file = folder / "adapter.toml"
