@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +19,7 @@ from typing import Any, BinaryIO
 import orjson
 import sqlalchemy as sa
 
-from adapter.plugin.durable_files import sync_folder
+from adapter.plugin.durable_files import writing
 from adapter.store import schema
 from adapter.store.errors import StoreError
 from adapter.store.keys import Keyring
@@ -60,24 +58,16 @@ def backup(store: Store, target: Path, *, progress: Progress = silent) -> Manife
             f"{target} is there already.",
             fix="Give another name, or move it away.",
         )
-    # Of its own: two that make the same backup at once must not write into one file.
-    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with writing(target, mode=0o600) as file:
             digest = _digest(store.keys.keyring)
             manifest = store.read_now(lambda tx: _write(tx, file, digest, progress))
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(target)
-        sync_folder(target.parent)
     except OSError as error:
         raise StoreError(
             "backup.failed",
             f"The backup cannot be written ({error.strerror}).",
             fix="Check that there is space, and that the folder can be written.",
         ) from None
-    finally:
-        part.unlink(missing_ok=True)
     return manifest
 
 
