@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapter.exchange.operations import retry
+from adapter.plugin.errors import DataError
 from adapter.security.keyring import Keyring
 from adapter.store.errors import StoreError
 from adapter.store.ids import new_id
@@ -49,6 +51,16 @@ def test_lanes_do_not_wait_for_each_other(store: Store, clock: Clock) -> None:
     for referral, destination in ((one, "a"), (one, "b"), (two, "a")):
         store.write_now(lambda tx, r=referral, d=destination: queue(tx, r, d))
     assert {row.lane for row in claim(store, clock)} == {(one, "a"), (one, "b"), (two, "a")}
+
+
+def test_what_was_not_tried_yet_is_not_tried_again(store: Store, clock: Clock) -> None:
+    referral = store.write_now(open_case)
+    first, behind = (store.write_now(lambda tx, e=e: queue(tx, referral, event=e)) for e in "ab")
+    with pytest.raises(DataError) as refused:
+        store.write_now(lambda tx: retry(tx, behind, clock()))
+    assert refused.value.code == "delivery.not-tried"
+    assert first in refused.value.fix
+    assert [row.id for row in claim(store, clock)] == [first]
 
 
 @pytest.mark.parametrize("state", ["dead", "quarantined"])

@@ -12,6 +12,7 @@ import pytest
 
 from adapter.mapping import Packs, convert
 from adapter.mapping.convert import explain_tree
+from adapter.mapping.errors import MappingError
 from adapter.plugin.errors import DataError
 from adapter.plugin.formats import Format
 
@@ -119,3 +120,8 @@ def test_a_component_that_says_nothing_leaves_no_hole_in_the_document(
     document = packs.pick("hl7v2", tree).to_right(tree).document
     assert not _holes(document)
     assert "role_text" not in document["referral"]["requester"]
+
+
+def test_a_fault_names_the_row_and_not_where_our_disk_has_it() -> None:
+    fault = MappingError("it is too long", path="RF1-6", file="/srv/packs/clinic/ref.yaml", line=7)
+    assert fault.message == "clinic/ref.yaml:7: RF1-6: it is too long"
