@@ -20,6 +20,7 @@ from adapter.store.transaction import Transaction
 _log = structlog.get_logger("health")
 
 PROOF_SECONDS = 1.0
+ROOM_SECONDS = 15.0
 PATIENCE = 3.0
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -45,11 +46,14 @@ class Ready:
     """200 while the store can be written, and its key is in the key file: then, and only then, is
     what is acknowledged safe.
 
-    The proof is a real write, at most one a second however many ask.
+    The proof is a real write, at most one a second however many ask. Whether there is room for a
+    message is proven more seldom, for the log that a database archives grows with it; but each time
+    while it is not ready.
     """
 
     def __init__(self) -> None:
         self._until = 0.0
+        self._room_until = 0.0
         self._lock: asyncio.Lock | None = None
         self._code: str | None = None
 
@@ -58,11 +62,16 @@ class Ready:
         service: Service = scope["app"].state.service
         self._lock = self._lock or asyncio.Lock()
         async with self._lock:
-            if time.monotonic() >= self._until:
-                before, self._code = self._code, await _fault(service)
+            now = time.monotonic()
+            if now >= self._until:
+                before = self._code
+                room = before is not None or now >= self._room_until
+                self._code = await _fault(service, room)
                 if self._code not in (None, before):
                     _log.error("service.not-ready", code=self._code)
                 self._until = time.monotonic() + PROOF_SECONDS
+                if room:
+                    self._room_until = now + ROOM_SECONDS
         await _readiness(self._code)(scope, receive, send)
 
 
@@ -72,12 +81,12 @@ def _readiness(code: str | None) -> Response:
     return JSONResponse({"status": "unavailable", "code": code}, 503, {"Retry-After": "5"})
 
 
-async def _fault(service: Service) -> str | None:
+async def _fault(service: Service, room: bool) -> str | None:
     """Why nothing should be sent here now; None if all is well."""
 
     def work(tx: Transaction) -> None:
         tx.session.prove_key_is_kept()
-        tx.session.leave_sign_of_life()
+        tx.session.leave_sign_of_life(as_large_as_a_message=room)
 
     try:
         async with asyncio.timeout(PATIENCE):

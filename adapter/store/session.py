@@ -33,7 +33,7 @@ _RENEW_FACT = Statement(
     .values(value=sa.bindparam("new_value"))
 )
 _PROOF_PLACE = b"facts|value|keyring"
-_SIGN_OF_LIFE = 1 << 16
+_MESSAGE = 1 << 16
 """Bytes: about the pages that the receipt of a referral and what follows from it write."""
 
 Row = tuple[Any, ...]
@@ -191,14 +191,15 @@ class Session:
         sealed = self.keyring.seal(b"keyring", _PROOF_PLACE)
         self.run(_RENEW_FACT, {"of_name": "keyring", "new_value": sealed})
 
-    def leave_sign_of_life(self) -> None:
-        """Write as much as a message takes, so that it shows whether one could be kept.
+    def leave_sign_of_life(self, *, as_large_as_a_message: bool = True) -> None:
+        """Write something, so that it shows whether the store can be written.
 
         A full disk has room for a line long after it has none for a message.
         """
-        value = os.urandom(_SIGN_OF_LIFE)  # what is the same as before is not written
-        if self.run(_RENEW_FACT, {"of_name": "alive", "new_value": value}) == 0:
-            self.run(_ADD_FACT, {"name": "alive", "value": value})
+        name, size = ("room", _MESSAGE) if as_large_as_a_message else ("alive", 16)
+        value = os.urandom(size)  # what is the same as before is not written
+        if self.run(_RENEW_FACT, {"of_name": name, "new_value": value}) == 0:
+            self.run(_ADD_FACT, {"name": name, "value": value})
 
     def integrity(self) -> Check:
         """What the database itself says about its soundness."""
