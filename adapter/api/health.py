@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import structlog
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -35,6 +36,13 @@ def health_routes() -> list[BaseRoute]:
         Route("/health/ready", ready),
         Route("/metrics", metrics),
     ]
+
+
+def health_app(service: Service) -> Starlette:
+    """They alone, for a process that serves nothing else."""
+    app = Starlette(routes=health_routes())
+    app.state.service = service
+    return app
 
 
 async def live(_: Request) -> Response:

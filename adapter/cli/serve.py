@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -15,12 +12,11 @@ import typer
 
 from adapter.cli.printing import JsonOption, emit, say
 from adapter.cli.settings import DEFAULT, ConfigOption, read
+from adapter.cli.web import GRACE, address, bind, serving
 
 if TYPE_CHECKING:
     from adapter.exchange.config import Config
     from adapter.exchange.service import Service
-
-GRACE = 8.0
 
 
 def serve(
@@ -60,7 +56,6 @@ def serve(
 async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
     """Start, say that it is ready, wait for the signal, stop."""
     import structlog
-    import uvicorn
 
     from adapter.api.app import build_app
     from adapter.exchange.service import Service
@@ -69,15 +64,8 @@ async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
     from adapter.store import migrations
     from adapter.store.dialect import dialect_of
 
-    class Server(uvicorn.Server):
-        """uvicorn without its own signal handling: the service stops in its own order."""
-
-        @contextlib.contextmanager
-        def capture_signals(self) -> Iterator[None]:
-            yield
-
     stop = stop_on_signals()
-    listening = bind(config)
+    listening = bind(config.server.host, config.server.port, named="[server]")
     try:
         absent = migrations.standing(dialect_of(store_url(config))) is None
         service = Service.open(config, pages=Pages())
@@ -85,30 +73,17 @@ async def run(config: Config, *, as_json: bool, strict: bool = False) -> None:
             log = structlog.get_logger("store")
             log.warning("store.made", store=without_password(store_url(config)))
         service.bound(address(listening))
-        server = Server(
-            uvicorn.Config(
-                build_app(service),
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # longer than clients and proxies keep theirs, so that none is closed while they ask
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=int(GRACE / 2),
-            )
-        )
-        http = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            await service.start()
-            if strict:
-                service.hold_strictly()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.table_watch.ask)
-            if not stop.is_set():
-                announce(ready(service, config), as_json=as_json)
-            await stop.wait()
+            async with serving(build_app(service), listening):
+                await service.start()
+                if strict:
+                    service.hold_strictly()
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(signal.SIGHUP, service.table_watch.ask)
+                if not stop.is_set():
+                    announce(ready(service, config), as_json=as_json)
+                await stop.wait()
         finally:
-            server.should_exit = True
-            await http
             await service.stop(GRACE / 2)
     finally:
         listening.close()
@@ -121,36 +96,6 @@ def stop_on_signals() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
-
-
-def bind(config: Config) -> socket.socket:
-    """The listening socket of the HTTP server; port 0 takes any free one.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-    """
-    from adapter.plugin.errors import ConfigError
-
-    host, port = config.server.host, config.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            "config.cannot-listen",
-            f"[server] {host} port {port} cannot be listened on: {error.strerror}",
-            fix="Choose another port (0 takes any free one), or end what uses it.",
-        ) from error
-    return listening
-
-
-def address(listening: socket.socket) -> str:
-    """The URL of a listening socket."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def ready(service: Service, config: Config) -> dict[str, Any]:

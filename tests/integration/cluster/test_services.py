@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from adapter.cli.demonstration.child import Child
@@ -61,6 +62,16 @@ class Shared(Loop):
         started = await Child.start(
             name, "adapter.cli", [command, "--config", str(self.file(number)), "--json"],
             self.folder / f"{name}.log",
+        )  # fmt: skip
+        self.children.append(started)
+        return await started.wait(lambda each: each.get("event") == "ready", patience=120)
+
+    async def watched(self) -> dict[str, Any]:
+        """A worker that answers those who watch; its ready line."""
+        started = await Child.start(
+            "watched", "adapter.cli",
+            ["worker", "--config", str(self.file(0)), "--json", "--watch-at", "127.0.0.1:0"],
+            self.folder / "watched.log",
         )  # fmt: skip
         self.children.append(started)
         return await started.wait(lambda each: each.get("event") == "ready", patience=120)
@@ -123,6 +134,20 @@ def test_two_services_and_two_workers_lose_nothing_and_tell_nobody_twice(
     asyncio.run(run())
 
 
+def test_a_worker_can_be_watched(address: str, tmp_path: Path) -> None:
+    async def run() -> None:
+        async with shared(tmp_path, address) as stage:
+            health = (await stage.watched())["health"]
+            async with httpx.AsyncClient(timeout=30) as client:
+                for place in ("live", "ready"):
+                    assert (await client.get(f"{health}/{place}")).status_code == 200
+                numbers = (await client.get(health.replace("/health", "/metrics"))).text
+                assert (await client.get(health.replace("/health", "/fhir"))).status_code == 404
+            assert 'adapter_deliveries_total{outcome="delivered",site="agency"} 0.0' in numbers
+
+    asyncio.run(run())
+
+
 async def letters(stage: Shared, wanted: int) -> None:
     """Until so many different ones came."""
     async with asyncio.timeout(90):
@@ -155,6 +180,16 @@ def test_a_worker_on_sqlite_says_why_not(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "worker.needs-postgresql" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("where", ["9102", "here:", "127.0.0.1:http", "127.0.0.1:70000"])
+def test_where_a_worker_is_watched_is_an_address(where: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "adapter.cli", "worker", "--json", "--watch-at", where],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "HOST:PORT" in done.stderr
 
 
 def test_a_worker_that_cannot_know_the_pages_address_says_so(address: str, tmp_path: Path) -> None:
