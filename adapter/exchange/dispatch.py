@@ -56,15 +56,19 @@ class Dispatch:
         test: bool,
         at: datetime,
     ) -> None:
-        """Tell a sender that its message could not be used, in a lane of that message's own."""
+        """Tell a sender that its message could not be used, in a lane of that message's own.
+
+        It is told once: that a replay did not help either is no news to it.
+        """
         told = Told(event="error-answer", acknowledges=said)
         kind = message_kind(site.capabilities, told.event)
-        if kind is None:
+        lane = f"inbox/{inbox}"
+        if kind is None or tx.outbox.list(referral=lane, limit=1):
             return
         event = ReferralEvent(kind="answer", envelope=reply_envelope(asked, told, at.isoformat()))
         tx.outbox.add(
             organization=self.organization,
-            referral=f"inbox/{inbox}",
+            referral=lane,
             fulfilment=None,
             destination=site.name,
             event=told.event,

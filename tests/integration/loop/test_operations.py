@@ -72,6 +72,8 @@ def test_a_quarantined_message_is_replayed_or_discarded(tmp_path: Path) -> None:
             loop, ("inbox", "list"), lambda rows: [r for r in rows if r["state"] == "quarantined"]
         )
         assert row["fix"]
+        told = await command(loop, "deliveries", "list")
+        assert [each["event"] for each in told] == ["error-answer"]  # its sender hears of it once
         said = await command(loop, "inbox", "discard", row["id"], "--reason", " ", expect=2)
         assert "say why" in said
         await command(loop, "inbox", "discard", row["id"], "--reason", "sent again by the clinic")
