@@ -1,7 +1,7 @@
 """`make faults`: break everything that can break, and count what was lost or done twice.
 
 Options (``make faults ARGS='…'``): ``--quick`` takes about two minutes, without it all takes
-about 25 on two quiet cores, and twice that on busy ones; ``--only KIND`` (again for more kinds);
+about 22 on two quiet cores, and twice that on busy ones; ``--only KIND`` (again for more kinds);
 ``--seed N`` repeats a run; ``--resume`` goes on with a run that was broken off, at the kind that
 it was at. Progress and a forecast go to stderr, the rows to build/faults.json as they come: a row
 whose kind is not at its end says `"complete": false`. Exit code 1 if anything was lost, duplicated
