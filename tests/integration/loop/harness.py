@@ -134,11 +134,13 @@ async def exchange(address: str, *messages: str) -> list[hl7.Message]:
     host, _, port = address.rpartition(":")
     reader, writer = await open_hl7_connection(host, int(port))
     answers = []
-    for message in messages:
-        writer.writemessage(hl7.parse(message))
-        await writer.drain()
-        answers.append(await asyncio.wait_for(reader.readmessage(), 20))
-    writer.close()
+    try:
+        for message in messages:
+            writer.writemessage(hl7.parse(message))
+            await writer.drain()
+            answers.append(await asyncio.wait_for(reader.readmessage(), 20))
+    finally:
+        writer.close()
     await writer.wait_closed()
     return answers
 
