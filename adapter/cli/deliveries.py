@@ -9,7 +9,7 @@ import typer
 from adapter.cli.many import act_on_each, several, tell_all
 from adapter.cli.printing import JsonOption, emit, facts, say, table
 from adapter.cli.reading import act, ask
-from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
+from adapter.cli.settings import DEFAULT, ConfigOption, ReasonOption, read
 
 if TYPE_CHECKING:
     from adapter.store.transaction import Transaction
@@ -136,13 +136,7 @@ def retry(
 @app.command()
 def discard(
     identity: Annotated[str, typer.Argument(metavar="ID", help="The id that the list shows.")],
-    reason: Annotated[
-        str,
-        typer.Option(
-            callback=given_reason,
-            help="Why; it is kept in the journal. Write nothing about a person.",
-        ),
-    ],
+    reason: ReasonOption,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 from adapter.cli.many import act_on_each, several, tell_all
 from adapter.cli.printing import JsonOption, emit, facts, table
 from adapter.cli.reading import act, ask, opened
-from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
+from adapter.cli.settings import DEFAULT, ConfigOption, ReasonOption, read
 
 if TYPE_CHECKING:
     from adapter.store.transaction import Transaction
@@ -125,9 +125,7 @@ def replay(
 @app.command()
 def discard(
     identity: MessageId,
-    reason: Annotated[
-        str, typer.Option(callback=given_reason, help="Why; it is kept in the journal.")
-    ],
+    reason: ReasonOption,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
@@ -153,13 +151,7 @@ def erase(
     identities: Annotated[
         list[str], typer.Argument(metavar="ID", help="The ids that the list shows.")
     ],
-    reason: Annotated[
-        str,
-        typer.Option(
-            callback=given_reason,
-            help="Why; it is kept in the journal. Write nothing about a person.",
-        ),
-    ],
+    reason: ReasonOption,
     config: ConfigOption = DEFAULT,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask; a script needs it.")

@@ -9,7 +9,7 @@ import typer
 from adapter.cli.follow_up import register
 from adapter.cli.printing import JsonOption, emit, say, table
 from adapter.cli.reading import ask, opened
-from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
+from adapter.cli.settings import DEFAULT, ConfigOption, ReasonOption, read
 
 app = typer.Typer(
     help="Referrals, and the journey of each.",
@@ -92,13 +92,7 @@ def erase(
     identities: Annotated[
         list[str], typer.Argument(metavar="ID", help="The whole ids of one person's referrals.")
     ],
-    reason: Annotated[
-        str,
-        typer.Option(
-            callback=given_reason,
-            help="Why; it is kept in the journal. Write nothing about a person.",
-        ),
-    ],
+    reason: ReasonOption,
     config: ConfigOption = DEFAULT,
     same_person: Annotated[
         bool,

@@ -28,6 +28,16 @@ def given_reason(text: str) -> str:
     return text.strip()
 
 
+ReasonOption = Annotated[
+    str,
+    typer.Option(
+        "--reason",
+        callback=given_reason,
+        help="Why; it is kept in the journal. Write nothing about a person.",
+    ),
+]
+
+
 def read(file: Path) -> Config:
     """The configuration of a file.
 

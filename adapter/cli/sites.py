@@ -12,7 +12,7 @@ from adapter.cli.authorize import authorize
 from adapter.cli.failure import CONFIGURATION, UNREACHABLE
 from adapter.cli.printing import JsonOption, emit, facts, say, table
 from adapter.cli.reading import act, ask
-from adapter.cli.settings import DEFAULT, ConfigOption, given_reason, read
+from adapter.cli.settings import DEFAULT, ConfigOption, ReasonOption, read
 
 if TYPE_CHECKING:
     from adapter.exchange.config import Config
@@ -130,9 +130,7 @@ def check(
 @app.command()
 def pause(
     name: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")],
-    reason: Annotated[
-        str, typer.Option(callback=given_reason, help="Why; it is kept in the journal.")
-    ],
+    reason: ReasonOption,
     config: ConfigOption = DEFAULT,
     as_json: JsonOption = False,
 ) -> None:
